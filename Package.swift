@@ -1,0 +1,179 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+// Targets and their dependencies follow ARCHITECTURE.md: arrows point one way, nothing points back.
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+    // Old system C headers and deprecations in dependencies are not ours to fail on.
+    .treatWarning("DeprecatedDeclaration", as: .warning),
+]
+
+extension Target.Dependency {
+    static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
+    static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
+    static let configuration = product(name: "Configuration", package: "swift-configuration")
+    static let crypto = product(name: "Crypto", package: "swift-crypto")
+    static let cryptoExtras = product(name: "_CryptoExtras", package: "swift-crypto")
+    static let grdb = product(name: "GRDB", package: "GRDB.swift")
+    static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
+    static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let hummingbirdTesting = product(name: "HummingbirdTesting", package: "hummingbird")
+    static let logging = product(name: "Logging", package: "swift-log")
+    static let metrics = product(name: "Metrics", package: "swift-metrics")
+    static let coreMetrics = product(name: "CoreMetrics", package: "swift-metrics")
+    static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
+    static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
+    static let nioTLS = product(name: "NIOTLS", package: "swift-nio")
+    static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let serviceLifecycleTestKit = product(
+        name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle")
+    static let subprocess = product(name: "Subprocess", package: "swift-subprocess")
+    static let systemPackage = product(name: "SystemPackage", package: "swift-system")
+    static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
+    static let x509 = product(name: "X509", package: "swift-certificates")
+    static let swiftASN1 = product(name: "SwiftASN1", package: "swift-asn1")
+}
+
+/// A library target of ours, compiled with the house's settings.
+func module(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+/// The tests of one module; fixtures are read from the source tree, so nothing is copied.
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies + ["TestSupport"], exclude: [], swiftSettings: strict)
+}
+
+let package = Package(
+    name: "drover",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "drover", targets: ["drover"]),
+        .library(name: "DroverBenchmarkSupport", targets: [
+            "FleetModel", "MySQLWire", "ProxySQLAdmin", "Persistence", "Ingest", "Scaler", "Sandbox",
+            "FakeProxySQL", "FakeGoogle", "GoogleCloud", "Pacing", "Observability", "Settings",
+        ]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
+        .package(
+            url: "https://github.com/apple/swift-configuration", from: "1.4.0",
+            traits: ["JSON", "YAML", "Logging"]),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        // The domain: pure values and state machines, standard library only.
+        module("FleetModel", []),
+
+        // The base: codecs, configuration, logs and metrics, time.
+        module("MySQLWire", [.nioCore, .nioPosix, .nioSSL, .nioTLS, .crypto, .cryptoExtras, .logging, "Pacing"]),
+        module("Settings", [.configuration, .systemPackage, "FleetModel"]),
+        module("Observability", [.logging, .metrics, .coreMetrics, "FleetModel"]),
+        module("Pacing", [.serviceLifecycle, .logging, "FleetModel"]),
+
+        // The outside systems.
+        module(
+            "Persistence", [.grdb, .logging, "FleetModel", "Pacing"]),
+        module("ProxySQLAdmin", [.logging, .metrics, "FleetModel", "MySQLWire", "Pacing"]),
+        module("GoogleCloud", [.asyncHTTPClient, .nioCore, .nioHTTP1, .logging, .metrics, "FleetModel", "Pacing"]),
+
+        // The roles.
+        module("Scaler", [
+            .logging, .metrics, .serviceLifecycle,
+            "FleetModel", "Pacing", "Observability", "ProxySQLAdmin", "GoogleCloud", "Persistence",
+        ]),
+        module("Ingest", [
+            .hummingbird, .logging, .metrics, .nioCore, "FleetModel", "Pacing", "Observability", "Persistence",
+        ]),
+        module("ManagementAPI", [
+            .hummingbird, .logging, .metrics, .nioCore, "FleetModel", "Pacing", "Observability", "Persistence",
+        ]),
+
+        // Real servers on loopback that answer as the recorded systems do.
+        module("FakeProxySQL", [
+            .grdb, .nioCore, .nioPosix, .logging, .serviceLifecycle, "FleetModel", "MySQLWire", "Pacing",
+        ]),
+        module("FakeGoogle", [
+            .hummingbird, .nioCore, .logging, .serviceLifecycle, "FleetModel", "Pacing",
+        ]),
+        module("Sandbox", [
+            .hummingbird, .asyncHTTPClient, .logging, .serviceLifecycle, .subprocess, .systemPackage, .nioCore,
+            .unixSignals,
+            "FleetModel", "Pacing", "Observability", "Settings", "Persistence", "ProxySQLAdmin", "MySQLWire",
+            "FakeProxySQL", "FakeGoogle", "GoogleCloud", "Scaler", "Ingest", "ManagementAPI",
+        ]),
+
+        .executableTarget(
+            name: "drover",
+            dependencies: [
+                .argumentParser, .asyncHTTPClient, .configuration, .hummingbird, .logging, .metrics,
+                .serviceLifecycle, .unixSignals, .systemPackage,
+                "FleetModel", "MySQLWire", "Settings", "Observability", "Pacing", "Persistence", "ProxySQLAdmin",
+                "GoogleCloud", "Scaler", "Ingest", "ManagementAPI", "Sandbox", "FakeProxySQL", "FakeGoogle",
+            ],
+            swiftSettings: strict),
+
+        // What only tests use: a manual clock, a seeded generator, fixtures, private servers.
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                .subprocess, .systemPackage, .asyncHTTPClient, .nioCore, .logging, "Pacing", "FleetModel",
+            ],
+            path: "Tests/TestSupport", swiftSettings: strict),
+
+        tests("FleetModelTests", ["FleetModel"]),
+        tests("MySQLWireTests", [
+            "MySQLWire", .nioCore, .nioPosix, .nioEmbedded, .nioSSL, .logging, .subprocess, .systemPackage, "Pacing",
+        ]),
+        tests("SettingsTests", ["Settings", .configuration, .systemPackage, "FleetModel"]),
+        tests("ObservabilityTests", ["Observability", .logging, .metrics, .coreMetrics]),
+        tests("PacingTests", ["Pacing", .serviceLifecycle, .logging]),
+        tests("PersistenceTests", ["Persistence", "FleetModel", "Pacing", .grdb, .logging]),
+        tests("ProxySQLAdminTests", [
+            "ProxySQLAdmin", "FakeProxySQL", "MySQLWire", "FleetModel", "Pacing", .nioCore, .nioPosix, .logging,
+        ]),
+        tests("FakeProxySQLTests", [
+            "FakeProxySQL", "MySQLWire", "FleetModel", "Pacing", .nioCore, .nioPosix, .logging,
+        ]),
+        tests("GoogleCloudTests", [
+            "GoogleCloud", "FakeGoogle", "FleetModel", "Pacing", .asyncHTTPClient, .hummingbird, .nioCore, .logging,
+        ]),
+        tests("ScalerTests", [
+            "Scaler", "Persistence", "FleetModel", "Pacing", "GoogleCloud", "ProxySQLAdmin", "FakeGoogle",
+            "FakeProxySQL", .logging,
+        ]),
+        tests("IngestTests", [
+            "Ingest", "Persistence", "FleetModel", "Pacing", .hummingbird, .hummingbirdTesting, .nioCore, .httpTypes,
+            .logging,
+        ]),
+        tests("ManagementAPITests", [
+            "ManagementAPI", "Persistence", "FleetModel", "Pacing", .hummingbird, .hummingbirdTesting, .nioCore,
+            .httpTypes, .logging,
+        ]),
+        tests("SandboxTests", [
+            "Sandbox", "FakeGoogle", "FakeProxySQL", "FleetModel", "MySQLWire", "ProxySQLAdmin", "Pacing",
+            .asyncHTTPClient, .nioCore, .logging, .subprocess, .systemPackage,
+        ]),
+    ]
+)
