@@ -1,0 +1,207 @@
+// The protocols between the roles and the outside systems. They live here because both sides import only this module.
+
+/// A stored document with the version that a later save must name.
+package struct Versioned<Document: Sendable>: Sendable {
+    /// The document.
+    package var document: Document
+    /// Grows by one at each save.
+    package var version: Int64
+
+    /// Pairs a document with its version.
+    package init(document: Document, version: Int64) {
+        self.document = document
+        self.version = version
+    }
+}
+
+/// Why a store did not do what it was asked.
+package enum StoreError: Error, Sendable, CustomStringConvertible {
+    /// Somebody saved the document in between: load it again and decide again.
+    case conflict(document: String)
+    /// The store itself failed; `reason` says what was attempted and what to do.
+    case unavailable(reason: String)
+    /// The stored bytes are not a document of this version of Drover.
+    case corrupt(document: String, reason: String)
+
+    package var description: String {
+        switch self {
+        case .conflict(let document): "\(document) was changed by somebody else; load it again"
+        case .unavailable(let reason): "the store is unavailable: \(reason)"
+        case .corrupt(let document, let reason): "\(document) in the store cannot be read: \(reason)"
+        }
+    }
+}
+
+/// Durable incidents.
+package protocol IncidentStore: Sendable {
+    /// Stores what `alert` says and, where it changed anything, the message that wakes the scaler, in one durable
+    /// transaction: when this returns, both survive a crash.
+    func record(_ alert: Alert, at now: Timestamp) async throws(StoreError) -> Incident.Change
+    /// The incident stored under `id`.
+    func incident(id: String) async throws(StoreError) -> Versioned<Incident>?
+    /// The incidents of `group` that are open, or closed but not yet cleared, oldest first.
+    func active(group: InstanceName) async throws(StoreError) -> [Versioned<Incident>]
+    /// All incidents, newest first, at most `limit`.
+    func recent(limit: Int) async throws(StoreError) -> [Incident]
+    /// Saves progress; throws `.conflict` when `version` is not the stored one.
+    func save(_ incident: Incident, ifVersion version: Int64) async throws(StoreError)
+}
+
+/// Durable groups.
+package protocol GroupStore: Sendable {
+    /// The group's record.
+    func group(_ name: InstanceName) async throws(StoreError) -> Versioned<GroupRecord>?
+    /// All groups, by name.
+    func groups() async throws(StoreError) -> [Versioned<GroupRecord>]
+    /// Stores a new group; throws `.conflict` when one of that name exists.
+    func insert(_ record: GroupRecord) async throws(StoreError)
+    /// Saves a change; throws `.conflict` when `version` is not the stored one.
+    func save(_ record: GroupRecord, ifVersion version: Int64) async throws(StoreError)
+    /// Removes a group; throws `.conflict` when `version` is not the stored one.
+    func remove(_ name: InstanceName, ifVersion version: Int64) async throws(StoreError)
+}
+
+/// A message that wakes the scaler; it carries no state of its own, so losing the order of messages loses nothing.
+package struct WorkMessage: Hashable, Codable, Sendable {
+    /// Why the scaler should look.
+    package enum Reason: String, Hashable, Codable, Sendable {
+        /// An incident of the group changed.
+        case incident
+        /// The group's configuration changed (Chester's `restart`).
+        case restart
+    }
+
+    /// Why.
+    package var reason: Reason
+    /// Where to look.
+    package var group: InstanceName
+    /// The incident, for that reason.
+    package var incidentID: String?
+
+    /// Makes a message.
+    package init(reason: Reason, group: InstanceName, incidentID: String? = nil) {
+        self.reason = reason
+        self.group = group
+        self.incidentID = incidentID
+    }
+}
+
+/// A message that was taken from the queue and not yet acknowledged.
+package struct WorkDelivery: Sendable {
+    /// The queue's handle of this delivery.
+    package var id: String
+    /// The message.
+    package var message: WorkMessage
+    /// How often it was delivered, from 1.
+    package var attempt: Int
+
+    /// Makes a delivery.
+    package init(id: String, message: WorkMessage, attempt: Int) {
+        self.id = id
+        self.message = message
+        self.attempt = attempt
+    }
+}
+
+/// At-least-once delivery of messages between roles.
+package protocol WorkQueue: Sendable {
+    /// Makes `message` durable.
+    func publish(_ message: WorkMessage, at now: Timestamp) async throws(StoreError)
+    /// Takes at most `limit` messages; each comes again after `visibility` unless it is acknowledged.
+    func receive(limit: Int, visibility: Duration, at now: Timestamp) async throws(StoreError) -> [WorkDelivery]
+    /// Ends a delivery for good.
+    func acknowledge(_ id: String) async throws(StoreError)
+    /// Gives a delivery back; it comes again after `delay`.
+    func release(_ id: String, after delay: Duration, at now: Timestamp) async throws(StoreError)
+}
+
+/// What brings a configuration to the nodes and reads back what they hold.
+package protocol ProxyFleet: Sendable {
+    /// Applies the difference to every node that is reachable and reads each back. Never throws: what could not be
+    /// done is in the result, node by node.
+    func publish(_ configuration: FleetConfiguration) async -> Publication
+    /// Takes everything of a group that was removed from every node.
+    func withdraw(_ configuration: FleetConfiguration) async -> Publication
+}
+
+/// What the nodes hold of one generation.
+package struct Publication: Hashable, Codable, Sendable {
+    /// The generation that was published.
+    package var generation: Int64
+    /// Every node of the fleet.
+    package var nodes: [NodePublication]
+
+    /// Makes a publication.
+    package init(generation: Int64, nodes: [NodePublication]) {
+        self.generation = generation
+        self.nodes = nodes
+    }
+
+    /// Whether every node that is not known to be down holds the generation, and at least one does.
+    package var isComplete: Bool {
+        nodes.contains { $0.condition == .current }
+            && nodes.allSatisfy { $0.condition == .current || $0.condition == .down }
+    }
+
+    /// Connections in use to `address`:`port` over all nodes; nil while a node that may be alive was not read.
+    package func connectionsInUse(address: String, port: Int) -> Int? {
+        guard isComplete else { return nil }
+        return nodes.flatMap(\.backends).filter { $0.address == address && $0.port == port }
+            .reduce(0) { $0 + $1.connectionsInUse }
+    }
+}
+
+/// What one node holds.
+package struct NodePublication: Hashable, Codable, Sendable {
+    /// How the node stands to the generation.
+    package enum Condition: String, Hashable, Codable, Sendable {
+        /// It was read back and holds it.
+        case current
+        /// It answered but does not hold it; `detail` says why.
+        case behind
+        /// Its admin interface did not answer in time; it may still serve clients, so nothing is deleted.
+        case unknown
+        /// It refuses connections, or has not answered for longer than the configured time: it serves nobody.
+        case down
+    }
+
+    /// The node's name.
+    package var node: String
+    /// How it stands.
+    package var condition: Condition
+    /// Why, when it is not current.
+    package var detail: String?
+    /// The group's backends as the node's connection pool shows them.
+    package var backends: [BackendObservation]
+
+    /// Makes a node's result.
+    package init(node: String, condition: Condition, detail: String? = nil, backends: [BackendObservation] = []) {
+        self.node = node
+        self.condition = condition
+        self.detail = detail
+        self.backends = backends
+    }
+}
+
+/// One row of a node's `stats_mysql_connection_pool`.
+package struct BackendObservation: Hashable, Codable, Sendable {
+    /// ProxySQL's hostgroup.
+    package var hostgroup: Int
+    /// The backend's address.
+    package var address: String
+    /// The backend's port.
+    package var port: Int
+    /// ONLINE, SHUNNED, SHUNNED_REPLICATION_LAG, OFFLINE_SOFT or OFFLINE_HARD.
+    package var status: String
+    /// ConnUsed.
+    package var connectionsInUse: Int
+
+    /// Makes an observation.
+    package init(hostgroup: Int, address: String, port: Int, status: String, connectionsInUse: Int) {
+        self.hostgroup = hostgroup
+        self.address = address
+        self.port = port
+        self.status = status
+        self.connectionsInUse = connectionsInUse
+    }
+}

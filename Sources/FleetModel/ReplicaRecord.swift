@@ -1,0 +1,91 @@
+/// The durable record of one replica that Drover manages.
+///
+/// Each state is written before the effect that leads out of it, so that after a crash the effect is looked for by the
+/// replica's name before it is repeated.
+package struct ReplicaRecord: Hashable, Codable, Sendable {
+    /// Where a replica is in its life.
+    package enum State: String, Hashable, Codable, Sendable, CaseIterable {
+        /// The name is decided. Leads out: the create call. Can become `creating`, `failed`.
+        case planned
+        /// The create operation is known. Leads out: waiting for it. Can become `starting`, `failed`.
+        case creating
+        /// The instance exists. Leads out: the admission checks. Can become `admitted`, `failed`.
+        case starting
+        /// It is in the configuration. Leads out: publication. Can become `serving`.
+        case admitted
+        /// Every live node sends it traffic. Can become `draining`.
+        case serving
+        /// OFFLINE_SOFT is in the configuration. Leads out: publication and waiting for its connections.
+        /// Can become `removed`.
+        case draining
+        /// It is out of the configuration. Leads out: publication. Can become `deleting`.
+        case removed
+        /// No node knows it any more. Leads out: the delete call, then waiting for it. Can become `gone`.
+        case deleting
+        /// The provider says that it does not exist. Final.
+        case gone
+        /// It cannot serve. Leads out: looking whether it exists. Can become `removed`.
+        case failed
+    }
+
+    /// The instance's name, decided before anything is created.
+    package var name: InstanceName
+    /// Where it is in its life.
+    package var state: State
+    /// The incident that asked for the change under way.
+    package var incidentID: String
+    /// The provider's operation under way, once known.
+    package var operationID: String?
+    /// Its private address, once known.
+    package var address: String?
+    /// When it was planned.
+    package var plannedAt: Timestamp
+    /// When the present state was entered.
+    package var stateSince: Timestamp
+    /// Why it failed, as a sentence.
+    package var failure: String?
+
+    /// Makes the record of a replica that is about to be created.
+    package init(name: InstanceName, incidentID: String, at now: Timestamp) {
+        self.name = name
+        self.state = .planned
+        self.incidentID = incidentID
+        self.plannedAt = now
+        self.stateSince = now
+    }
+
+    /// Enters `state` at `now`.
+    package mutating func enter(_ state: State, at now: Timestamp) {
+        self.state = state
+        self.stateSince = now
+    }
+}
+
+/// Everything durable about one group, saved as one document so that a replica's state and the configuration that
+/// follows from it can never disagree.
+package struct GroupRecord: Hashable, Codable, Sendable {
+    /// What the nodes must hold.
+    package var configuration: FleetConfiguration
+    /// How far and how fast the group may be scaled.
+    package var policy: ScalingPolicy
+    /// The primary instance at the provider.
+    package var primaryInstance: InstanceName
+    /// The managed replicas that are not gone yet.
+    package var replicas: [ReplicaRecord]
+    /// The last completed change of size.
+    package var lastScaling: ScalingEvent?
+    /// Creations that failed one after another; the next try waits longer each time.
+    package var consecutiveFailures: Int
+
+    /// Makes the record of a group without managed replicas.
+    package init(configuration: FleetConfiguration, policy: ScalingPolicy, primaryInstance: InstanceName) {
+        self.configuration = configuration
+        self.policy = policy
+        self.primaryInstance = primaryInstance
+        self.replicas = []
+        self.consecutiveFailures = 0
+    }
+
+    /// The group's name.
+    package var name: InstanceName { configuration.group }
+}
