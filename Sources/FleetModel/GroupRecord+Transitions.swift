@@ -1,0 +1,116 @@
+// The only ways in which a group's record changes on behalf of the scaler: pure, so that each can be tested and each
+// is one durable write.
+
+extension GroupRecord {
+    /// The replica that something is being done to; one group does one thing at a time.
+    package var replicaUnderWay: ReplicaRecord? {
+        replicas.first { $0.state != .serving }
+    }
+
+    /// The replicas that count against the policy's maximum.
+    package var managedCount: Int {
+        replicas.count { $0.state != .gone }
+    }
+
+    /// Decides on a new replica: its name is durable before anything is created.
+    package mutating func plan(_ name: InstanceName, for incidentID: String, at now: Timestamp) {
+        replicas.append(ReplicaRecord(name: name, incidentID: incidentID, at: now))
+    }
+
+    /// The provider took the create call, or was found to have taken it before a crash.
+    package mutating func creationBegan(_ name: InstanceName, operationID: String?, at now: Timestamp) {
+        change(name) {
+            $0.operationID = operationID
+            $0.enter(operationID == nil ? .starting : .creating, at: now)
+        }
+    }
+
+    /// The create operation ended well.
+    package mutating func creationEnded(_ name: InstanceName, at now: Timestamp) {
+        change(name) {
+            $0.operationID = nil
+            $0.enter(.starting, at: now)
+        }
+    }
+
+    /// The replica may serve: it enters the configuration, whose generation grows.
+    package mutating func admit(_ name: InstanceName, address: String, at now: Timestamp) {
+        change(name) {
+            $0.address = address
+            $0.enter(.admitted, at: now)
+        }
+        configuration.servers.removeAll { $0.name == name.text }
+        configuration.servers.append(
+            BackendServer(
+                name: name.text, address: address, hostgroup: configuration.readerHostgroup, origin: .managed))
+        configuration.generation += 1
+    }
+
+    /// Every live node sends the replica traffic: the change of size is complete.
+    package mutating func serve(_ name: InstanceName, at now: Timestamp) {
+        change(name) { $0.enter(.serving, at: now) }
+        lastScaling = ScalingEvent(direction: .out, completedAt: now)
+        consecutiveFailures = 0
+    }
+
+    /// Begins to remove a serving replica: no node opens another connection to it.
+    package mutating func drain(_ name: InstanceName, for incidentID: String, at now: Timestamp) {
+        change(name) {
+            $0.incidentID = incidentID
+            $0.enter(.draining, at: now)
+        }
+        for index in configuration.servers.indices where configuration.servers[index].name == name.text {
+            configuration.servers[index].status = .offlineSoft
+        }
+        configuration.generation += 1
+    }
+
+    /// Takes the replica out of the configuration.
+    package mutating func remove(_ name: InstanceName, at now: Timestamp) {
+        change(name) { $0.enter(.removed, at: now) }
+        if configuration.servers.contains(where: { $0.name == name.text }) {
+            configuration.servers.removeAll { $0.name == name.text }
+            configuration.generation += 1
+        }
+    }
+
+    /// No node knows the replica any more: it may be deleted at the provider.
+    package mutating func deletionMayBegin(_ name: InstanceName, at now: Timestamp) {
+        change(name) {
+            $0.operationID = nil
+            $0.enter(.deleting, at: now)
+        }
+    }
+
+    /// The provider took the delete call; nil after an operation that failed, so that the call is made again.
+    package mutating func deletionBegan(_ name: InstanceName, operationID: String?) {
+        change(name) { $0.operationID = operationID }
+    }
+
+    /// The provider says that the replica does not exist: its record ends.
+    package mutating func forget(_ name: InstanceName, at now: Timestamp) {
+        guard let replica = replicas.first(where: { $0.name == name }) else { return }
+        replicas.removeAll { $0.name == name }
+        if replica.failure == nil {
+            lastScaling = ScalingEvent(direction: .in, completedAt: now)
+        } else {
+            consecutiveFailures += 1
+            lastScaling = ScalingEvent(direction: .out, completedAt: now)
+        }
+    }
+
+    /// The replica will never serve; it is cleaned up like one that drains.
+    package mutating func fail(_ name: InstanceName, because reason: String, at now: Timestamp) {
+        change(name) {
+            $0.failure = reason
+            $0.operationID = nil
+            $0.enter(.failed, at: now)
+        }
+    }
+
+    private mutating func change(_ name: InstanceName, _ body: (inout ReplicaRecord) -> Void) {
+        for index in replicas.indices where replicas[index].name == name {
+            body(&replicas[index])
+        }
+    }
+}

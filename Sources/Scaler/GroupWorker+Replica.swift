@@ -1,0 +1,220 @@
+import FleetModel
+import Logging
+import Pacing
+
+// One method a state. Each looks for the effect that the state leads to before it causes it, writes what it found,
+// and returns; the next step goes on from what was written.
+
+extension GroupWorker {
+    /// Takes the replica that something is being done to one step further.
+    func advance(_ replica: ReplicaRecord, of stored: Versioned<GroupRecord>) async throws(StoreError) -> StepReport {
+        switch replica.state {
+        case .planned: try await create(replica, stored)
+        case .creating: try await awaitCreation(replica, stored)
+        case .starting: try await admit(replica, stored)
+        case .admitted: try await serve(replica, stored)
+        case .draining: try await drain(replica, stored)
+        case .removed: try await withdraw(replica, stored)
+        case .deleting: try await delete(replica, stored)
+        case .failed: try await cleanUp(replica, stored)
+        case .serving, .gone: .waits("\(replica.name) is \(replica.state.rawValue)", next: settings.resync)
+        }
+    }
+
+    private func create(
+        _ replica: ReplicaRecord, _ stored: Versioned<GroupRecord>
+    ) async throws(StoreError) -> StepReport {
+        var record = stored.document
+        do throws(ProviderError) {
+            let operation = try await findOrCreate(replica, record)
+            record.creationBegan(replica.name, operationID: operation, at: around.wallClock.now())
+        } catch {
+            guard !error.isRetryable else { return postponed("creating", replica, error) }
+            record.fail(replica.name, because: "\(error)", at: around.wallClock.now())
+            logger.error("replica failed", metadata: ["replica.name": "\(replica.name)", "error": "\(error)"])
+        }
+        try await save(record, stored.version)
+        return .did("asked for \(replica.name)")
+    }
+
+    /// Looks for the instance and the operation by the name that was stored, and only then creates.
+    private func findOrCreate(
+        _ replica: ReplicaRecord, _ record: GroupRecord
+    ) async throws(ProviderError) -> String? {
+        if let operation = try await around.provider.operations(on: replica.name).first(where: { $0.kind == .create }) {
+            return operation.id
+        }
+        if try await around.provider.instance(named: replica.name) != nil { return nil }
+        return try await around.provider.createReplica(request(replica, record))
+    }
+
+    private func awaitCreation(
+        _ replica: ReplicaRecord, _ stored: Versioned<GroupRecord>
+    ) async throws(StoreError) -> StepReport {
+        guard let id = replica.operationID else {
+            var record = stored.document
+            record.creationEnded(replica.name, at: around.wallClock.now())
+            try await save(record, stored.version)
+            return .did("\(replica.name) has no operation; looking at the instance")
+        }
+        var record = stored.document
+        do throws(ProviderError) {
+            let operation = try await around.provider.operation(id: id)
+            guard operation.isDone else { return stillWaiting("creating", replica) }
+            if let failure = operation.failure {
+                record.fail(replica.name, because: failure, at: around.wallClock.now())
+            } else {
+                record.creationEnded(replica.name, at: around.wallClock.now())
+            }
+        } catch {
+            guard error.code == .notFound else { return postponed("watching the creation of", replica, error) }
+            record.creationEnded(replica.name, at: around.wallClock.now())
+        }
+        try await save(record, stored.version)
+        return .did("the creation of \(replica.name) ended")
+    }
+
+    private func admit(
+        _ replica: ReplicaRecord, _ stored: Versioned<GroupRecord>
+    ) async throws(StoreError) -> StepReport {
+        var record = stored.document
+        do throws(ProviderError) {
+            let now = around.wallClock.now()
+            let instance = try await around.provider.instance(named: replica.name)
+            switch (instance?.state, instance?.privateAddress) {
+            case (nil, _):
+                guard now.since(replica.stateSince) > .seconds(120) else { return stillWaiting("looking for", replica) }
+                record.fail(replica.name, because: "it does not exist after its creation", at: now)
+            case (.failed, _):
+                record.fail(replica.name, because: "the instance is FAILED", at: now)
+            case (.runnable, let address?) where instance?.primary == record.primaryInstance.text:
+                record.admit(replica.name, address: address, at: now)
+            case (.runnable, _?):
+                record.fail(replica.name, because: "it replicates from \(instance?.primary ?? "nothing")", at: now)
+            default:
+                return stillWaiting("starting", replica)
+            }
+        } catch {
+            return postponed("looking at", replica, error)
+        }
+        try await save(record, stored.version)
+        return .did("looked at \(replica.name), which was created")
+    }
+
+    private func serve(
+        _ replica: ReplicaRecord, _ stored: Versioned<GroupRecord>
+    ) async throws(StoreError) -> StepReport {
+        let publication = await publish(stored.document.configuration)
+        guard publication.isComplete else {
+            return .waits(Self.incomplete(publication), next: settings.publicationRetry)
+        }
+        var record = stored.document
+        record.serve(replica.name, at: around.wallClock.now())
+        try await save(record, stored.version)
+        return .did("\(replica.name) serves on every node")
+    }
+
+    private func drain(
+        _ replica: ReplicaRecord, _ stored: Versioned<GroupRecord>
+    ) async throws(StoreError) -> StepReport {
+        let publication = await publish(stored.document.configuration)
+        guard publication.isComplete,
+            let server = stored.document.configuration.servers.first(where: { $0.name == replica.name.text }),
+            let inUse = publication.connectionsInUse(address: server.address, port: server.port)
+        else {
+            return .waits(Self.incomplete(publication), next: settings.publicationRetry)
+        }
+        let now = around.wallClock.now()
+        let isOverdue = now.since(replica.stateSince) >= stored.document.policy.drainDeadline
+        guard inUse == 0 || isOverdue else {
+            return .waits("\(replica.name) still has \(inUse) connections in use", next: settings.publicationRetry)
+        }
+        var record = stored.document
+        record.remove(replica.name, at: now)
+        try await save(record, stored.version)
+        return .did("\(replica.name) leaves the configuration with \(inUse) connections in use")
+    }
+
+    private func withdraw(
+        _ replica: ReplicaRecord, _ stored: Versioned<GroupRecord>
+    ) async throws(StoreError) -> StepReport {
+        let publication = await publish(stored.document.configuration)
+        guard publication.isComplete else {
+            return .waits(Self.incomplete(publication), next: settings.publicationRetry)
+        }
+        var record = stored.document
+        record.deletionMayBegin(replica.name, at: around.wallClock.now())
+        try await save(record, stored.version)
+        return .did("no node knows \(replica.name) any more")
+    }
+
+    private func delete(
+        _ replica: ReplicaRecord, _ stored: Versioned<GroupRecord>
+    ) async throws(StoreError) -> StepReport {
+        var record = stored.document
+        do throws(ProviderError) {
+            if let id = replica.operationID {
+                let operation = try await around.provider.operation(id: id)
+                guard operation.isDone else { return stillWaiting("deleting", replica) }
+                if operation.failure == nil, try await around.provider.instance(named: replica.name) == nil {
+                    record.forget(replica.name, at: around.wallClock.now())
+                } else {
+                    record.deletionBegan(replica.name, operationID: nil)
+                }
+            } else if let operation = try await findOrDelete(replica, record) {
+                record.deletionBegan(replica.name, operationID: operation)
+            } else {
+                record.forget(replica.name, at: around.wallClock.now())
+            }
+        } catch {
+            guard error.code == .notFound, replica.operationID != nil else {
+                return postponed("deleting", replica, error)
+            }
+            record.deletionBegan(replica.name, operationID: nil)
+        }
+        try await save(record, stored.version)
+        return .did("the deletion of \(replica.name) goes on")
+    }
+
+    /// Looks for the instance and for a deletion under way, and only then deletes.
+    /// - Returns: the operation, or nil when the instance does not exist.
+    private func findOrDelete(
+        _ replica: ReplicaRecord, _ record: GroupRecord
+    ) async throws(ProviderError) -> String? {
+        guard try await around.provider.instance(named: replica.name) != nil else { return nil }
+        let operations = try await around.provider.operations(on: replica.name)
+        if let underWay = operations.first(where: { $0.kind == .delete && !$0.isDone }) { return underWay.id }
+        return try await around.provider.deleteReplica(request(replica, record))
+    }
+
+    private func cleanUp(
+        _ replica: ReplicaRecord, _ stored: Versioned<GroupRecord>
+    ) async throws(StoreError) -> StepReport {
+        var record = stored.document
+        record.remove(replica.name, at: around.wallClock.now())
+        try await save(record, stored.version)
+        return .did("cleaning up \(replica.name): \(replica.failure ?? "it failed")")
+    }
+
+    private func request(_ replica: ReplicaRecord, _ record: GroupRecord) -> ReplicaRequest {
+        ReplicaRequest(name: replica.name, primary: record.primaryInstance, group: record.name)
+    }
+
+    private func stillWaiting(_ doing: String, _ replica: ReplicaRecord) -> StepReport {
+        if around.wallClock.now().since(replica.stateSince) > settings.operationDeadline {
+            logger.error(
+                "operation is stuck",
+                metadata: ["replica.name": "\(replica.name)", "replica.state": "\(replica.state.rawValue)"])
+        }
+        return .waits("\(doing) \(replica.name)", next: settings.operationPoll)
+    }
+
+    /// A call failed in a way that may pass, or that a person must mend; either way the state stays as it is.
+    private func postponed(_ doing: String, _ replica: ReplicaRecord, _ error: ProviderError) -> StepReport {
+        logger.warning(
+            "provider call failed",
+            metadata: ["replica.name": "\(replica.name)", "error": "\(error)", "error.code": "\(error.code.rawValue)"])
+        let wait = error.isRetryable ? settings.operationPoll : settings.operationPoll * 12
+        return .waits("\(doing) \(replica.name) failed and is tried again: \(error)", next: wait)
+    }
+}

@@ -1,0 +1,189 @@
+package import FleetModel
+package import Logging
+import Metrics
+package import Pacing
+
+/// Does one thing at a time for one group: observe, decide, write the intent, act.
+///
+/// Everything durable is in the stores; what this actor remembers is only how to spare calls. It can be thrown away at
+/// any instant and made again.
+package actor GroupWorker {
+    /// The systems around a worker.
+    package struct Surroundings: Sendable {
+        /// Durable groups.
+        package var groups: any GroupStore
+        /// Durable incidents.
+        package var incidents: any IncidentStore
+        /// What creates and deletes replicas.
+        package var provider: any ReplicaProvider
+        /// What brings configurations to the nodes.
+        package var fleet: any ProxyFleet
+        /// The time.
+        package var wallClock: any WallClock
+        /// The unique end of a replica's name: lower-case letters and digits.
+        package var nameSuffix: @Sendable () -> String
+
+        /// Gathers the systems.
+        package init(
+            groups: any GroupStore, incidents: any IncidentStore, provider: any ReplicaProvider,
+            fleet: any ProxyFleet, wallClock: any WallClock, nameSuffix: @escaping @Sendable () -> String
+        ) {
+            self.groups = groups
+            self.incidents = incidents
+            self.provider = provider
+            self.fleet = fleet
+            self.wallClock = wallClock
+            self.nameSuffix = nameSuffix
+        }
+    }
+
+    let name: InstanceName
+    let around: Surroundings
+    let settings: ScalerSettings
+    let logger: Logger
+    /// The last complete publication, and when it was.
+    private var verified: (generation: Int64, at: Timestamp)?
+    private var lastReason: ScalingDecision.Reason?
+
+    /// Makes the worker of the group `name`.
+    package init(name: InstanceName, around: Surroundings, settings: ScalerSettings, logger: Logger) {
+        self.name = name
+        self.around = around
+        self.settings = settings
+        var logger = logger
+        logger[metadataKey: "group.name"] = "\(name)"
+        self.logger = logger
+    }
+
+    /// One pass.
+    /// - Returns: what was done, or nil when the group does not exist (any more).
+    /// - Throws: `StoreError` when the store failed; nothing is lost, call again.
+    package func step() async throws(StoreError) -> StepReport? {
+        guard let stored = try await around.groups.group(name) else { return nil }
+        let incidents = try await around.incidents.active(group: name)
+        let report: StepReport
+        if let replica = stored.document.replicaUnderWay {
+            try await follow(incidents, in: stored.document)
+            report = try await advance(replica, of: stored)
+        } else {
+            report = try await decide(stored, incidents)
+        }
+        if let after = try await around.groups.group(name) {
+            try await follow(try await around.incidents.active(group: name), in: after.document)
+        }
+        if report.changed {
+            logger.info("step", metadata: ["step.report": "\(report.sentence)"])
+        }
+        return report
+    }
+
+    // MARK: Deciding
+
+    private func decide(
+        _ stored: Versioned<GroupRecord>, _ incidents: [Versioned<Incident>]
+    ) async throws(StoreError) -> StepReport {
+        let now = around.wallClock.now()
+        let decision = ScalingDecision.decide(stored.document, incidents: incidents.map(\.document), at: now)
+        count(decision)
+        switch decision.direction {
+        case .out:
+            return try await planReplica(stored, decision, incidents, now)
+        case .in:
+            guard let victim = ScalingDecision.victim(in: stored.document) else {
+                return try await verify(stored.document, because: "no replica of ours is serving")
+            }
+            var record = stored.document
+            record.drain(victim.name, for: decision.incidentID ?? "", at: now)
+            try await save(record, stored.version)
+            return .did("draining \(victim.name): \(decision.reason.rawValue)")
+        case nil:
+            let report = try await verify(stored.document, because: decision.reason.rawValue)
+            guard let notBefore = decision.notBefore else { return report }
+            return .waits(report.sentence, next: min(report.next, max(notBefore.since(now), .milliseconds(10))))
+        }
+    }
+
+    private func planReplica(
+        _ stored: Versioned<GroupRecord>, _ decision: ScalingDecision, _ incidents: [Versioned<Incident>],
+        _ now: Timestamp
+    ) async throws(StoreError) -> StepReport {
+        let incident = incidents.first { $0.document.id == decision.incidentID }?.document
+        let base = incident?.replicaBaseName ?? "\(stored.document.primaryInstance)-"
+        let replica: InstanceName
+        do throws(InvalidName) {
+            replica = try InstanceName(base + around.nameSuffix(), kind: "replica")
+        } catch {
+            return .waits("cannot name a replica after \"\(base)\": \(error)", next: settings.resync)
+        }
+        var record = stored.document
+        record.plan(replica, for: decision.incidentID ?? "", at: now)
+        try await save(record, stored.version)
+        return .did("planned \(replica): \(decision.reason.rawValue)")
+    }
+
+    /// Publishes when the configuration changed or was not verified for a while; both are the same call.
+    private func verify(_ record: GroupRecord, because reason: String) async throws(StoreError) -> StepReport {
+        let now = around.wallClock.now()
+        if let verified, verified.generation == record.configuration.generation,
+            now.since(verified.at) >= .zero, now.since(verified.at) < settings.resync
+        {
+            return .waits("holding: \(reason)", next: settings.resync - now.since(verified.at))
+        }
+        let publication = await publish(record.configuration)
+        guard publication.isComplete else {
+            return .waits(Self.incomplete(publication), next: settings.publicationRetry)
+        }
+        return .waits("holding: \(reason)", next: settings.resync)
+    }
+
+    // MARK: What the steps share
+
+    func publish(_ configuration: FleetConfiguration) async -> Publication {
+        let publication = await around.fleet.publish(configuration)
+        if publication.isComplete {
+            verified = (publication.generation, around.wallClock.now())
+        } else {
+            verified = nil
+            Counter(label: "drover_publications_incomplete_total", dimensions: [("group", name.text)]).increment()
+            logger.debug("publication incomplete", metadata: ["publication": "\(Self.incomplete(publication))"])
+        }
+        return publication
+    }
+
+    func save(_ record: GroupRecord, _ version: Int64) async throws(StoreError) {
+        try await around.groups.save(record, ifVersion: version)
+        Gauge(label: "drover_managed_replicas", dimensions: [("group", name.text)]).record(record.managedCount)
+    }
+
+    /// Which nodes do not hold the generation, as a sentence.
+    static func incomplete(_ publication: Publication) -> String {
+        let missing = publication.nodes.filter { $0.condition != .current }
+            .map { "\($0.node) is \($0.condition.rawValue)\($0.detail.map { ": \($0)" } ?? "")" }
+        return "generation \(publication.generation) is not everywhere: \(missing.joined(separator: "; "))"
+    }
+
+    private func follow(_ incidents: [Versioned<Incident>], in record: GroupRecord) async throws(StoreError) {
+        for stored in incidents {
+            var incident = stored.document
+            guard incident.follow(record, at: around.wallClock.now()) else { continue }
+            do throws(StoreError) {
+                try await around.incidents.save(incident, ifVersion: stored.version)
+            } catch .conflict {
+                continue  // The webhook closed it in between; the next step sees that.
+            }
+        }
+    }
+
+    private func count(_ decision: ScalingDecision) {
+        guard decision.reason != lastReason || decision.direction != nil else { return }
+        lastReason = decision.reason
+        Counter(
+            label: "drover_decisions_total",
+            dimensions: [
+                ("group", name.text), ("reason", decision.reason.rawValue),
+                ("direction", decision.direction?.rawValue ?? "hold"),
+            ]
+        ).increment()
+        logger.info("decision", metadata: ["rule.code": "\(decision.reason.rawValue)"])
+    }
+}

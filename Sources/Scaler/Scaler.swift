@@ -1,0 +1,85 @@
+package import FleetModel
+package import Logging
+import Pacing
+import ServiceLifecycle
+
+/// The role `drover scaler`: a worker for each group, woken by messages, by its own timetable and at each start.
+package struct Scaler: Service {
+    private let around: GroupWorker.Surroundings
+    private let queue: any WorkQueue
+    private let settings: ScalerSettings
+    private let clock: any Clock<Duration>
+    private let logger: Logger
+
+    /// Makes the role; nothing runs before `run()`.
+    package init(
+        around: GroupWorker.Surroundings, queue: any WorkQueue, settings: ScalerSettings, clock: any Clock<Duration>,
+        logger: Logger
+    ) {
+        self.around = around
+        self.queue = queue
+        self.settings = settings
+        self.clock = clock
+        self.logger = logger
+    }
+
+    /// Runs until graceful shutdown or cancellation; returns then, with nothing half-done that a restart would not
+    /// finish.
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withDiscardingTaskGroup { tasks in
+                var wakeups: [InstanceName: Wakeup] = [:]
+                while !Task.isCancelled {
+                    let messages = await look()
+                    for group in messages.groups where wakeups[group] == nil {
+                        let wakeup = Wakeup()
+                        wakeups[group] = wakeup
+                        tasks.addTask { await work(on: group, wakeup: wakeup) }
+                    }
+                    for delivery in messages.deliveries {
+                        wakeups[delivery.message.group]?.wake()
+                        await acknowledge(delivery)
+                    }
+                    try? await clock.sleep(for: settings.queuePoll)
+                }
+            }
+        }
+    }
+
+    /// The groups there are and the messages that wait. A message carries no state: the incident was durable before
+    /// it, and each worker looks at the store, so acknowledging before the work is done loses nothing.
+    private func look() async -> (groups: [InstanceName], deliveries: [WorkDelivery]) {
+        do throws(StoreError) {
+            let deliveries = try await queue.receive(
+                limit: 100, visibility: .seconds(60), at: around.wallClock.now())
+            return (try await around.groups.groups().map(\.document.name), deliveries)
+        } catch {
+            logger.error("store failed", metadata: ["error": "\(error)"])
+            return ([], [])
+        }
+    }
+
+    private func acknowledge(_ delivery: WorkDelivery) async {
+        do throws(StoreError) {
+            try await queue.acknowledge(delivery.id)
+        } catch {
+            logger.warning("acknowledging a message failed; it comes again", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func work(on group: InstanceName, wakeup: Wakeup) async {
+        let worker = GroupWorker(name: group, around: around, settings: settings, logger: logger)
+        while !Task.isCancelled {
+            var next = settings.resync
+            do throws(StoreError) {
+                if let report = try await worker.step() { next = report.next }
+            } catch .conflict {
+                next = .zero
+            } catch {
+                logger.error("step failed", metadata: ["group.name": "\(group)", "error": "\(error)"])
+                next = settings.publicationRetry
+            }
+            if next > .zero { await wakeup.wait(upTo: next, clock: clock) }
+        }
+    }
+}

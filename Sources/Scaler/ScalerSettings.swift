@@ -1,0 +1,49 @@
+import FleetModel
+
+/// How patient the scaler is.
+package struct ScalerSettings: Sendable {
+    /// Between two looks at an operation that is under way.
+    package var operationPoll: Duration
+    /// Between two tries of a publication that is not complete, and of a drain that still has connections.
+    package var publicationRetry: Duration
+    /// Between two verifications of the nodes when nothing happens.
+    package var resync: Duration
+    /// After this an operation that is still under way is reported as stuck; it is never given up, because it may
+    /// still end (30 minutes and more are normal, `facts/replica-autoscaling.md`, section C).
+    package var operationDeadline: Duration
+    /// Between two looks at the work queue.
+    package var queuePoll: Duration
+
+    /// Makes settings with the defaults of `drover serve`.
+    package init(
+        operationPoll: Duration = .seconds(5), publicationRetry: Duration = .seconds(1),
+        resync: Duration = .seconds(30), operationDeadline: Duration = .seconds(5_400),
+        queuePoll: Duration = .milliseconds(500)
+    ) {
+        self.operationPoll = operationPoll
+        self.publicationRetry = publicationRetry
+        self.resync = resync
+        self.operationDeadline = operationDeadline
+        self.queuePoll = queuePoll
+    }
+}
+
+/// What one step did, and when the next one is due.
+package struct StepReport: Sendable, Equatable {
+    /// One sentence: what and why.
+    package var sentence: String
+    /// Whether anything durable changed; unchanged steps are not logged.
+    package var changed: Bool
+    /// When to look again if nothing wakes the group before.
+    package var next: Duration
+
+    /// Makes the report of a step that changed something: the next step follows at once.
+    package static func did(_ sentence: String) -> StepReport {
+        StepReport(sentence: sentence, changed: true, next: .zero)
+    }
+
+    /// Makes the report of a step that changed nothing.
+    package static func waits(_ sentence: String, next: Duration) -> StepReport {
+        StepReport(sentence: sentence, changed: false, next: next)
+    }
+}
