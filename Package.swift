@@ -57,10 +57,12 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .executable(name: "drover", targets: ["drover"]),
-        .library(name: "DroverBenchmarkSupport", targets: [
-            "FleetModel", "MySQLWire", "ProxySQLAdmin", "Persistence", "Ingest", "Scaler", "Sandbox",
-            "FakeProxySQL", "FakeGoogle", "GoogleCloud", "Pacing", "Observability", "Settings",
-        ]),
+        .library(
+            name: "DroverBenchmarkSupport",
+            targets: [
+                "FleetModel", "MySQLWire", "ProxySQLAdmin", "Persistence", "Ingest", "Scaler", "Sandbox",
+                "FakeProxySQL", "FakeGoogle", "GoogleCloud", "Pacing", "Observability", "Settings",
+            ]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -99,30 +101,42 @@ let package = Package(
         module("GoogleCloud", [.asyncHTTPClient, .nioCore, .nioHTTP1, .logging, .metrics, "FleetModel", "Pacing"]),
 
         // The roles.
-        module("Scaler", [
-            .logging, .metrics, .serviceLifecycle,
-            "FleetModel", "Pacing", "Observability", "ProxySQLAdmin", "GoogleCloud", "Persistence",
-        ]),
-        module("Ingest", [
-            .hummingbird, .logging, .metrics, .nioCore, "FleetModel", "Pacing", "Observability", "Persistence",
-        ]),
-        module("ManagementAPI", [
-            .hummingbird, .logging, .metrics, .nioCore, "FleetModel", "Pacing", "Observability", "Persistence",
-        ]),
+        module(
+            "Scaler",
+            [
+                .logging, .metrics, .serviceLifecycle,
+                "FleetModel", "Pacing", "Observability", "ProxySQLAdmin", "GoogleCloud", "Persistence",
+            ]),
+        module(
+            "Ingest",
+            [
+                .hummingbird, .logging, .metrics, .nioCore, "FleetModel", "Pacing", "Observability", "Persistence",
+            ]),
+        module(
+            "ManagementAPI",
+            [
+                .hummingbird, .logging, .metrics, .nioCore, "FleetModel", "Pacing", "Observability", "Persistence",
+            ]),
 
         // Real servers on loopback that answer as the recorded systems do.
-        module("FakeProxySQL", [
-            .grdb, .nioCore, .nioPosix, .logging, .serviceLifecycle, "FleetModel", "MySQLWire", "Pacing",
-        ]),
-        module("FakeGoogle", [
-            .hummingbird, .nioCore, .logging, .serviceLifecycle, "FleetModel", "Pacing",
-        ]),
-        module("Sandbox", [
-            .hummingbird, .asyncHTTPClient, .logging, .serviceLifecycle, .subprocess, .systemPackage, .nioCore,
-            .unixSignals,
-            "FleetModel", "Pacing", "Observability", "Settings", "Persistence", "ProxySQLAdmin", "MySQLWire",
-            "FakeProxySQL", "FakeGoogle", "GoogleCloud", "Scaler", "Ingest", "ManagementAPI",
-        ]),
+        module(
+            "FakeProxySQL",
+            [
+                .grdb, .nioCore, .nioPosix, .logging, .serviceLifecycle, "FleetModel", "MySQLWire", "Pacing",
+            ]),
+        module(
+            "FakeGoogle",
+            [
+                .hummingbird, .nioCore, .logging, .serviceLifecycle, "FleetModel", "Pacing",
+            ]),
+        module(
+            "Sandbox",
+            [
+                .hummingbird, .asyncHTTPClient, .logging, .serviceLifecycle, .subprocess, .systemPackage, .nioCore,
+                .unixSignals,
+                "FleetModel", "Pacing", "Observability", "Settings", "Persistence", "ProxySQLAdmin", "MySQLWire",
+                "FakeProxySQL", "FakeGoogle", "GoogleCloud", "Scaler", "Ingest", "ManagementAPI",
+            ]),
 
         .executableTarget(
             name: "drover",
@@ -143,37 +157,55 @@ let package = Package(
             path: "Tests/TestSupport", swiftSettings: strict),
 
         tests("FleetModelTests", ["FleetModel"]),
-        tests("MySQLWireTests", [
-            "MySQLWire", .nioCore, .nioPosix, .nioEmbedded, .nioSSL, .logging, .subprocess, .systemPackage, "Pacing",
-        ]),
+        tests(
+            "MySQLWireTests",
+            [
+                "MySQLWire", .nioCore, .nioPosix, .nioEmbedded, .nioSSL, .logging, .subprocess, .systemPackage,
+                "Pacing",
+            ]),
         tests("SettingsTests", ["Settings", .configuration, .systemPackage, "FleetModel"]),
         tests("ObservabilityTests", ["Observability", .logging, .metrics, .coreMetrics]),
         tests("PacingTests", ["Pacing", .serviceLifecycle, .logging]),
         tests("PersistenceTests", ["Persistence", "FleetModel", "Pacing", .grdb, .logging]),
-        tests("ProxySQLAdminTests", [
-            "ProxySQLAdmin", "FakeProxySQL", "MySQLWire", "FleetModel", "Pacing", .nioCore, .nioPosix, .logging,
-        ]),
-        tests("FakeProxySQLTests", [
-            "FakeProxySQL", "MySQLWire", "FleetModel", "Pacing", .nioCore, .nioPosix, .logging,
-        ]),
-        tests("GoogleCloudTests", [
-            "GoogleCloud", "FakeGoogle", "FleetModel", "Pacing", .asyncHTTPClient, .hummingbird, .nioCore, .logging,
-        ]),
-        tests("ScalerTests", [
-            "Scaler", "Persistence", "FleetModel", "Pacing", "GoogleCloud", "ProxySQLAdmin", "FakeGoogle",
-            "FakeProxySQL", .logging,
-        ]),
-        tests("IngestTests", [
-            "Ingest", "Persistence", "FleetModel", "Pacing", .hummingbird, .hummingbirdTesting, .nioCore, .httpTypes,
-            .logging,
-        ]),
-        tests("ManagementAPITests", [
-            "ManagementAPI", "Persistence", "FleetModel", "Pacing", .hummingbird, .hummingbirdTesting, .nioCore,
-            .httpTypes, .logging,
-        ]),
-        tests("SandboxTests", [
-            "Sandbox", "FakeGoogle", "FakeProxySQL", "FleetModel", "MySQLWire", "ProxySQLAdmin", "Pacing",
-            .asyncHTTPClient, .nioCore, .logging, .subprocess, .systemPackage,
-        ]),
+        tests(
+            "ProxySQLAdminTests",
+            [
+                "ProxySQLAdmin", "FakeProxySQL", "MySQLWire", "FleetModel", "Pacing", .nioCore, .nioPosix, .logging,
+            ]),
+        tests(
+            "FakeProxySQLTests",
+            [
+                "FakeProxySQL", "MySQLWire", "FleetModel", "Pacing", .nioCore, .nioPosix, .logging,
+            ]),
+        tests(
+            "GoogleCloudTests",
+            [
+                "GoogleCloud", "FakeGoogle", "FleetModel", "Pacing", .asyncHTTPClient, .hummingbird, .nioCore, .logging,
+            ]),
+        tests(
+            "ScalerTests",
+            [
+                "Scaler", "Persistence", "FleetModel", "Pacing", "GoogleCloud", "ProxySQLAdmin", "FakeGoogle",
+                "FakeProxySQL", .logging,
+            ]),
+        tests(
+            "IngestTests",
+            [
+                "Ingest", "Persistence", "FleetModel", "Pacing", .hummingbird, .hummingbirdTesting, .nioCore,
+                .httpTypes,
+                .logging,
+            ]),
+        tests(
+            "ManagementAPITests",
+            [
+                "ManagementAPI", "Persistence", "FleetModel", "Pacing", .hummingbird, .hummingbirdTesting, .nioCore,
+                .httpTypes, .logging,
+            ]),
+        tests(
+            "SandboxTests",
+            [
+                "Sandbox", "FakeGoogle", "FakeProxySQL", "FleetModel", "MySQLWire", "ProxySQLAdmin", "Pacing",
+                .asyncHTTPClient, .nioCore, .logging, .subprocess, .systemPackage,
+            ]),
     ]
 )

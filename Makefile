@@ -1,0 +1,26 @@
+.PHONY: setup build demo test test-integration lint format release clean
+
+SWIFT_SOURCES := Package.swift Sources Tests
+
+setup: ## Installs what building needs; silent when there is nothing to do
+	@scripts/setup.sh
+
+build: setup ## Builds drover (debug)
+	swift build --product drover
+
+test: setup ## Builds and runs every test that needs no other system
+	swift test
+	@echo "test: all tests passed"
+
+test-integration: setup ## Runs the suites against the real systems that are present or can be installed
+	scripts/test-integration.sh
+
+lint: ## Fails on anything that the formatter or the linter would change
+	swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
+	@echo "lint: clean"
+
+format: ## Rewrites the sources as the linter wants them
+	swift format --in-place --parallel --recursive $(SWIFT_SOURCES)
+
+clean: ## Removes what building made
+	rm -rf .build .build-release dist
