@@ -1,0 +1,288 @@
+package import FleetModel
+import GRDB
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Incidents, groups and the work queue in one SQLite file: all that one machine needs.
+///
+/// Write-ahead log with `synchronous = FULL`: what a call has returned from survives the loss of power
+/// (SQLite documentation, "PRAGMA synchronous").
+package final class SQLiteStore: Sendable {
+    let database: DatabasePool
+    /// Held so that the folder stays ours for as long as the store lives.
+    private let directory: StateDirectory
+
+    /// Opens the store in `directory`, making it if need be.
+    /// - Throws: `StoreError.unavailable` with what to do.
+    package init(directory: StateDirectory) throws(StoreError) {
+        self.directory = directory
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(10)
+        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+        do {
+            database = try DatabasePool(path: "\(directory.path)/drover.sqlite", configuration: configuration)
+            try Self.migrations.migrate(database)
+        } catch {
+            throw .unavailable(
+                reason: "the database in \(directory.path) cannot be opened: \(error); restore it from a backup, or "
+                    + "move it away to begin anew")
+        }
+    }
+
+    private static var migrations: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1 incidents, groups, messages") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE incident (
+                        id TEXT PRIMARY KEY, group_name TEXT NOT NULL, is_active INTEGER NOT NULL,
+                        started_at INTEGER NOT NULL, version INTEGER NOT NULL, document BLOB NOT NULL);
+                    CREATE INDEX incident_active ON incident (group_name, started_at) WHERE is_active;
+                    CREATE INDEX incident_started ON incident (started_at);
+                    CREATE TABLE fleet_group (
+                        name TEXT PRIMARY KEY, version INTEGER NOT NULL, document BLOB NOT NULL);
+                    CREATE TABLE message (
+                        id INTEGER PRIMARY KEY AUTOINCREMENT, visible_at INTEGER NOT NULL,
+                        attempt INTEGER NOT NULL DEFAULT 0, document BLOB NOT NULL);
+                    CREATE INDEX message_visible ON message (visible_at);
+                    """)
+        }
+        return migrator
+    }
+
+    // MARK: What the parts share
+
+    func read<Value: Sendable>(
+        _ what: String, _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(StoreError) -> Value {
+        do {
+            return try await database.read(body)
+        } catch {
+            throw Self.wrap(error, what)
+        }
+    }
+
+    func write<Value: Sendable>(
+        _ what: String, _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(StoreError) -> Value {
+        do {
+            return try await database.write(body)
+        } catch {
+            throw Self.wrap(error, what)
+        }
+    }
+
+    private static func wrap(_ error: any Error, _ what: String) -> StoreError {
+        (error as? StoreError) ?? .unavailable(reason: "\(what): \(error)")
+    }
+
+    static func encode(_ document: some Encodable, _ what: String) throws(StoreError) -> Data {
+        do {
+            return try JSONEncoder().encode(document)
+        } catch {
+            throw .corrupt(document: what, reason: "it cannot be written: \(error)")
+        }
+    }
+
+    static func decode<Document: Decodable>(
+        _ type: Document.Type, _ data: Data, _ what: String
+    ) throws(StoreError) -> Document {
+        do {
+            return try JSONDecoder().decode(type, from: data)
+        } catch {
+            throw .corrupt(document: what, reason: "\(error)")
+        }
+    }
+
+    static func enqueue(_ message: WorkMessage, at now: Timestamp, _ database: Database) throws {
+        try database.execute(
+            sql: "INSERT INTO message (visible_at, document) VALUES (?, ?)",
+            arguments: [now.millisecondsSinceEpoch, try encode(message, "a message")])
+    }
+}
+
+extension SQLiteStore: GroupStore {
+    package func group(_ name: InstanceName) async throws(StoreError) -> Versioned<GroupRecord>? {
+        try await read("reading group \(name)") { database in
+            try Row.fetchOne(
+                database, sql: "SELECT version, document FROM fleet_group WHERE name = ?", arguments: [name.text]
+            ).map { try Self.group($0, name.text) }
+        }
+    }
+
+    package func groups() async throws(StoreError) -> [Versioned<GroupRecord>] {
+        try await read("reading the groups") { database in
+            try Row.fetchAll(database, sql: "SELECT name, version, document FROM fleet_group ORDER BY name")
+                .map { try Self.group($0, $0["name"]) }
+        }
+    }
+
+    package func insert(_ record: GroupRecord) async throws(StoreError) {
+        let document = try Self.encode(record, "group \(record.name)")
+        try await write("storing group \(record.name)") { database in
+            try database.execute(
+                sql: "INSERT OR IGNORE INTO fleet_group (name, version, document) VALUES (?, 1, ?)",
+                arguments: [record.name.text, document])
+            guard database.changesCount == 1 else { throw StoreError.conflict(document: "group \(record.name)") }
+        }
+    }
+
+    package func save(_ record: GroupRecord, ifVersion version: Int64) async throws(StoreError) {
+        let document = try Self.encode(record, "group \(record.name)")
+        try await write("saving group \(record.name)") { database in
+            try database.execute(
+                sql: "UPDATE fleet_group SET version = version + 1, document = ? WHERE name = ? AND version = ?",
+                arguments: [document, record.name.text, version])
+            guard database.changesCount == 1 else { throw StoreError.conflict(document: "group \(record.name)") }
+        }
+    }
+
+    package func remove(_ name: InstanceName, ifVersion version: Int64) async throws(StoreError) {
+        try await write("removing group \(name)") { database in
+            try database.execute(
+                sql: "DELETE FROM fleet_group WHERE name = ? AND version = ?", arguments: [name.text, version])
+            guard database.changesCount == 1 else { throw StoreError.conflict(document: "group \(name)") }
+        }
+    }
+
+    private static func group(_ row: Row, _ name: String) throws(StoreError) -> Versioned<GroupRecord> {
+        Versioned(document: try decode(GroupRecord.self, row["document"], "group \(name)"), version: row["version"])
+    }
+}
+
+extension SQLiteStore: IncidentStore {
+    package func record(_ alert: Alert, at now: Timestamp) async throws(StoreError) -> Incident.Change {
+        try await write("storing incident \(alert.incidentID)") { database in
+            let stored = try Row.fetchOne(
+                database, sql: "SELECT version, document FROM incident WHERE id = ?", arguments: [alert.incidentID]
+            ).map { try Self.incident($0, alert.incidentID) }
+            let change: Incident.Change
+            if var known = stored {
+                change = known.document.take(alert, at: now)
+                guard change != .unchanged else { return change }
+                try Self.update(known.document, known.version, database)
+            } else {
+                let incident = Incident(alert: alert, at: now)
+                try database.execute(
+                    sql: """
+                        INSERT INTO incident (id, group_name, is_active, started_at, version, document)
+                        VALUES (?, ?, ?, ?, 1, ?)
+                        """,
+                    arguments: [
+                        incident.id, incident.group.text, incident.isActive,
+                        incident.startedAt.millisecondsSinceEpoch, try Self.encode(incident, "an incident"),
+                    ])
+                change = .created
+            }
+            try Self.enqueue(
+                WorkMessage(reason: .incident, group: alert.group, incidentID: alert.incidentID), at: now, database)
+            return change
+        }
+    }
+
+    package func incident(id: String) async throws(StoreError) -> Versioned<Incident>? {
+        try await read("reading incident \(id)") { database in
+            try Row.fetchOne(
+                database, sql: "SELECT version, document FROM incident WHERE id = ?", arguments: [id]
+            ).map { try Self.incident($0, id) }
+        }
+    }
+
+    package func active(group: InstanceName) async throws(StoreError) -> [Versioned<Incident>] {
+        try await read("reading the incidents of \(group)") { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT id, version, document FROM incident
+                    WHERE is_active AND group_name = ? ORDER BY started_at, id
+                    """,
+                arguments: [group.text]
+            ).map { try Self.incident($0, $0["id"]) }
+        }
+    }
+
+    package func recent(limit: Int) async throws(StoreError) -> [Incident] {
+        try await read("reading the newest incidents") { database in
+            try Row.fetchAll(
+                database, sql: "SELECT id, version, document FROM incident ORDER BY started_at DESC, id LIMIT ?",
+                arguments: [limit]
+            ).map { try Self.incident($0, $0["id"]).document }
+        }
+    }
+
+    package func save(_ incident: Incident, ifVersion version: Int64) async throws(StoreError) {
+        try await write("saving incident \(incident.id)") { database in
+            try Self.update(incident, version, database)
+        }
+    }
+
+    private static func update(_ incident: Incident, _ version: Int64, _ database: Database) throws {
+        try database.execute(
+            sql: """
+                UPDATE incident SET version = version + 1, is_active = ?, document = ? WHERE id = ? AND version = ?
+                """,
+            arguments: [incident.isActive, try encode(incident, "an incident"), incident.id, version])
+        guard database.changesCount == 1 else { throw StoreError.conflict(document: "incident \(incident.id)") }
+    }
+
+    private static func incident(_ row: Row, _ id: String) throws(StoreError) -> Versioned<Incident> {
+        Versioned(document: try decode(Incident.self, row["document"], "incident \(id)"), version: row["version"])
+    }
+}
+
+extension Incident {
+    /// Whether anything of it is still to be done or written down.
+    var isActive: Bool { state == .open || lastProcess != .clear }
+}
+
+extension SQLiteStore: WorkQueue {
+    package func publish(_ message: WorkMessage, at now: Timestamp) async throws(StoreError) {
+        try await write("publishing a message") { database in
+            try Self.enqueue(message, at: now, database)
+        }
+    }
+
+    package func receive(
+        limit: Int, visibility: Duration, at now: Timestamp
+    ) async throws(StoreError) -> [WorkDelivery] {
+        let due = "FROM message WHERE visible_at <= ?"
+        // Most looks find nothing, and a look must not cost a write.
+        let waiting = try await read("looking for messages") { database in
+            try Bool.fetchOne(
+                database, sql: "SELECT EXISTS (SELECT 1 \(due))", arguments: [now.millisecondsSinceEpoch])
+        }
+        guard waiting == true else { return [] }
+        return try await write("receiving messages") { database in
+            let rows = try Row.fetchAll(
+                database, sql: "SELECT id, attempt, document \(due) ORDER BY id LIMIT ?",
+                arguments: [now.millisecondsSinceEpoch, limit])
+            return try rows.map { row in
+                let id: Int64 = row["id"]
+                try database.execute(
+                    sql: "UPDATE message SET visible_at = ?, attempt = attempt + 1 WHERE id = ?",
+                    arguments: [now.advanced(by: visibility).millisecondsSinceEpoch, id])
+                return WorkDelivery(
+                    id: String(id), message: try Self.decode(WorkMessage.self, row["document"], "message \(id)"),
+                    attempt: row["attempt"] + 1)
+            }
+        }
+    }
+
+    package func acknowledge(_ id: String) async throws(StoreError) {
+        try await write("acknowledging message \(id)") { database in
+            try database.execute(sql: "DELETE FROM message WHERE id = ?", arguments: [Int64(id)])
+        }
+    }
+
+    package func release(_ id: String, after delay: Duration, at now: Timestamp) async throws(StoreError) {
+        try await write("releasing message \(id)") { database in
+            try database.execute(
+                sql: "UPDATE message SET visible_at = ? WHERE id = ?",
+                arguments: [now.advanced(by: delay).millisecondsSinceEpoch, Int64(id)])
+        }
+    }
+}

@@ -1,0 +1,152 @@
+import FleetModel
+import Persistence
+import Testing
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// A store in a folder of its own that is removed afterwards.
+func withStore<Value>(_ body: (SQLiteStore, String) async throws -> Value) async throws -> Value {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("drover-test-\(UUID().uuidString)").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    return try await body(SQLiteStore(directory: StateDirectory(path: path)), path)
+}
+
+func alert(_ id: String, _ state: IncidentState, group: String = "shop") throws -> Alert {
+    Alert(
+        incidentID: id, policyName: "connections", state: state, startedAt: Timestamp(secondsSinceEpoch: 1_700_000_000),
+        closedAt: nil, primaryInstance: try InstanceName("shop"), group: try InstanceName(group),
+        replicaBaseName: "shop-", action: .add, documentation: "{}")
+}
+
+func record(_ name: String) throws -> GroupRecord {
+    let group = try InstanceName(name)
+    return GroupRecord(
+        configuration: FleetConfiguration(
+            group: group, writerHostgroup: 5, readerHostgroup: 10, ruleIDBase: 0,
+            content: (
+                [BackendServer(name: name, address: "127.0.3.10", hostgroup: 5, origin: .primary)],
+                [ProxyUser(username: "app", password: Secret("s'ecret"), defaultHostgroup: 5)],
+                QueryRule.defaults(group: group, username: "app", writerHostgroup: 5, readerHostgroup: 10)
+            )),
+        policy: ScalingPolicy(maximumReplicas: 3), primaryInstance: group)
+}
+
+@Suite("A store of incidents, groups and messages")
+struct StoreConformanceTests {
+    let now = Timestamp(secondsSinceEpoch: 1_800_000_000)
+
+    @Test("an alert becomes an incident and a message; a duplicate changes nothing")
+    func alerts() async throws {
+        try await withStore { store, _ in
+            let seen1 = try await store.record(alert("a", .open), at: now)
+            #expect(seen1 == .created)
+            let seen2 = try await store.record(alert("a", .open), at: now)
+            #expect(seen2 == .unchanged)
+            let seen3 = try await store.record(alert("a", .closed), at: now)
+            #expect(seen3 == .closed)
+            let seen4 = try await store.record(alert("a", .closed), at: now)
+            #expect(seen4 == .unchanged)
+            let seen5 = try await store.record(alert("a", .open), at: now)
+            #expect(seen5 == .unchanged)
+            let seen6 = try await store.incident(id: "a")?.document.state
+            #expect(seen6 == .closed)
+            let seen7 = try await store.receive(limit: 10, visibility: .seconds(60), at: now).count
+            #expect(seen7 == 2)
+        }
+    }
+
+    @Test("a closing that comes first is kept, and the opening that follows changes nothing")
+    func reordered() async throws {
+        try await withStore { store, _ in
+            let seen8 = try await store.record(alert("a", .closed), at: now)
+            #expect(seen8 == .created)
+            let seen9 = try await store.record(alert("a", .open), at: now)
+            #expect(seen9 == .unchanged)
+            let seen10 = try await store.incident(id: "a")?.document.state
+            #expect(seen10 == .closed)
+        }
+    }
+
+    @Test("an incident is active until it is cleared")
+    func active() async throws {
+        try await withStore { store, _ in
+            _ = try await store.record(alert("a", .open), at: now)
+            _ = try await store.record(alert("b", .open, group: "other"), at: now)
+            let found = try await store.active(group: InstanceName("shop"))
+            #expect(found.map(\.document.id) == ["a"])
+            var incident = try #require(found.first)
+            incident.document.state = .closed
+            incident.document.lastProcess = .clear
+            try await store.save(incident.document, ifVersion: incident.version)
+            let seen11 = try await store.active(group: InstanceName("shop"))
+            #expect(seen11.isEmpty)
+            let seen12 = try await store.recent(limit: 10).count
+            #expect(seen12 == 2)
+            await #expect(throws: StoreError.self) {
+                try await store.save(incident.document, ifVersion: incident.version)
+            }
+        }
+    }
+
+    @Test("a group is saved only over the version that was read")
+    func groups() async throws {
+        try await withStore { store, _ in
+            let group = try record("shop")
+            try await store.insert(group)
+            await #expect(throws: StoreError.self) { try await store.insert(group) }
+            let found = try await store.group(group.name)
+            let stored = try #require(found)
+            #expect(stored.document == group)
+            var changed = stored.document
+            changed.configuration.generation += 1
+            try await store.save(changed, ifVersion: stored.version)
+            await #expect(throws: StoreError.self) { try await store.save(changed, ifVersion: stored.version) }
+            let seen13 = try await store.groups().map(\.document)
+            #expect(seen13 == [changed])
+            try await store.remove(group.name, ifVersion: stored.version + 1)
+            let seen14 = try await store.group(group.name)
+            #expect(seen14 == nil)
+        }
+    }
+
+    @Test("a message comes again after its visibility unless it is acknowledged")
+    func messages() async throws {
+        try await withStore { store, _ in
+            let message = WorkMessage(reason: .restart, group: try InstanceName("shop"))
+            try await store.publish(message, at: now)
+            let first = try await store.receive(limit: 10, visibility: .seconds(60), at: now)
+            #expect(first.map(\.message) == [message])
+            let seen15 = try await store.receive(limit: 10, visibility: .seconds(60), at: now)
+            #expect(seen15.isEmpty)
+            let later = now.advanced(by: .seconds(61))
+            let second = try await store.receive(limit: 10, visibility: .seconds(60), at: later)
+            #expect(second.map(\.attempt) == [2])
+            try await store.release(try #require(second.first).id, after: .zero, at: later)
+            let third = try await store.receive(limit: 10, visibility: .seconds(60), at: later)
+            try await store.acknowledge(try #require(third.first).id)
+            let end = later.advanced(by: .seconds(600))
+            let seen16 = try await store.receive(limit: 10, visibility: .seconds(60), at: end)
+            #expect(seen16.isEmpty)
+        }
+    }
+
+    @Test("a folder has one owner, and what was stored is there for the next one")
+    func reopening() async throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("drover-test-\(UUID().uuidString)")
+            .path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        func first() async throws {
+            let store = try SQLiteStore(directory: StateDirectory(path: path))
+            _ = try await store.record(alert("a", .open), at: now)
+            #expect(throws: StoreError.self) { try StateDirectory(path: path) }
+        }
+        try await first()
+        let store = try SQLiteStore(directory: StateDirectory(path: path))
+        let seen17 = try await store.incident(id: "a")
+        #expect(seen17 != nil)
+    }
+}
