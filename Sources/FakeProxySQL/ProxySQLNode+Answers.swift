@@ -58,7 +58,8 @@ extension ProxySQLNode {
         case "SHOW ADMIN VARIABLES" where pattern == nil: return try showVariables("variable_name LIKE 'admin-%'")
         case "SHOW MYSQL VARIABLES" where pattern == nil: return try showVariables("variable_name LIKE 'mysql-%'")
         case "SHOW PROCESSLIST", "SHOW FULL PROCESSLIST":
-            return try select("SELECT SessionID, user, db, hostgroup, command, time_ms, info FROM stats_mysql_processlist")
+            return try select(
+                "SELECT SessionID, user, db, hostgroup, command, time_ms, info FROM stats_mysql_processlist")
         case "SHOW MYSQL SERVERS": return try select("SELECT * FROM main.mysql_servers")
         case "SHOW MYSQL USERS": return try select("SELECT * FROM main.mysql_users")
         case "SHOW MYSQL STATUS":

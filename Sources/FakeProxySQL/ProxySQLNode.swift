@@ -101,7 +101,9 @@ package actor ProxySQLNode {
         return checksums
     }
 
-    /// The present value of a variable at runtime.
+    /// The present value of a variable at runtime; nil when there is no such variable.
+    package func variable(_ name: String) -> String? { runtimeVariable(name) }
+
     func runtimeVariable(_ name: String) -> String? {
         let answer = try? database.run(
             "SELECT variable_value FROM runtime_global_variables WHERE variable_name=\(NodeDatabase.literal(name))")
