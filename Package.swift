@@ -97,7 +97,7 @@ let package = Package(
         // The outside systems.
         module(
             "Persistence", [.grdb, .logging, "FleetModel", "Pacing"]),
-        module("ProxySQLAdmin", [.logging, .metrics, "FleetModel", "MySQLWire", "Pacing"]),
+        module("ProxySQLAdmin", [.crypto, .logging, .metrics, "FleetModel", "MySQLWire", "Pacing"]),
         module("GoogleCloud", [.asyncHTTPClient, .nioCore, .nioHTTP1, .logging, .metrics, "FleetModel", "Pacing"]),
 
         // The roles.

@@ -1,0 +1,31 @@
+/// Why a change of a ProxySQL node did not take place; secrets are never in the text.
+package struct AdminError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What a caller can do about it.
+    package enum Code: String, Hashable, Sendable {
+        /// The node refuses connections: nothing listens there.
+        case refused
+        /// The node did not answer in time, or the connection broke: it may still serve clients.
+        case unreachable
+        /// The node refused a statement.
+        case statementRefused
+        /// A value cannot be written in ProxySQL's SQL, or a statement is not one plain statement.
+        case unusableText
+        /// An answer does not have the columns that were expected.
+        case unexpectedAnswer
+        /// What was written is not what was read back; nothing was loaded.
+        case readBackDiffers
+    }
+
+    /// What a caller can do about it.
+    package var code: Code
+    /// What was attempted and what came back.
+    package var message: String
+
+    /// Makes an error.
+    package init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    package var description: String { "\(message) (\(code.rawValue))" }
+}

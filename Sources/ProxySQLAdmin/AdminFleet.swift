@@ -1,0 +1,213 @@
+package import FleetModel
+package import Logging
+import Metrics
+import MySQLWire
+package import Pacing
+import Synchronization
+
+/// One ProxySQL node of the fleet.
+package struct FleetNode: Hashable, Sendable {
+    /// What a node is to the cluster.
+    package enum Role: String, Hashable, Sendable {
+        /// Others pull from it.
+        case core
+        /// It pulls from cores.
+        case satellite
+    }
+
+    /// The node's name, for people.
+    package var name: String
+    /// What it is to the cluster.
+    package var role: Role
+    /// Host of its admin interface.
+    package var host: String
+    /// Port of its admin interface.
+    package var port: Int
+
+    /// Makes a node.
+    package init(name: String, role: Role, host: String, port: Int) {
+        self.name = name
+        self.role = role
+        self.host = host
+        self.port = port
+    }
+}
+
+/// The strategy `admin`: the difference, applied to each node through its admin interface and read back.
+///
+/// Publications take turns, so that two groups never load on two cores at once: the one that is loaded later would be
+/// pulled over the other by cluster sync. Within one, cores come first and one after another, then the satellites
+/// together; what a node has already pulled from a core is found equal there and not loaded again.
+package actor AdminFleet: ProxyFleet {
+    /// How nodes are reached.
+    package struct Settings: Sendable {
+        /// Admin user.
+        package var username: String
+        /// Its password.
+        package var password: Secret
+        /// How long one statement, or connecting, may take.
+        package var statementTimeout: Duration
+        /// After this a node that does not answer is taken for down.
+        package var unreachableAfter: Duration
+        /// Whether what is loaded is saved to disk.
+        package var savesToDisk: Bool
+
+        /// Makes settings with the defaults of `drover serve`.
+        package init(username: String, password: Secret) {
+            self.username = username
+            self.password = password
+            self.statementTimeout = .seconds(10)
+            self.unreachableAfter = .seconds(300)
+            self.savesToDisk = true
+        }
+    }
+
+    private let nodes: [FleetNode]
+    private let settings: Settings
+    private let wallClock: any WallClock
+    private let logger: Logger
+    private var connections: [String: any AdminConnection] = [:]
+    private var silentSince: [String: Timestamp] = [:]
+    /// The nodes that are being worked on; a node that hangs is not asked again before that ends.
+    private let turn = Turn()
+
+    /// Makes the fleet; nothing is connected before the first publication.
+    package init(nodes: [FleetNode], settings: Settings, wallClock: any WallClock, logger: Logger) {
+        self.nodes = nodes
+        self.settings = settings
+        self.wallClock = wallClock
+        self.logger = logger
+    }
+
+    package func publish(_ configuration: FleetConfiguration) async -> Publication {
+        await turn.take()
+        defer { turn.give() }
+        var results: [NodePublication] = []
+        for node in nodes where node.role == .core {
+            results.append(await bring(configuration, to: node))
+        }
+        let satellites = nodes.filter { $0.role == .satellite }
+        results += await withTaskGroup(of: NodePublication.self) { tasks in
+            for node in satellites { tasks.addTask { await self.bring(configuration, to: node) } }
+            var brought: [NodePublication] = []
+            for await result in tasks { brought.append(result) }
+            return brought
+        }
+        // A pull that was under way while a node was loaded may have put older rows back.
+        let verified = await withTaskGroup(of: NodePublication.self) { tasks in
+            for result in results { tasks.addTask { await self.verify(result, configuration) } }
+            var read: [NodePublication] = []
+            for await result in tasks { read.append(result) }
+            return read
+        }
+        let order = Dictionary(uniqueKeysWithValues: nodes.enumerated().map { ($1.name, $0) })
+        return Publication(
+            generation: configuration.generation,
+            nodes: verified.sorted { order[$0.node, default: 0] < order[$1.node, default: 0] })
+    }
+
+    package func withdraw(_ configuration: FleetConfiguration) async -> Publication {
+        var nothing = configuration
+        nothing.servers = []
+        nothing.users = []
+        nothing.queryRules = []
+        return await publish(nothing)
+    }
+
+    private func bring(_ configuration: FleetConfiguration, to node: FleetNode) async -> NodePublication {
+        await attempt(node) { apply throws(AdminError) in
+            _ = try await apply.apply(configuration)
+            return NodePublication(node: node.name, condition: .current)
+        }
+    }
+
+    private func verify(_ result: NodePublication, _ configuration: FleetConfiguration) async -> NodePublication {
+        guard result.condition == .current, let node = nodes.first(where: { $0.name == result.node }) else {
+            return result
+        }
+        return await attempt(node) { apply throws(AdminError) in
+            let holds = try await apply.holds(configuration)
+            return NodePublication(
+                node: node.name, condition: holds ? .current : .behind,
+                detail: holds ? nil : "it holds something else after it was brought there",
+                backends: try await apply.backends(of: configuration))
+        }
+    }
+
+    private func attempt(
+        _ node: FleetNode, _ body: (NodeApply) async throws(AdminError) -> NodePublication
+    ) async -> NodePublication {
+        do throws(AdminError) {
+            let connection = try await connection(to: node)
+            let result = try await body(
+                NodeApply(connection: connection, node: node.name, savesToDisk: settings.savesToDisk, logger: logger))
+            silentSince[node.name] = nil
+            return result
+        } catch {
+            // A refused statement leaves the session as it was; anything else leaves it unknown.
+            if error.code != .readBackDiffers, error.code != .statementRefused {
+                await connections.removeValue(forKey: node.name)?.close()
+            }
+            return NodePublication(node: node.name, condition: condition(of: node, error), detail: error.message)
+        }
+    }
+
+    private func condition(of node: FleetNode, _ error: AdminError) -> NodePublication.Condition {
+        switch error.code {
+        case .refused:
+            return .down
+        case .unreachable:
+            let now = wallClock.now()
+            let since = silentSince[node.name] ?? now
+            silentSince[node.name] = since
+            return now.since(since) >= settings.unreachableAfter ? .down : .unknown
+        case .statementRefused, .unusableText, .unexpectedAnswer, .readBackDiffers:
+            silentSince[node.name] = nil
+            return .behind
+        }
+    }
+
+    private func connection(to node: FleetNode) async throws(AdminError) -> any AdminConnection {
+        if let open = connections[node.name] { return open }
+        let configuration = MySQLConfiguration(
+            host: node.host, port: node.port, username: settings.username, password: settings.password.reveal())
+        let made = try await AdminClient(
+            configuration, node: node.name, timeout: settings.statementTimeout, logger: logger)
+        connections[node.name] = made
+        return made
+    }
+}
+
+/// A lock for actors: holders take turns in the order in which they asked.
+struct Turn {
+    private final class Line: Sendable {
+        let state = Mutex((isTaken: false, waiting: [CheckedContinuation<Void, Never>]()))
+    }
+
+    private let line = Line()
+
+    func take() async {
+        await withCheckedContinuation { continuation in
+            let goesOn = line.state.withLock { state in
+                guard state.isTaken else {
+                    state.isTaken = true
+                    return true
+                }
+                state.waiting.append(continuation)
+                return false
+            }
+            if goesOn { continuation.resume() }
+        }
+    }
+
+    func give() {
+        let next = line.state.withLock { state -> CheckedContinuation<Void, Never>? in
+            guard !state.waiting.isEmpty else {
+                state.isTaken = false
+                return nil
+            }
+            return state.waiting.removeFirst()
+        }
+        next?.resume()
+    }
+}

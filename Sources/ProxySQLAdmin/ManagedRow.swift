@@ -1,0 +1,111 @@
+package import MySQLWire
+
+/// The modules of ProxySQL that are loaded to runtime as one.
+package enum AdminModule: String, Hashable, Sendable, CaseIterable {
+    /// `mysql_servers`.
+    case servers = "MYSQL SERVERS"
+    /// `mysql_users`.
+    case users = "MYSQL USERS"
+    /// `mysql_query_rules`.
+    case queryRules = "MYSQL QUERY RULES"
+}
+
+/// A row of a table that Drover manages.
+///
+/// Every row that Drover writes ends its comment in `[drover GROUP]`, or `[drover GROUP draining]`: so the row itself
+/// says whose it is and which status was last wanted, on every node, however it came there.
+package protocol ManagedRow: Hashable, Sendable {
+    /// The table in memory; at runtime it has the prefix `runtime_`.
+    static var table: String { get }
+    /// What is loaded when a row changes.
+    static var module: AdminModule { get }
+    /// The columns that are read and written, in order.
+    static var columns: [String] { get }
+    /// Condition that leaves out rows that only repeat others.
+    static var runtimeCondition: String { get }
+
+    /// What tells rows apart: the primary key, as a condition.
+    func keyCondition() throws(AdminError) -> String
+    /// What tells rows apart.
+    var key: [String] { get }
+    /// The cells, in the order of `columns`.
+    var cells: [String?] { get }
+    /// The comment with its mark.
+    var comment: String { get }
+    /// Reads a row by column names.
+    init(_ row: MySQLRow) throws(AdminError)
+    /// The row as both memory and runtime would show it if they agree: SHUNNED counts as ONLINE, a password as its
+    /// hash.
+    var comparable: Self { get }
+    /// What to write over `current` to get this wanted row, keeping what is not managed and what was set by hand.
+    func merged(over current: Self) -> Self
+}
+
+extension ManagedRow {
+    package static var runtimeCondition: String { "1=1" }
+
+    /// Whose row it is; nil when Drover did not write it.
+    package var mark: RowMark? { RowMark(comment: comment) }
+
+    /// The statement that writes this row.
+    package func upsert() throws(AdminError) -> String {
+        var literals: [String] = []
+        for cell in cells { literals.append(try SQLText.quote(cell)) }
+        return "INSERT OR REPLACE INTO \(Self.table) (\(Self.columns.joined(separator: ","))) "
+            + "VALUES (\(literals.joined(separator: ",")))"
+    }
+
+    /// The statement that removes this row.
+    package func delete() throws(AdminError) -> String {
+        "DELETE FROM \(Self.table) WHERE \(try keyCondition())"
+    }
+}
+
+/// The end of a comment that says whose row it is.
+package struct RowMark: Hashable, Sendable {
+    /// The group's name.
+    package var group: String
+    /// Whether OFFLINE_SOFT was last wanted.
+    package var isDraining: Bool
+
+    /// Makes a mark.
+    package init(group: String, isDraining: Bool = false) {
+        self.group = group
+        self.isDraining = isDraining
+    }
+
+    /// Finds the mark of a comment.
+    package init?(comment: String) {
+        guard comment.hasSuffix("]"), let start = comment.ranges(of: "[drover ").last else { return nil }
+        let words = comment[start.upperBound...].dropLast().split(separator: " ")
+        guard let group = words.first, words.count == 1 || (words.count == 2 && words[1] == "draining") else {
+            return nil
+        }
+        self.group = String(group)
+        self.isDraining = words.count == 2
+    }
+
+    /// `text` with this mark.
+    package func marking(_ text: String) -> String {
+        let mark = isDraining ? "[drover \(group) draining]" : "[drover \(group)]"
+        return text.isEmpty ? mark : "\(text) \(mark)"
+    }
+}
+
+extension MySQLRow {
+    /// The cell of a column that must be there.
+    func required(_ column: String) throws(AdminError) -> String {
+        guard let value = string(column) else {
+            throw AdminError(.unexpectedAnswer, "a row has no value in column \(column)")
+        }
+        return value
+    }
+
+    /// The number in a column that must be there.
+    func number(_ column: String) throws(AdminError) -> Int {
+        guard let number = Int(try required(column)) else {
+            throw AdminError(.unexpectedAnswer, "column \(column) does not hold a number")
+        }
+        return number
+    }
+}
