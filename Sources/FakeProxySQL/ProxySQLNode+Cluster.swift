@@ -90,10 +90,12 @@ extension ProxySQLNode {
             guard let wanted = differencesNeeded(module), wanted > 0 else { return nil }
             let isDue = namesThatTrigger(module).contains { name in
                 guard let seen = view.modules[name], isNewer(seen), seen.differences >= wanted else { return false }
-                // The newest epoch decides; one that has not been different for long enough makes everybody wait.
+                // The newest epoch decides; as long as it belongs to one that is not to be pulled, nobody is.
                 return configured.allSatisfy { other in
-                    guard let candidate = peers[other]?.modules[name], isNewer(candidate) else { return true }
-                    return candidate.checksum.epoch <= seen.checksum.epoch
+                    guard let candidate = peers[other]?.modules[name]?.checksum, candidate.version > 1 else {
+                        return true
+                    }
+                    return candidate.epoch <= seen.checksum.epoch
                 }
             }
             guard isDue else { return nil }
