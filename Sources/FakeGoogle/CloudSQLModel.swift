@@ -1,0 +1,208 @@
+package import FleetModel
+
+/// The instances and operations of one project: a pure value that time is passed to.
+///
+/// It behaves as `facts/replica-autoscaling.md`, section C, says: one operation at a time per primary, names that
+/// cannot be used again, replicas that hold their primary, int64 as text.
+package struct CloudSQLModel: Sendable {
+    /// One operation.
+    struct Operation: Sendable {
+        var id: String
+        var type: String
+        var target: String
+        var primary: String
+        var insertedAt: Timestamp
+        var endsAt: Timestamp
+        var failure: String?
+        var isSettled = false
+    }
+
+    let project: String
+    let operationDuration: Duration
+    private let replicaAddresses: @Sendable (Int) -> String
+    private(set) var instances: [String: JSONValue] = [:]
+    private(set) var operations: [Operation] = []
+    private var usedNames: Set<String> = []
+    private var addressesGiven = 0
+    var busyUntil: [String: Timestamp] = [:]
+    var failsNextCreate = false
+    var ghost: Duration?
+
+    /// An empty project whose operations take `operationDuration` and whose n-th new replica gets
+    /// `replicaAddresses(n)`.
+    package init(
+        project: String, operationDuration: Duration, replicaAddresses: @escaping @Sendable (Int) -> String
+    ) {
+        self.project = project
+        self.operationDuration = operationDuration
+        self.replicaAddresses = replicaAddresses
+    }
+
+    /// Puts an instance there, as if it had existed before.
+    package mutating func seed(_ name: String, address: String, primary: String?, at now: Timestamp) {
+        instances[name] = Self.instance(
+            name, project, state: "RUNNABLE", address: address, primary: primary, settings: Self.seedSettings, at: now)
+        if let primary { addReplica(name, to: primary) }
+    }
+
+    // MARK: Calls
+
+    func get(_ name: String) throws(GoogleError) -> JSONValue {
+        guard let instance = instances[name] else {
+            throw GoogleError(404, "instanceDoesNotExist", "The Cloud SQL instance does not exist.")
+        }
+        return instance
+    }
+
+    func list(filter: String?, maximum: Int, pageToken: String?) throws(GoogleError) -> JSONValue {
+        let terms = try Self.terms(filter ?? "")
+        let matching = instances.keys.sorted().filter { name in
+            terms.allSatisfy { path, value in
+                path.reduce(instances[name] ?? .null) { $0[$1] } == .string(value)
+            }
+        }
+        let rest = matching.drop { name in pageToken.map { name <= $0 } ?? false }
+        let page = rest.prefix(maximum)
+        var answer: JSONValue = ["kind": "sql#instancesList"]
+        if !page.isEmpty { answer["items"] = .array(page.compactMap { instances[$0] }) }
+        if page.count < rest.count, let last = page.last { answer["nextPageToken"] = .string(last) }
+        return answer
+    }
+
+    mutating func insert(_ body: JSONValue, id: String, at now: Timestamp) throws(GoogleError) -> JSONValue {
+        try CloudSQLRequest.check(body)
+        guard let name = body["name"].string, (try? InstanceName(name)) != nil else {
+            throw GoogleError(400, "invalid", "Invalid request: Invalid instance name.")
+        }
+        guard instances[name] == nil, !usedNames.contains(name) else {
+            throw GoogleError(
+                409, "instanceAlreadyExists",
+                "The Cloud SQL instance already exists. When you delete an instance, you can't reuse the name of the "
+                    + "deleted instance until one week from the deletion date.")
+        }
+        guard let primary = body["masterInstanceName"].string, instances[primary] != nil else {
+            throw GoogleError(404, "instanceDoesNotExist", "The master instance does not exist.")
+        }
+        try beginOperation(on: primary, at: now)
+        var settings = body["settings"]
+        settings["kind"] = "sql#settings"
+        settings["settingsVersion"] = "1"
+        var made = Self.instance(
+            name, project, state: "PENDING_CREATE", address: nil, primary: primary, settings: settings, at: now)
+        made["databaseVersion"] = body["databaseVersion"] == .null ? "MYSQL_8_0" : body["databaseVersion"]
+        made["region"] = body["region"] == .null ? "us-central1" : body["region"]
+        instances[name] = made
+        addReplica(name, to: primary)
+        let failure = failsNextCreate ? "An unknown error occurred." : nil
+        failsNextCreate = false
+        return start("CREATE_REPLICA", on: name, primary: primary, id: id, failure: failure, at: now)
+    }
+
+    mutating func delete(_ name: String, id: String, at now: Timestamp) throws(GoogleError) -> JSONValue {
+        let instance = try get(name)
+        if instance["settings"]["deletionProtectionEnabled"] == true {
+            throw GoogleError(
+                400, "protectedInstanceDeletionFailure", "The instance is protected. Please disable the protection.")
+        }
+        guard instance["replicaNames"].elements.isEmpty else {
+            throw GoogleError(400, "invalidHasReplicaOperation", "The instance has replicas.")
+        }
+        let primary = instance["masterInstanceName"].string ?? name
+        try beginOperation(on: primary, at: now)
+        instances[name]?["state"] = "PENDING_DELETE"
+        return start("DELETE", on: name, primary: primary, id: id, failure: nil, at: now)
+    }
+
+    func operation(_ id: String, at now: Timestamp) throws(GoogleError) -> JSONValue {
+        guard let operation = operations.first(where: { $0.id == id }) else {
+            throw GoogleError(404, "operationDoesNotExist", "The Cloud SQL operation does not exist.")
+        }
+        return answer(operation, at: now)
+    }
+
+    func operations(of instance: String?, maximum: Int, pageToken: String?, at now: Timestamp) -> JSONValue {
+        let matching = operations.reversed().filter { instance == nil || $0.target == instance }
+        let start = pageToken.flatMap { Int($0) } ?? 0
+        let page = matching.dropFirst(start).prefix(maximum)
+        var list: JSONValue = ["kind": "sql#operationsList"]
+        if !page.isEmpty { list["items"] = .array(page.map { answer($0, at: now) }) }
+        if start + page.count < matching.count { list["nextPageToken"] = .string("\(start + page.count)") }
+        return list
+    }
+
+    /// Lets the operations that have ended by `now` take effect.
+    mutating func settle(at now: Timestamp) {
+        for index in operations.indices where !operations[index].isSettled && operations[index].endsAt <= now {
+            operations[index].isSettled = true
+            let operation = operations[index]
+            if let ghost { busyUntil[operation.primary] = now.advanced(by: ghost) }
+            ghost = nil
+            switch operation.type {
+            case "CREATE_REPLICA" where operation.failure != nil:
+                instances[operation.target]?["state"] = "FAILED"
+            case "CREATE_REPLICA":
+                addressesGiven += 1
+                instances[operation.target]?["state"] = "RUNNABLE"
+                instances[operation.target]?["ipAddresses"] = [
+                    ["type": "PRIVATE", "ipAddress": .string(replicaAddresses(addressesGiven))]
+                ]
+            default:
+                instances[operation.target] = nil
+                usedNames.insert(operation.target)
+                let names = instances[operation.primary]?["replicaNames"].elements ?? []
+                instances[operation.primary]?["replicaNames"] = .array(names.filter { $0.string != operation.target })
+            }
+        }
+    }
+
+    // MARK: Parts
+
+    private func beginOperation(on primary: String, at now: Timestamp) throws(GoogleError) {
+        let isBusy = operations.contains { $0.primary == primary && !$0.isSettled }
+        guard !isBusy, busyUntil[primary].map({ $0 <= now }) ?? true else {
+            throw GoogleError(
+                409, "operationInProgress",
+                "Operation failed because another operation was already in progress. Try your request after the "
+                    + "current operation is complete.")
+        }
+    }
+
+    private mutating func start(
+        _ type: String, on target: String, primary: String, id: String, failure: String?, at now: Timestamp
+    ) -> JSONValue {
+        let operation = Operation(
+            id: id, type: type, target: target, primary: primary, insertedAt: now,
+            endsAt: now.advanced(by: operationDuration), failure: failure)
+        operations.append(operation)
+        return answer(operation, at: now, isFirst: true)
+    }
+
+    private func answer(_ operation: Operation, at now: Timestamp, isFirst: Bool = false) -> JSONValue {
+        let elapsed = now.since(operation.insertedAt)
+        let status = operation.isSettled ? "DONE" : isFirst || elapsed < operationDuration / 5 ? "PENDING" : "RUNNING"
+        var answer: JSONValue = [
+            "kind": "sql#operation", "name": .string(operation.id), "operationType": .string(operation.type),
+            "status": .string(status), "user": "sandbox@example.iam.gserviceaccount.com",
+            "insertTime": .string(operation.insertedAt.rfc3339), "targetId": .string(operation.target),
+            "targetProject": .string(project),
+        ]
+        if status != "PENDING" { answer["startTime"] = .string(operation.insertedAt.rfc3339) }
+        if status == "DONE" {
+            answer["endTime"] = .string(operation.endsAt.rfc3339)
+            if let failure = operation.failure {
+                answer["error"] = [
+                    "kind": "sql#operationErrors",
+                    "errors": [
+                        ["kind": "sql#operationError", "code": "ERROR_UNKNOWN", "message": .string(failure)]
+                    ],
+                ]
+            }
+        }
+        return answer
+    }
+
+    private mutating func addReplica(_ name: String, to primary: String) {
+        let names = instances[primary]?["replicaNames"].elements ?? []
+        instances[primary]?["replicaNames"] = .array(names + [.string(name)])
+    }
+}
