@@ -1,0 +1,119 @@
+package import FleetModel
+package import Hummingbird
+package import Logging
+import Metrics
+import NIOCore
+package import Pacing
+
+/// The role `drover ingest`: an alert is answered 200 only after its incident is durable.
+package struct IngestRoutes: Sendable {
+    /// What the webhook accepts.
+    package struct Settings: Sendable {
+        /// The value that the query parameter `auth_token` must have; nil asks for none.
+        package var token: Secret?
+        /// The largest body, in bytes.
+        package var maximumBodyBytes: Int
+
+        /// Makes settings; Cloud Monitoring's bodies have a few thousand bytes.
+        package init(token: Secret? = nil, maximumBodyBytes: Int = 262_144) {
+            self.token = token
+            self.maximumBodyBytes = maximumBodyBytes
+        }
+    }
+
+    private let store: any IncidentStore
+    private let settings: Settings
+    private let wallClock: any WallClock
+    private let logger: Logger
+
+    /// Stores what it accepts in `store`.
+    package init(store: any IncidentStore, settings: Settings, wallClock: any WallClock, logger: Logger) {
+        self.store = store
+        self.settings = settings
+        self.wallClock = wallClock
+        self.logger = logger
+    }
+
+    /// Adds `POST /`, `POST /webhook` and `GET /healthz`.
+    package func addRoutes<Context: RequestContext>(to router: Router<Context>) {
+        router.get("/healthz") { _, _ in JSONAnswer(["status": "ok"]) }
+        for path in ["/", "/webhook"] {
+            router.post(RouterPath(path)) { request, _ in await receive(request) }
+        }
+    }
+
+    private func receive(_ request: Request) async -> JSONAnswer {
+        let answer = await take(request)
+        Counter(
+            label: "drover_alerts_total", dimensions: [("outcome", answer.outcome)]
+        ).increment()
+        return answer
+    }
+
+    private func take(_ request: Request) async -> JSONAnswer {
+        if let token = settings.token {
+            let given = request.uri.queryParameters.get("auth_token") ?? ""
+            guard token.matches(given) else {
+                return JSONAnswer(["error": "the query parameter auth_token is absent or wrong"], .unauthorized)
+            }
+        }
+        let body: [UInt8]
+        do {
+            body = Array(try await request.body.collect(upTo: settings.maximumBodyBytes).readableBytesView)
+        } catch {
+            return JSONAnswer(
+                ["error": "the body has more than \(settings.maximumBodyBytes) bytes or did not arrive whole"],
+                .contentTooLarge)
+        }
+        do throws(AlertError) {
+            switch try AlertParser.parse(body) {
+            case .test: return JSONAnswer(["status": "ok", "message": "test notification"])
+            case .alert(let alert): return await store(alert)
+            }
+        } catch {
+            logger.warning("notification refused", metadata: ["error": "\(error)"])
+            return JSONAnswer(["error": error.description], .badRequest)
+        }
+    }
+
+    private func store(_ alert: Alert) async -> JSONAnswer {
+        do throws(StoreError) {
+            let change = try await store.record(alert, at: wallClock.now())
+            logger.info(
+                "alert stored",
+                metadata: [
+                    "incident.id": "\(alert.incidentID)", "group.name": "\(alert.group)",
+                    "incident.change": "\(change)",
+                ])
+            return JSONAnswer(["status": "ok", "incident_id": alert.incidentID, "change": "\(change)"])
+        } catch {
+            logger.error("alert not stored", metadata: ["incident.id": "\(alert.incidentID)", "error": "\(error)"])
+            var answer = JSONAnswer(["error": "the incident could not be stored; send it again"], .serviceUnavailable)
+            answer.retryAfter = "5"
+            return answer
+        }
+    }
+}
+
+/// A small JSON object with a status.
+struct JSONAnswer: ResponseGenerator {
+    var members: [String: String]
+    var status: HTTPResponse.Status
+    var retryAfter: String?
+
+    init(_ members: [String: String], _ status: HTTPResponse.Status = .ok) {
+        self.members = members
+        self.status = status
+    }
+
+    var outcome: String {
+        status == .ok ? members["change"] ?? "test" : "refused_\(status.code)"
+    }
+
+    func response(from request: Request, context: some RequestContext) throws -> Response {
+        var response = try context.responseEncoder.encode(members, from: request, context: context)
+        response.status = status
+        if let retryAfter { response.headers[.retryAfter] = retryAfter }
+        return response
+    }
+}

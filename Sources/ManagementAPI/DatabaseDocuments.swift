@@ -1,0 +1,121 @@
+import FleetModel
+
+// The documents of Chester's API, with its field names (`facts/chester.md`, "The HTTP API").
+
+/// A number that Terraform may send as text.
+struct LooseInt: Codable, Hashable, Sendable {
+    var value: Int
+
+    init(_ value: Int) {
+        self.value = value
+    }
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let number = try? container.decode(Int.self) {
+            value = number
+            return
+        }
+        guard let number = Int(try container.decode(String.self)) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "a whole number is expected")
+        }
+        value = number
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(value)
+    }
+}
+
+/// A server of a database.
+struct ServerDocument: Codable, Hashable, Sendable {
+    var name: String
+    var ip_address: String
+}
+
+/// A query rule of a database.
+struct QueryRuleDocument: Codable, Hashable, Sendable {
+    var rule_id: LooseInt?
+    var username: String?
+    var active: LooseInt?
+    var match_digest: String
+    var destination_hostgroup: LooseInt
+    var apply: LooseInt?
+    var comment: String?
+}
+
+/// `chester_meta_data`.
+struct MetadataDocument: Codable, Hashable, Sendable {
+    var instance_group: String?
+    var max_chester_instances: LooseInt?
+}
+
+/// The body of `POST /`.
+struct AddDatabase: Decodable, Sendable {
+    var action: String?
+    var instance_name: String
+    var username: String
+    var password: String
+    var master_instance: ServerDocument
+    var read_replicas: [ServerDocument]?
+    var query_rules: [QueryRuleDocument]?
+    var chester_meta_data: MetadataDocument?
+    var enable_ssl: LooseInt?
+}
+
+/// The answer to `POST /`.
+struct AddedDatabase: Codable, Sendable {
+    var action = "add_database"
+    var query_rules: [QueryRuleDocument]
+    var instance_name: String
+    var username: String
+    var password = "REDACTED"
+    var write_host_group: Int
+    var read_host_group: Int
+    var ssl_enabled: Int
+    var chester_meta_data: MetadataDocument
+}
+
+/// A database as `GET /databases` shows it.
+struct DatabaseDocument: Codable, Sendable {
+    var instance_name: String
+    var read_hostgroup: Int
+    var write_hostgroup: Int
+    var username: String
+    var password = "REDACTED"
+    var query_rules: [QueryRuleDocument]
+    var master_instance: ServerDocument
+    var read_replicas: [ServerDocument]
+    var use_ssl: Int
+    var chester_meta_data: MetadataDocument
+
+    init(_ record: GroupRecord, withoutManaged: Bool) {
+        let configuration = record.configuration
+        instance_name = record.name.text
+        read_hostgroup = configuration.readerHostgroup
+        write_hostgroup = configuration.writerHostgroup
+        username = configuration.users.first?.username ?? ""
+        query_rules = configuration.queryRules.map { QueryRuleDocument($0) }
+        let primary = configuration.servers.first { $0.origin == .primary }
+        master_instance = ServerDocument(name: primary?.name ?? "", ip_address: primary?.address ?? "")
+        read_replicas = configuration.servers
+            .filter { $0.origin == .configured || ($0.origin == .managed && !withoutManaged) }
+            .map { ServerDocument(name: $0.name, ip_address: $0.address) }
+        use_ssl = primary?.useTLS == true ? 1 : 0
+        chester_meta_data = MetadataDocument(
+            instance_group: record.name.text, max_chester_instances: LooseInt(record.policy.maximumReplicas))
+    }
+}
+
+extension QueryRuleDocument {
+    init(_ rule: QueryRule) {
+        rule_id = LooseInt(rule.id)
+        username = rule.username
+        active = LooseInt(rule.isActive ? 1 : 0)
+        match_digest = rule.matchDigest
+        destination_hostgroup = LooseInt(rule.destinationHostgroup)
+        apply = LooseInt(rule.apply ? 1 : 0)
+        comment = rule.comment
+    }
+}
