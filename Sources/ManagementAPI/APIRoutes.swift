@@ -65,25 +65,13 @@ package struct APIRoutes: Sendable {
     }
 
     private func add(_ request: Request) async throws -> AddedDatabase {
-        let body: AddDatabase
-        do {
-            let bytes = try await request.body.collect(upTo: Self.maximumBodyBytes)
-            body = try JSONDecoder().decode(AddDatabase.self, from: Data(bytes.readableBytesView))
-        } catch let error as DecodingError {
-            throw APIError.bad("the body cannot be read: \(Self.explain(error))")
-        } catch {
-            throw APIError(status: 413, message: "the body has more than \(Self.maximumBodyBytes) bytes")
-        }
+        let body = try await Self.read(request)
         let existing = try await groups.groups().map(\.document)
         let record = try body.record(beside: existing, policy: defaultPolicy)
         guard !existing.contains(where: { $0.name == record.name }) else {
             throw APIError(status: 409, message: "the database \(record.name) exists already")
         }
-        do {
-            try await groups.insert(record)
-        } catch StoreError.conflict {
-            throw APIError(status: 409, message: "the database \(record.name) exists already")
-        }
+        try await insert(record)
         try await queue.publish(WorkMessage(reason: .restart, group: record.name), at: wallClock.now())
         logger.info("database added", metadata: ["group.name": "\(record.name)"])
         let shown = DatabaseDocument(record, withoutManaged: false)
@@ -91,6 +79,26 @@ package struct APIRoutes: Sendable {
             query_rules: shown.query_rules, instance_name: body.instance_name, username: body.username,
             write_host_group: shown.write_hostgroup, read_host_group: shown.read_hostgroup,
             ssl_enabled: shown.use_ssl, chester_meta_data: shown.chester_meta_data)
+    }
+
+    private static func read(_ request: Request) async throws -> AddDatabase {
+        do {
+            let bytes = try await request.body.collect(upTo: maximumBodyBytes)
+            return try JSONDecoder().decode(AddDatabase.self, from: Data(bytes.readableBytesView))
+        } catch let error as DecodingError {
+            throw APIError.bad("the body cannot be read: \(explain(error))")
+        } catch {
+            throw APIError(status: 413, message: "the body has more than \(maximumBodyBytes) bytes")
+        }
+    }
+
+    private func insert(_ record: GroupRecord) async throws {
+        do throws(StoreError) {
+            try await groups.insert(record)
+        } catch {
+            guard case .conflict = error else { throw error }
+            throw APIError(status: 409, message: "the database \(record.name) exists already")
+        }
     }
 
     /// Chester answers 400, not 404, for a name that it does not know.
