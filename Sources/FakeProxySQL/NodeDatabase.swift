@@ -39,10 +39,15 @@ final class NodeDatabase: Sendable {
         }
     }
 
-    /// Runs the first statement of `sql`; what follows a semicolon is ignored, as ProxySQL does.
-    func run(_ sql: String) throws(SQLFailure) -> SQLAnswer {
+    /// Runs the first statement of `sql`; what follows a semicolon is ignored, as ProxySQL does. With `isUndone` the
+    /// answer is all that remains of it.
+    func run(_ sql: String, isUndone: Bool = false) throws(SQLFailure) -> SQLAnswer {
         do {
             return try queue.inDatabase { database in
+                if isUndone { try database.execute(sql: "SAVEPOINT drover_undone") }
+                defer {
+                    if isUndone { try? database.execute(sql: "ROLLBACK TO drover_undone; RELEASE drover_undone") }
+                }
                 let statements = try database.allStatements(sql: sql)
                 guard let statement = try statements.next() else { throw SQLFailure(message: "not an error") }
                 guard statement.columnCount > 0 else {

@@ -23,19 +23,7 @@ extension ProxySQLNode {
     /// Gives the statement to SQLite. What is written to a runtime table is answered with OK and lost, because
     /// ProxySQL fills those tables anew before every reading.
     private func passThrough(_ sql: String) throws(SQLFailure) -> AdminReply {
-        let answer: SQLAnswer
-        if Self.writesToGeneratedTable(sql) {
-            try database.apply(["SAVEPOINT drover_discard"])
-            do {
-                answer = try database.run(sql)
-            } catch {
-                try database.apply(["ROLLBACK TO drover_discard", "RELEASE drover_discard"])
-                throw error
-            }
-            try database.apply(["ROLLBACK TO drover_discard", "RELEASE drover_discard"])
-        } else {
-            answer = try database.run(sql)
-        }
+        let answer = try database.run(sql, isUndone: Self.writesToGeneratedTable(sql))
         return answer.columns.isEmpty
             ? .ok(affectedRows: UInt64(max(0, answer.changes))) : .rows(columns: answer.columns, rows: answer.rows)
     }
