@@ -1,4 +1,5 @@
 import FleetModel
+import Foundation
 import Testing
 
 @testable import FakeProxySQL
@@ -109,5 +110,19 @@ struct NodeTests {
         #expect(await node.select("SELECT @@mysql-max_connections") == [["10000"]])
         #expect(await node.select("SELECT @@mysql-threads") == [["4"]])
         #expect(await node.variable("mysql-wait_timeout") == "1000")
+    }
+
+    @Test("a disk layer in a file outlives the process")
+    func diskFile() async throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: "drover-\(UUID().uuidString).db")
+        defer { try? FileManager.default.removeItem(at: file) }
+        do {
+            let first = try node { $0.diskPath = file.path() }
+            _ = await first.run(
+                "INSERT INTO mysql_servers (hostname) VALUES ('127.0.0.5')", "SAVE MYSQL SERVERS TO DISK")
+        }
+        let second = try node { $0.diskPath = file.path() }
+        #expect(await second.select("SELECT hostname FROM runtime_mysql_servers") == [["127.0.0.5"]])
+        #expect(await second.checksum("mysql_servers")?.version == 1)
     }
 }
