@@ -38,6 +38,7 @@ extension Target.Dependency {
     static let systemPackage = product(name: "SystemPackage", package: "swift-system")
     static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
     static let x509 = product(name: "X509", package: "swift-certificates")
+    static let yams = product(name: "Yams", package: "Yams")
     static let swiftASN1 = product(name: "SwiftASN1", package: "swift-asn1")
 }
 
@@ -80,6 +81,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
@@ -90,7 +92,7 @@ let package = Package(
 
         // The base: codecs, configuration, logs and metrics, time.
         module("MySQLWire", [.nioCore, .nioPosix, .nioSSL, .nioTLS, .crypto, .cryptoExtras, .logging, "Pacing"]),
-        module("Settings", [.configuration, .systemPackage, "FleetModel"]),
+        module("Settings", [.configuration, .systemPackage, .yams, "FleetModel"]),
         module("Observability", [.logging, .metrics, .coreMetrics, "FleetModel"]),
         module("Pacing", [.serviceLifecycle, .logging, "FleetModel"]),
 

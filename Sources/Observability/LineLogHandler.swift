@@ -1,0 +1,96 @@
+import FleetModel
+package import Logging
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// Writes log messages to standard error, one line each.
+package struct LineLogHandler: LogHandler {
+    /// How a line looks.
+    package enum Format: String, Sendable {
+        /// One JSON object.
+        case json
+        /// For people.
+        case text
+    }
+
+    package var metadata: Logger.Metadata = [:]
+    package var metadataProvider: Logger.MetadataProvider?
+    package var logLevel: Logger.Level
+    private let label: String
+    private let format: Format
+
+    /// Makes the handler of the logger named `label`.
+    package init(label: String, format: Format, level: Logger.Level) {
+        self.label = label
+        self.format = format
+        self.logLevel = level
+    }
+
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    package func log(event: LogEvent) {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        let all = metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 })
+        let line = Self.line(
+            format, seconds: Int(time.tv_sec), milliseconds: Int(time.tv_nsec) / 1_000_000, level: event.level,
+            label: label, message: "\(event.message)", metadata: all)
+        var rest = Array(line.utf8)[...]
+        while !rest.isEmpty {
+            let written = rest.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+            guard written > 0 else { return }
+            rest = rest.dropFirst(written)
+        }
+    }
+
+    static func line(
+        _ format: Format, seconds: Int, milliseconds: Int, level: Logger.Level, label: String, message: String,
+        metadata: Logger.Metadata
+    ) -> String {
+        var broken = tm()
+        var moment = time_t(seconds)
+        gmtime_r(&moment, &broken)
+        var buffer = [CChar](repeating: 0, count: 32)
+        strftime(&buffer, buffer.count, "%Y-%m-%dT%H:%M:%S", &broken)
+        let text = buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        let fraction = String(1_000 + milliseconds).dropFirst()
+        let time = "\(String(decoding: text, as: UTF8.self)).\(fraction)Z"
+        let sorted = metadata.sorted { $0.key < $1.key }
+        switch format {
+        case .json:
+            let members =
+                [("time", time), ("level", level.rawValue), ("logger", label), ("message", message)]
+                + sorted.map { ($0.key, "\($0.value)") }
+            return "{" + members.map { "\(quote($0.0)):\(quote($0.1))" }.joined(separator: ",") + "}\n"
+        case .text:
+            let pairs = sorted.map { " \($0.key)=\(quote("\($0.value)"))" }.joined()
+            return "\(time) \(level.rawValue.uppercased()) \(quote(message).dropFirst().dropLast())\(pairs)\n"
+        }
+    }
+
+    /// `text` as a JSON text: nothing in it can end the line or the text.
+    static func quote(_ text: String) -> String {
+        var quoted = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": quoted += "\\\""
+            case "\\": quoted += "\\\\"
+            case "\n": quoted += "\\n"
+            case "\r": quoted += "\\r"
+            case "\t": quoted += "\\t"
+            case _ where scalar.value < 0x20:
+                let hexadecimal = String(scalar.value, radix: 16)
+                quoted += "\\u" + String(repeating: "0", count: 4 - hexadecimal.count) + hexadecimal
+            default: quoted.unicodeScalars.append(scalar)
+            }
+        }
+        return quoted + "\""
+    }
+}

@@ -1,0 +1,148 @@
+import Configuration
+package import FleetModel
+import SystemPackage
+import Yams
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Everything that is wrong with the settings, at once.
+package struct SettingsError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// One sentence each: key, value, source and what to do.
+    package var complaints: [String]
+
+    package var description: String { complaints.joined(separator: "\n") }
+}
+
+/// The settings in force, each with where it came from.
+package struct EffectiveSettings: Sendable {
+    /// A value and its source.
+    package struct Value: Hashable, Sendable {
+        /// The text.
+        package var text: String
+        /// `flag`, `environment`, `file` or `default`.
+        package var source: String
+    }
+
+    private var values: [String: Value]
+
+    /// Reads and checks everything: the YAML file at `file`, then the environment, then `flags` by key.
+    /// - Throws: `SettingsError` that names every unknown key and every impossible value with its source.
+    package init(flags: [String: String], environment: [String: String], file: String?) async throws {
+        var providers: [(source: String, provider: any ConfigProvider)] = [
+            (
+                "flag",
+                InMemoryProvider(
+                    name: "flags",
+                    values: Dictionary(
+                        uniqueKeysWithValues: flags.map { key, value in
+                            (AbsoluteConfigKey(ConfigKey(key)), ConfigValue(.string(value), isSecret: false))
+                        }))
+            ),
+            ("environment", EnvironmentVariablesProvider(environmentVariables: Self.ours(environment))),
+        ]
+        var complaints = Self.unknownVariables(environment)
+        if let file {
+            do {
+                providers.append(("file", try await FileProvider<YAMLSnapshot>(filePath: FilePath(file))))
+                complaints += Self.unknownKeys(try String(contentsOfFile: file, encoding: .utf8), file)
+            } catch {
+                throw SettingsError(complaints: ["the configuration file \(file) cannot be read: \(error)"])
+            }
+        }
+        values = [:]
+        for key in SettingKey.all {
+            let found = providers.lazy.compactMap { source, provider in
+                ConfigReader(provider: provider).string(forKey: ConfigKey(key.name), isSecret: key.isSecret)
+                    .map { Value(text: $0, source: source) }
+            }.first
+            guard let value = found ?? key.standard.map({ Value(text: $0, source: "default") }) else { continue }
+            if let complaint = key.complaint(about: value.text) {
+                let shown = key.isSecret ? "[redacted]" : value.text
+                complaints.append("\(key.name) is \"\(shown)\" (from the \(value.source)): \(complaint)")
+            }
+            values[key.name] = value
+        }
+        if let address = values["api.address"].flatMap({ HostAndPort($0.text) }), !address.isLoopback {
+            complaints.append(
+                "api.address is \"\(address)\": without authentication the API listens on loopback addresses only")
+        }
+        guard complaints.isEmpty else { throw SettingsError(complaints: complaints) }
+    }
+
+    /// Every key with its value, secrets redacted, in the order of the manual.
+    package var shown: [(key: SettingKey, value: Value?)] {
+        SettingKey.all.map { key in
+            var value = values[key.name]
+            if key.isSecret, value != nil { value?.text = "[redacted]" }
+            return (key, value)
+        }
+    }
+
+    /// The text of a key; empty when it is unset.
+    package func text(_ name: String) -> String { values[name]?.text ?? "" }
+
+    /// The text of a key that may be unset.
+    package func optionalText(_ name: String) -> String? { values[name]?.text }
+
+    /// A secret that may be unset.
+    package func secret(_ name: String) -> Secret? { values[name].map { Secret($0.text) } }
+
+    /// The seconds of a key that was checked when it was read.
+    package func seconds(_ name: String) -> Duration { .seconds(Double(text(name)) ?? 0) }
+
+    /// The number of a key that was checked when it was read.
+    package func integer(_ name: String) -> Int { Int(text(name)) ?? 0 }
+
+    /// The flag of a key that was checked when it was read.
+    package func flag(_ name: String) -> Bool { text(name) == "true" }
+
+    /// The address of a key that was checked when it was read.
+    package func address(_ name: String) -> HostAndPort? { HostAndPort(text(name)) }
+
+    /// The nodes of a key that was checked when it was read.
+    package func nodes(_ name: String) -> [NodeAddress] { NodeAddress.list(text(name)) ?? [] }
+
+    // MARK: Parts
+
+    /// Our variables without their prefix, and Chester's under our names where ours are absent.
+    private static func ours(_ environment: [String: String]) -> [String: String] {
+        var variables: [String: String] = [:]
+        for (name, value) in environment where name.hasPrefix("DROVER_") {
+            variables[String(name.dropFirst("DROVER_".count))] = value
+        }
+        for key in SettingKey.all {
+            guard let theirs = key.chesterVariable, let value = environment[theirs] else { continue }
+            let name = String(key.environmentVariable.dropFirst("DROVER_".count))
+            if variables[name] == nil { variables[name] = value }
+        }
+        return variables
+    }
+
+    private static let otherVariables: Set<String> = ["DROVER_CONFIG_FILE", "DROVER_INTEGRATION"]
+
+    private static func unknownVariables(_ environment: [String: String]) -> [String] {
+        let known = Set(SettingKey.all.map(\.environmentVariable)).union(otherVariables)
+        return environment.keys.sorted().filter {
+            $0.hasPrefix("DROVER_") && !$0.hasPrefix("DROVER_TEST_") && !known.contains($0)
+        }.map { "the environment variable \($0) is unknown; 'drover config show' lists the known ones" }
+    }
+
+    private static func unknownKeys(_ text: String, _ file: String) -> [String] {
+        guard let root = try? Yams.compose(yaml: text) else { return [] }
+        let known = Set(SettingKey.all.map(\.name))
+        return leaves(of: root, prefix: "").filter { !known.contains($0) }.map {
+            "the key \($0) in \(file) is unknown; 'drover config show' lists the known ones"
+        }
+    }
+
+    private static func leaves(of node: Node, prefix: String) -> [String] {
+        guard let mapping = node.mapping else { return [prefix] }
+        return mapping.flatMap { key, value in
+            leaves(of: value, prefix: prefix.isEmpty ? key.string ?? "?" : "\(prefix).\(key.string ?? "?")")
+        }
+    }
+}

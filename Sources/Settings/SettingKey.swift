@@ -1,0 +1,177 @@
+/// One thing that can be set: in the YAML file, in the environment or by a flag, each overriding the one before.
+package struct SettingKey: Hashable, Sendable {
+    /// What a value must look like.
+    package enum Kind: Hashable, Sendable {
+        /// Any text.
+        case text
+        /// A whole number in a range.
+        case integer(ClosedRange<Int>)
+        /// Seconds, fractions allowed, in a range.
+        case seconds(ClosedRange<Double>)
+        /// `true` or `false`.
+        case flag
+        /// `host:port`.
+        case address
+        /// One of these words.
+        case word([String])
+        /// `name=role@host:port`, separated by commas.
+        case nodes
+    }
+
+    /// The key in the file, for example `scaler.cooldown-seconds`.
+    package var name: String
+    /// What a value must look like.
+    package var kind: Kind
+    /// The value when none is given; nil leaves it unset.
+    package var standard: String?
+    /// Whether it is never shown.
+    package var isSecret: Bool
+    /// What it does, for the manual.
+    package var meaning: String
+
+    init(_ name: String, _ kind: Kind, _ standard: String?, _ meaning: String, isSecret: Bool = false) {
+        self.name = name
+        self.kind = kind
+        self.standard = standard
+        self.isSecret = isSecret
+        self.meaning = meaning
+    }
+
+    /// The environment variable, for example `DROVER_SCALER_COOLDOWN_SECONDS`.
+    package var environmentVariable: String {
+        "DROVER_" + name.uppercased().replacing(".", with: "_").replacing("-", with: "_")
+    }
+
+    /// Chester's names for the same thing (`facts/chester.md`), read where ours is not set.
+    package var chesterVariable: String? {
+        name == "cloudsql.project" ? "PROJECT_ID" : nil
+    }
+
+    /// What is wrong with `value`, or nil.
+    package func complaint(about value: String) -> String? {
+        switch kind {
+        case .text:
+            return nil
+        case .integer(let range):
+            guard let number = Int(value), range.contains(number) else {
+                return "it must be a whole number from \(range.lowerBound) to \(range.upperBound)"
+            }
+        case .seconds(let range):
+            guard let number = Double(value), range.contains(number) else {
+                return "it must be a number of seconds from \(range.lowerBound) to \(range.upperBound)"
+            }
+        case .flag:
+            return ["true", "false"].contains(value) ? nil : "it must be true or false"
+        case .address:
+            return HostAndPort(value) == nil ? "it must be host:port" : nil
+        case .word(let words):
+            return words.contains(value) ? nil : "it must be one of \(words.joined(separator: ", "))"
+        case .nodes:
+            return NodeAddress.list(value) == nil
+                ? "it must be name=role@host:port, separated by commas; role is core or satellite" : nil
+        }
+        return nil
+    }
+
+    /// Every key there is.
+    package static let all: [SettingKey] = [
+        SettingKey("state.directory", .text, "/var/lib/drover", "Folder of the embedded store; one process owns it."),
+        SettingKey("ingest.address", .address, "127.0.0.1:8081", "Where the alert webhook listens."),
+        SettingKey(
+            "ingest.auth-token", .text, nil, "Value that the query parameter auth_token must have.", isSecret: true),
+        SettingKey(
+            "ingest.max-body-bytes", .integer(1_024...16_777_216), "262144", "Largest notification, in bytes."),
+        SettingKey("api.address", .address, "127.0.0.1:8082", "Where the management API and /metrics listen."),
+        SettingKey(
+            "api.authentication", .word(["none"]), "none",
+            "How callers of the API prove who they are; none is allowed on loopback addresses only."),
+        SettingKey(
+            "scaler.cooldown-seconds", .seconds(0...86_400), "300",
+            "Pause after a completed change of size, for groups that set none."),
+        SettingKey(
+            "scaler.drain-deadline-seconds", .seconds(0...86_400), "600",
+            "How long a draining replica may keep connections in use."),
+        SettingKey("scaler.poll-seconds", .seconds(0.01...600), "5", "Between two looks at a Cloud SQL operation."),
+        SettingKey(
+            "scaler.resync-seconds", .seconds(1...3_600), "30", "Between two verifications of quiet nodes."),
+        SettingKey(
+            "scaler.operation-deadline-seconds", .seconds(60...86_400), "5400",
+            "After this an operation is reported as stuck."),
+        SettingKey(
+            "scaler.unreachable-after-seconds", .seconds(1...86_400), "300",
+            "After this a node that does not answer is taken for down."),
+        SettingKey(
+            "cloudsql.endpoint", .text, "https://sqladmin.googleapis.com", "Address of the Cloud SQL Admin API."),
+        SettingKey("cloudsql.project", .text, nil, "Google Cloud project of the instances."),
+        SettingKey(
+            "cloudsql.network", .text, nil, "Private network of new replicas; their primary's when unset."),
+        SettingKey(
+            "cloudsql.timeout-seconds", .seconds(0.1...600), "30", "How long one call of the API may take."),
+        SettingKey("fleet.nodes", .nodes, nil, "The ProxySQL nodes: name=role@host:port, separated by commas."),
+        SettingKey("fleet.username", .text, "radmin", "Admin user of the ProxySQL nodes."),
+        SettingKey("fleet.password", .text, nil, "Its password.", isSecret: true),
+        SettingKey("fleet.save-to-disk", .flag, "true", "Whether what is loaded is saved to disk."),
+        SettingKey(
+            "fleet.statement-timeout-seconds", .seconds(0.1...600), "10", "How long one admin statement may take."),
+        SettingKey(
+            "log.level", .word(["trace", "debug", "info", "notice", "warning", "error", "critical"]), "info",
+            "The least important messages that are written."),
+        SettingKey("log.format", .word(["json", "text"]), "json", "How messages are written, to standard error."),
+    ]
+}
+
+/// A host and a TCP port.
+package struct HostAndPort: Hashable, Sendable, CustomStringConvertible {
+    /// Name or address.
+    package var host: String
+    /// 0–65535; 0 takes any.
+    package var port: Int
+
+    /// Reads `host:port`.
+    package init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65_535).contains(port), colon > text.startIndex
+        else { return nil }
+        self.host = String(text[..<colon])
+        self.port = port
+    }
+
+    package var description: String { "\(host):\(port)" }
+
+    /// Whether only this machine can reach it.
+    package var isLoopback: Bool {
+        host == "localhost" || host == "::1" || host == "[::1]" || host.hasPrefix("127.")
+    }
+}
+
+/// A ProxySQL node as it is set.
+package struct NodeAddress: Hashable, Sendable {
+    /// Its name, for people.
+    package var name: String
+    /// Whether it is a core; else a satellite.
+    package var isCore: Bool
+    /// Its admin interface.
+    package var admin: HostAndPort
+
+    /// Reads `name=role@host:port,…`; nil when anything of it is wrong or a name stands twice.
+    package static func list(_ text: String) -> [NodeAddress]? {
+        var nodes: [NodeAddress] = []
+        for part in text.split(separator: ",") {
+            guard let equals = part.firstIndex(of: "="), let at = part.firstIndex(of: "@"), equals < at,
+                let admin = HostAndPort(String(part[part.index(after: at)...]))
+            else { return nil }
+            let name = part[..<equals].trimmingSpaces
+            let role = part[part.index(after: equals)..<at]
+            guard !name.isEmpty, role == "core" || role == "satellite", !nodes.contains(where: { $0.name == name })
+            else { return nil }
+            nodes.append(NodeAddress(name: name, isCore: role == "core", admin: admin))
+        }
+        return nodes
+    }
+}
+
+extension Substring {
+    fileprivate var trimmingSpaces: String {
+        String(drop { $0 == " " })
+    }
+}

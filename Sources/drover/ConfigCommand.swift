@@ -1,0 +1,59 @@
+import ArgumentParser
+import Foundation
+import Settings
+
+/// `drover config`: what is set, from where, and whether it is right.
+struct ConfigCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "config", abstract: "Shows or checks the settings.",
+        subcommands: [Show.self, Validate.self])
+
+    /// `drover config show`.
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Prints every setting with its value and source; secrets are redacted.")
+
+        /// How the settings are printed.
+        enum Output: String, ExpressibleByArgument, CaseIterable {
+            case table, json
+        }
+
+        @OptionGroup var settings: SettingsOptions
+
+        @Option(help: "table or json.")
+        var output = Output.table
+
+        func run() async throws {
+            let effective = try await settings.effective()
+            switch output {
+            case .table:
+                for (key, value) in effective.shown {
+                    Console.say("\(key.name) = \(value?.text ?? "")  # \(value?.source ?? "unset"): \(key.meaning)")
+                }
+            case .json:
+                let rows = effective.shown.map { key, value in
+                    [
+                        "key": key.name, "value": value?.text ?? "", "source": value?.source ?? "unset",
+                        "environment": key.environmentVariable,
+                    ]
+                }
+                let encoder = JSONEncoder()
+                encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+                Console.say(String(decoding: try encoder.encode(rows), as: UTF8.self))
+            }
+        }
+    }
+
+    /// `drover config validate`.
+    struct Validate: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Checks the settings: exit code 0 if they are right, 78 if not.")
+
+        @OptionGroup var settings: SettingsOptions
+
+        func run() async throws {
+            _ = try await settings.effective()
+            Console.say("the settings are valid")
+        }
+    }
+}

@@ -1,0 +1,19 @@
+import ArgumentParser
+
+/// The command `drover`; each role is a subcommand in a file of its own.
+@main
+struct Drover: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "drover",
+        abstract: "Keeps a fleet of ProxySQL nodes correct, and the replicas behind it right-sized.",
+        discussion: """
+            Begin with 'drover demo': it starts everything on loopback, simulated at wire level, and checks that an \
+            alert becomes a serving replica.
+
+            Exit codes: 0 done, 1 something failed and the last line says what, 64 wrong usage, 78 wrong settings.
+            """,
+        version: "0.1.0",
+        subcommands: [
+            ServeCommand.self, ConfigCommand.self,
+        ])
+}

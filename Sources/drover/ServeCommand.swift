@@ -1,0 +1,139 @@
+import ArgumentParser
+import AsyncHTTPClient
+import FleetModel
+import GoogleCloud
+import Hummingbird
+import Ingest
+import Logging
+import ManagementAPI
+import Metrics
+import Observability
+import Pacing
+import Persistence
+import ProxySQLAdmin
+import Scaler
+import ServiceLifecycle
+import Settings
+import UnixSignals
+
+/// `drover serve`: webhook, API and scaler in one process on embedded SQLite.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Runs webhook, API and scaler in one process, on embedded SQLite.",
+        discussion: """
+            Everything durable is in the folder state.directory; the process may be killed at any instant and started \
+            again. SIGTERM and SIGINT end it gracefully.
+            """)
+
+    @OptionGroup var settings: SettingsOptions
+
+    func run() async throws {
+        let effective = try await settings.effective()
+        let logger = effective.bootstrapLogging()
+        let metrics = PrometheusMetrics()
+        MetricsSystem.bootstrap(metrics)
+        let store: SQLiteStore
+        do {
+            store = try SQLiteStore(directory: StateDirectory(path: effective.text("state.directory")))
+        } catch {
+            Console.complain("\(error)")
+            throw ExitCode.failure
+        }
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [
+                    .init(service: Self.ingest(effective, store, logger)),
+                    .init(service: Self.api(effective, store, metrics, logger)),
+                    .init(service: Self.scaler(effective, store, logger)),
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: logger))
+        logger.info(
+            "serving",
+            metadata: [
+                "ingest.address": "\(effective.text("ingest.address"))",
+                "api.address": "\(effective.text("api.address"))",
+                "fleet.nodes": "\(effective.nodes("fleet.nodes").count)",
+            ])
+        try await group.run()
+    }
+
+    private static func ingest(_ settings: EffectiveSettings, _ store: SQLiteStore, _ logger: Logger) -> some Service {
+        let router = Router()
+        IngestRoutes(
+            store: store,
+            settings: .init(
+                token: settings.secret("ingest.auth-token"),
+                maximumBodyBytes: settings.integer("ingest.max-body-bytes")),
+            wallClock: SystemWallClock(), logger: logger
+        ).addRoutes(to: router)
+        return application(router, settings.address("ingest.address"), logger)
+    }
+
+    private static func api(
+        _ settings: EffectiveSettings, _ store: SQLiteStore, _ metrics: PrometheusMetrics, _ logger: Logger
+    ) -> some Service {
+        var policy = ScalingPolicy(maximumReplicas: 5)
+        policy.scaleOutCooldown = settings.seconds("scaler.cooldown-seconds")
+        policy.scaleInCooldown = settings.seconds("scaler.cooldown-seconds")
+        policy.drainDeadline = settings.seconds("scaler.drain-deadline-seconds")
+        let router = Router()
+        APIRoutes(
+            groups: store, incidents: store, queue: store, defaultPolicy: policy, wallClock: SystemWallClock(),
+            logger: logger
+        ).addRoutes(to: router)
+        router.get("/metrics") { _, _ in
+            Response(
+                status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+                body: ResponseBody(byteBuffer: ByteBuffer(string: metrics.exposition())))
+        }
+        return application(router, settings.address("api.address"), logger)
+    }
+
+    private static func application(
+        _ router: Router<BasicRequestContext>, _ address: HostAndPort?, _ logger: Logger
+    ) -> some Service {
+        Application(
+            router: router,
+            configuration: .init(
+                address: .hostname(address?.host ?? "127.0.0.1", port: address?.port ?? 0), serverName: "drover"),
+            logger: logger)
+    }
+
+    private static func scaler(_ settings: EffectiveSettings, _ store: SQLiteStore, _ logger: Logger) -> Scaler {
+        var admin = AdminFleet.Settings(
+            username: settings.text("fleet.username"), password: settings.secret("fleet.password") ?? Secret(""))
+        admin.statementTimeout = settings.seconds("fleet.statement-timeout-seconds")
+        admin.unreachableAfter = settings.seconds("scaler.unreachable-after-seconds")
+        admin.savesToDisk = settings.flag("fleet.save-to-disk")
+        let nodes = settings.nodes("fleet.nodes").map {
+            FleetNode(
+                name: $0.name, role: $0.isCore ? .core : .satellite, host: $0.admin.host, port: $0.admin.port)
+        }
+        let provider = CloudSQLReplicaProvider(
+            request: GoogleRequest(
+                client: HTTPClient.shared, endpoint: settings.text("cloudsql.endpoint"),
+                timeout: settings.seconds("cloudsql.timeout-seconds")),
+            project: settings.text("cloudsql.project"), privateNetwork: settings.optionalText("cloudsql.network"))
+        let around = GroupWorker.Surroundings(
+            groups: store, incidents: store, provider: provider,
+            fleet: AdminFleet(nodes: nodes, settings: admin, wallClock: SystemWallClock(), logger: logger),
+            wallClock: SystemWallClock(), nameSuffix: Self.nameSuffix)
+        return Scaler(
+            around: around, queue: store,
+            settings: ScalerSettings(
+                operationPoll: settings.seconds("scaler.poll-seconds"),
+                publicationRetry: min(.seconds(1), settings.seconds("scaler.poll-seconds")),
+                resync: settings.seconds("scaler.resync-seconds"),
+                operationDeadline: settings.seconds("scaler.operation-deadline-seconds"),
+                queuePoll: .milliseconds(250)),
+            clock: ContinuousClock(), logger: logger)
+    }
+
+    /// Ten characters that make a replica's name one that was never used before.
+    private static func nameSuffix() -> String {
+        let characters = Array("abcdefghijklmnopqrstuvwxyz0123456789")
+        return String((0..<10).map { _ in characters.randomElement() ?? "x" })
+    }
+}

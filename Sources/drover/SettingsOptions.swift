@@ -1,0 +1,66 @@
+import ArgumentParser
+import Foundation
+import Logging
+import Observability
+import Settings
+
+/// The options that every role has in common: where its settings come from.
+struct SettingsOptions: ParsableArguments {
+    @Option(help: "YAML file with settings (else DROVER_CONFIG_FILE, else /etc/drover/drover.yaml if it exists).")
+    var config: String?
+
+    @Option(
+        name: .customLong("set"),
+        help: ArgumentHelp("A setting, overriding file and environment; may be repeated.", valueName: "key=value"))
+    var overrides: [String] = []
+
+    /// Reads and checks the settings.
+    /// - Throws: `ExitCode` 78 after every complaint was printed.
+    func effective() async throws -> EffectiveSettings {
+        var flags: [String: String] = [:]
+        for text in overrides {
+            guard let equals = text.firstIndex(of: "=") else {
+                throw ValidationError("--set takes key=value, not \"\(text)\"")
+            }
+            let key = String(text[..<equals])
+            guard SettingKey.all.contains(where: { $0.name == key }) else {
+                throw ValidationError("--set: the key \(key) is unknown; 'drover config show' lists the known ones")
+            }
+            flags[key] = String(text[text.index(after: equals)...])
+        }
+        let environment = ProcessInfo.processInfo.environment
+        let usual = "/etc/drover/drover.yaml"
+        let file =
+            config ?? environment["DROVER_CONFIG_FILE"]
+            ?? (FileManager.default.fileExists(atPath: usual) ? usual : nil)
+        do {
+            return try await EffectiveSettings(flags: flags, environment: environment, file: file)
+        } catch let error as SettingsError {
+            for complaint in error.complaints { Console.complain(complaint) }
+            throw ExitCode(78)
+        }
+    }
+}
+
+/// Words for the person at the terminal.
+enum Console {
+    /// Writes a line to standard error.
+    static func complain(_ text: String) {
+        try? FileHandle.standardError.write(contentsOf: Data("drover: \(text)\n".utf8))
+    }
+
+    /// Writes a line to standard output at once, even into a pipe.
+    static func say(_ text: String) {
+        try? FileHandle.standardOutput.write(contentsOf: Data("\(text)\n".utf8))
+    }
+}
+
+extension EffectiveSettings {
+    /// The logger that the settings ask for; every later logger is made the same way.
+    func bootstrapLogging() -> Logger {
+        let format = LineLogHandler.Format(rawValue: text("log.format")) ?? .json
+        let level = Logger.Level(rawValue: text("log.level")) ?? .info
+        LoggingSystem.bootstrap { LineLogHandler(label: $0, format: format, level: level) }
+        return Logger(label: "drover")
+    }
+}
