@@ -135,6 +135,7 @@ let package = Package(
             "Sandbox",
             [
                 .hummingbird, .asyncHTTPClient, .logging, .serviceLifecycle, .subprocess, .systemPackage, .nioCore,
+                .nioPosix, .nioHTTP1,
                 .unixSignals,
                 "FleetModel", "Pacing", "Observability", "Settings", "Persistence", "ProxySQLAdmin", "MySQLWire",
                 "FakeProxySQL", "FakeGoogle", "GoogleCloud", "Scaler", "Ingest", "ManagementAPI",

@@ -30,7 +30,8 @@ extension AddDatabase {
             group: group, writerHostgroup: places.writer, readerHostgroup: places.reader,
             ruleIDBase: places.ruleIDBase,
             content: (
-                try servers(places), [
+                try servers(places),
+                [
                     ProxyUser(username: username, password: Secret(password), defaultHostgroup: places.writer)
                 ], try rules(group, places)
             ))

@@ -1,0 +1,95 @@
+import FakeGoogle
+import Hummingbird
+import NIOCore
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// The sandbox's control API: everything that can go wrong, on request.
+///
+/// | call | what it does |
+/// |---|---|
+/// | `GET /v1/cloudsql/faults` | the faults that have not happened yet |
+/// | `POST /v1/cloudsql/faults` | adds one: a `CloudSQLFault` as JSON |
+/// | `DELETE /v1/cloudsql/faults` | removes all |
+/// | `POST /v1/proxysql/{name}/{kill,restart,wedge,unwedge}` | does that to a node |
+/// | `POST /v1/proxysql/{name}/connections` | `{"address","port","count"}`: connections in use of a simulated node |
+/// | `POST /v1/serve/kill` | SIGKILL for `drover serve`, which is started again |
+struct ControlRoutes: Sendable {
+    let nodes: [any SandboxNode]
+    let cloudSQL: CloudSQLStandIn
+    let serve: ChildProcess
+
+    private struct Connections: Decodable {
+        var address: String
+        var port: Int?
+        var count: Int
+    }
+
+    func addRoutes(to router: Router<BasicRequestContext>) {
+        router.get("/v1/cloudsql/faults") { _, _ in try Self.json(cloudSQL.faults) }
+        router.post("/v1/cloudsql/faults") { request, _ in
+            let body = try await request.body.collect(upTo: 65_536)
+            do {
+                try Self.refuseUnknown(body)
+                cloudSQL.inject(try JSONDecoder().decode(CloudSQLFault.self, from: Data(body.readableBytesView)))
+            } catch {
+                throw HTTPError(.badRequest, message: "that is no fault: \(error)")
+            }
+            return try Self.json(["status": "ok"])
+        }
+        router.delete("/v1/cloudsql/faults") { _, _ in
+            cloudSQL.clearFaults()
+            return try Self.json(["status": "ok"])
+        }
+        router.post("/v1/proxysql/{name}/{verb}") { request, context in
+            let name = context.parameters.get("name") ?? ""
+            guard let node = nodes.first(where: { $0.endpoint.name == name }) else {
+                throw HTTPError(.notFound, message: "there is no node \(name)")
+            }
+            switch context.parameters.get("verb") {
+            case "kill": await node.kill()
+            case "restart": try await node.restart()
+            case "wedge": try await node.wedge()
+            case "unwedge": try await node.unwedge()
+            case "connections":
+                let body = try await request.body.collect(upTo: 65_536)
+                guard let wanted = try? JSONDecoder().decode(Connections.self, from: Data(body.readableBytesView))
+                else { throw HTTPError(.badRequest, message: "address, port and count are expected") }
+                guard
+                    await node.setConnectionsInUse(
+                        address: wanted.address, port: wanted.port ?? 3_306, count: wanted.count)
+                else { throw HTTPError(.conflict, message: "the connections of \(name) are real") }
+            case let verb: throw HTTPError(.notFound, message: "nothing is called \(verb ?? "")")
+            }
+            return try Self.json(["status": "ok"])
+        }
+        router.post("/v1/serve/kill") { _, _ in
+            serve.signal(SIGKILL)
+            return try Self.json(["status": "ok"])
+        }
+    }
+
+    private static let faultFields: Set<String> = ["kind", "method", "path", "times", "seconds", "status", "reason"]
+
+    private static func refuseUnknown(_ body: ByteBuffer) throws {
+        let members = try JSONDecoder().decode([String: JSONValue].self, from: Data(body.readableBytesView))
+        if let unknown = members.keys.sorted().first(where: { !faultFields.contains($0) }) {
+            throw SandboxError("the field \(unknown) is unknown")
+        }
+    }
+
+    private static func json(_ value: some Encodable) throws -> Response {
+        Response(
+            status: .ok, headers: [.contentType: "application/json"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: try JSONEncoder().encode(value))))
+    }
+}

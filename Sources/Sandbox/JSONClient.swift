@@ -1,0 +1,37 @@
+import AsyncHTTPClient
+import FakeGoogle
+import NIOCore
+import NIOHTTP1
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Calls the sandbox's own HTTP interfaces.
+struct JSONClient: Sendable {
+    /// Sends `body` and returns status and answer.
+    func exchange(_ method: HTTPMethod, _ url: String, _ body: JSONValue? = nil) async throws -> (Int, JSONValue) {
+        var request = HTTPClientRequest(url: url)
+        request.method = method
+        if let body {
+            request.headers.add(name: "Content-Type", value: "application/json")
+            request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(body)))
+        }
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
+        let bytes = try await response.body.collect(upTo: 16 << 20)
+        let value = (try? JSONDecoder().decode(JSONValue.self, from: Data(bytes.readableBytesView))) ?? .null
+        return (Int(response.status.code), value)
+    }
+
+    /// Sends `body` and returns the answer of a call that went well.
+    /// - Throws: `SandboxError` with what came back otherwise.
+    func call(_ method: HTTPMethod, _ url: String, _ body: JSONValue? = nil) async throws -> JSONValue {
+        let (status, value) = try await exchange(method, url, body)
+        guard (200..<300).contains(status) else {
+            throw SandboxError("\(method.rawValue) \(url) was answered \(status): \(value)")
+        }
+        return value
+    }
+}

@@ -1,0 +1,108 @@
+import FakeProxySQL
+import FleetModel
+import Logging
+import MySQLWire
+import Pacing
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// A ProxySQL node of the sandbox and what can be done to it.
+protocol SandboxNode: Sendable {
+    var endpoint: SandboxEndpoints.Node { get }
+    /// Serves until cancellation.
+    func run() async throws
+    /// As SIGKILL does.
+    func kill() async
+    /// Starts it again after `kill`.
+    func restart() async throws
+    /// As SIGSTOP does.
+    func wedge() async throws
+    /// As SIGCONT does.
+    func unwedge() async throws
+    /// Pretends connections in use; false where connections are real.
+    func setConnectionsInUse(address: String, port: Int, count: Int) async -> Bool
+}
+
+/// A simulated node.
+struct SimulatedNode: SandboxNode {
+    let endpoint: SandboxEndpoints.Node
+    let fake: FakeProxySQL
+
+    func run() async throws { try await fake.run() }
+    func kill() async { await fake.kill() }
+    func restart() async throws { try await fake.restart() }
+    func wedge() async throws { try await fake.wedge() }
+    func unwedge() async throws { try await fake.unwedge() }
+
+    func setConnectionsInUse(address: String, port: Int, count: Int) async -> Bool {
+        await fake.setConnectionsInUse(address: address, port: port, count: count)
+        return true
+    }
+}
+
+/// The real binary, with a folder and an address of its own.
+struct RealNode: SandboxNode {
+    let endpoint: SandboxEndpoints.Node
+    let process: ChildProcess
+
+    /// Writes the node's configuration file and prepares its process; Monitor is off because the replicas' addresses
+    /// have nothing behind them, and the version check, which would call outside, is too.
+    init(
+        binary: String, endpoint: SandboxEndpoints.Node, peers: [String], folder: String, clock: any Clock<Duration>
+    ) throws {
+        self.endpoint = endpoint
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let servers = peers.map { peer in
+            let parts = peer.split(separator: ":")
+            return "    { hostname=\"\(parts[0])\" port=\(parts[1]) weight=0 comment=\"\" }"
+        }.joined(separator: ",\n")
+        let text = """
+            datadir="\(folder)"
+            admin_variables=
+            {
+                admin_credentials="admin:admin;\(endpoint.username):\(endpoint.password)"
+                mysql_ifaces="\(endpoint.admin)"
+                cluster_username="\(endpoint.username)"
+                cluster_password="\(endpoint.password)"
+                cluster_check_interval_ms=200
+                cluster_mysql_servers_sync_algorithm=2
+            }
+            mysql_variables=
+            {
+                interfaces="\(endpoint.mysql)"
+                monitor_enabled=false
+                threads=2
+            }
+            proxysql_servers=
+            (
+            \(servers)
+            )
+            """
+        try text.write(toFile: "\(folder)/proxysql.cnf", atomically: true, encoding: .utf8)
+        process = ChildProcess(
+            executable: binary,
+            arguments: ["-f", "-M", "--no-version-check", "-c", "\(folder)/proxysql.cnf", "-D", folder],
+            environment: ["PATH": "/usr/bin:/bin"], logFile: "\(folder)/proxysql.log", restarts: false, clock: clock)
+    }
+
+    func run() async throws { try await process.run() }
+
+    func kill() async {
+        process.forbid()
+        process.signal(SIGKILL)
+    }
+
+    func restart() async throws { process.allow() }
+    func wedge() async throws { process.signal(SIGSTOP) }
+    func unwedge() async throws { process.signal(SIGCONT) }
+    func setConnectionsInUse(address: String, port: Int, count: Int) async -> Bool { false }
+}

@@ -1,0 +1,114 @@
+import ArgumentParser
+import Foundation
+import Logging
+import Observability
+import Pacing
+import Sandbox
+import UnixSignals
+
+/// What `drover sandbox` and `drover demo` have in common.
+struct SandboxParameters: ParsableArguments {
+    @Option(help: "Core nodes.")
+    var cores = 1
+
+    @Option(help: "Satellite nodes.")
+    var satellites = 1
+
+    @Option(help: ArgumentHelp("A real ProxySQL binary for the nodes, else they are simulated.", valueName: "path"))
+    var proxysql: String?
+
+    @Option(help: "How long a Cloud SQL operation takes.")
+    var operationSeconds = 2.0
+
+    @Option(help: "How long the scaler pauses after a change.")
+    var cooldownSeconds = 3.0
+
+    @Option(help: ArgumentHelp("Folder for everything durable, kept at the end.", valueName: "dir"))
+    var stateDir: String?
+
+    @Option(help: ArgumentHelp("File that gets the addresses as JSON.", valueName: "file"))
+    var endpoints: String?
+
+    @Flag(help: "One JSON object a line instead of text.")
+    var json = false
+
+    func validate() throws {
+        if let complaint = try options().complaint { throw ValidationError(complaint) }
+        if let proxysql, !FileManager.default.isExecutableFile(atPath: proxysql) {
+            throw ValidationError("--proxysql: \(proxysql) is not an executable file")
+        }
+    }
+
+    func options() throws -> SandboxOptions {
+        let executable = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        var options = SandboxOptions(executable: executable)
+        options.cores = cores
+        options.satellites = satellites
+        options.proxysql = proxysql
+        options.operationSeconds = operationSeconds
+        options.cooldownSeconds = cooldownSeconds
+        options.stateDirectory = stateDir
+        return options
+    }
+
+    /// Starts a sandbox and runs `body` in it until it ends or a signal comes.
+    func run<Value: Sendable>(
+        _ body: @escaping @Sendable (SandboxEndpoints) async throws -> Value
+    ) async throws -> Value? {
+        LoggingSystem.bootstrap { LineLogHandler(label: $0, format: .text, level: .warning) }
+        let sandbox = Sandbox(
+            options: try options(), clock: ContinuousClock(), wallClock: SystemWallClock(),
+            logger: Logger(label: "sandbox"))
+        let file = endpoints
+        defer { if let file { try? FileManager.default.removeItem(atPath: file) } }
+        return try await withThrowingTaskGroup(of: Value?.self) { tasks in
+            tasks.addTask {
+                try await sandbox.run { endpoints in
+                    if let file { try Self.write(endpoints, to: file) }
+                    return try await body(endpoints)
+                }
+            }
+            tasks.addTask {
+                for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { return nil }
+                return nil
+            }
+            defer { tasks.cancelAll() }
+            return try await tasks.next() ?? nil
+        }
+    }
+
+    private static func write(_ endpoints: SandboxEndpoints, to file: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        try encoder.encode(endpoints).write(to: URL(fileURLWithPath: file), options: .atomic)
+    }
+}
+
+/// `drover sandbox`: everything on loopback.
+struct SandboxCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sandbox",
+        abstract: "Starts ProxySQL nodes, a Cloud SQL stand-in and drover serve on loopback.",
+        discussion: """
+            Runs until SIGINT and leaves nothing behind. The addresses are printed and, with --endpoints, written to a \
+            file once everything answers. The control API injects faults; see docs/reference/sandbox.md.
+            """)
+
+    @OptionGroup var parameters: SandboxParameters
+
+    func run() async throws {
+        let json = parameters.json
+        do {
+            _ = try await parameters.run { endpoints in
+                let encoder = JSONEncoder()
+                encoder.outputFormatting = json ? [.withoutEscapingSlashes] : [.prettyPrinted, .withoutEscapingSlashes]
+                Console.say(String(decoding: try encoder.encode(endpoints), as: UTF8.self))
+                if !json { Console.say("everything answers; stop it with Ctrl-C") }
+                while true { try await ContinuousClock().sleep(for: .seconds(3_600)) }
+            }
+        } catch {
+            Console.complain("\(error)")
+            throw ExitCode.failure
+        }
+    }
+}
