@@ -1,0 +1,185 @@
+import FakeProxySQL
+import FleetModel
+import Logging
+import ProxySQLAdmin
+import TestSupport
+import Testing
+
+private let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+/// Simulated nodes and a fleet over them, on free ports.
+private func withFleet(
+    nodes count: Int = 1, _ body: (AdminFleet, [FakeProxySQL], TestWallClock) async throws -> Void
+) async throws {
+    try await withThrowingTaskGroup(of: Void.self) { tasks in
+        var fakes: [FakeProxySQL] = []
+        for index in 0..<count {
+            let fake = try await FakeProxySQL.start(
+                .init(name: "node-\(index)", adminPort: 0, mysqlPort: 0), logger: quiet)
+            fakes.append(fake)
+            tasks.addTask { try await fake.run() }
+        }
+        let clock = TestWallClock()
+        var settings = AdminFleet.Settings(username: "radmin", password: Secret("radmin"))
+        settings.statementTimeout = .milliseconds(500)
+        let fleet = AdminFleet(
+            nodes: fakes.enumerated().map { index, fake in
+                FleetNode(
+                    name: "node-\(index)", role: index == 0 ? .core : .satellite, host: fake.adminEndpoint.host,
+                    port: fake.adminEndpoint.port)
+            }, settings: settings, wallClock: clock, logger: quiet)
+        try await body(fleet, fakes, clock)
+        for fake in fakes { await fake.stop() }
+        tasks.cancelAll()
+    }
+}
+
+private func configuration(comment: String = "c", password: String = "secret") throws -> FleetConfiguration {
+    let group = try InstanceName("shop")
+    return FleetConfiguration(
+        group: group, writerHostgroup: 5, readerHostgroup: 10, ruleIDBase: 0,
+        content: (
+            [
+                BackendServer(name: "shop", address: "127.0.9.1", hostgroup: 5, origin: .primary),
+                BackendServer(name: "shop-r", address: "127.0.9.2", hostgroup: 10, origin: .configured),
+            ],
+            [ProxyUser(username: "app", password: Secret(password), defaultHostgroup: 5)],
+            [
+                QueryRule(
+                    id: 1, username: "app", matchDigest: "^SELECT", destinationHostgroup: 10, comment: comment)
+            ]
+        ))
+}
+
+extension FakeProxySQL {
+    fileprivate func cells(_ sql: String) async -> [[String?]] {
+        if case .rows(_, let rows) = await query(sql) { rows } else { [] }
+    }
+
+    fileprivate var loads: [String] {
+        statements.map(\.text).filter { $0.hasPrefix("LOAD") }
+    }
+}
+
+@Suite("Publishing to nodes", .timeLimit(.minutes(1)))
+struct FleetTests {
+    @Test("what is published is read back, and published again it loads nothing")
+    func noLoadWithoutDifference() async throws {
+        try await withFleet(nodes: 2) { fleet, fakes, _ in
+            let wanted = try configuration()
+            let first = await fleet.publish(wanted)
+            #expect(first.isComplete, "\(first)")
+            for fake in fakes {
+                #expect(fake.loads.count == 3)
+                fake.forgetStatements()
+            }
+            #expect(await fleet.publish(wanted).isComplete)
+            for fake in fakes { #expect(fake.loads.isEmpty) }
+        }
+    }
+
+    @Test("a change of servers loads servers and nothing else")
+    func onlyTheModule() async throws {
+        try await withFleet { fleet, fakes, _ in
+            var wanted = try configuration()
+            _ = await fleet.publish(wanted)
+            fakes[0].forgetStatements()
+            wanted.servers.append(BackendServer(name: "n", address: "127.0.9.3", hostgroup: 10, origin: .managed))
+            #expect(await fleet.publish(wanted).isComplete)
+            #expect(fakes[0].loads == ["LOAD MYSQL SERVERS TO RUNTIME"])
+        }
+    }
+
+    @Test(
+        "hostile texts arrive byte for byte",
+        arguments: ["it's", "'; DROP TABLE mysql_users; --", "\\' \\\\", "\"q\"", "a;b", "日本 😀", "%s \n\t"])
+    func hostile(text: String) async throws {
+        try await withFleet { fleet, fakes, _ in
+            let publication = await fleet.publish(try configuration(comment: text, password: text))
+            #expect(publication.isComplete, "\(publication)")
+            let users = await fakes[0].cells("SELECT password FROM mysql_users")
+            #expect(users == [[text]])
+            let rules = await fakes[0].cells("SELECT comment FROM runtime_mysql_query_rules")
+            #expect(rules == [[text + " [drover shop]"]])
+        }
+    }
+
+    @Test("a row and a status that a person set are kept; ours are drained, taken back and removed")
+    func setByHand() async throws {
+        try await withFleet { fleet, fakes, _ in
+            var wanted = try configuration()
+            _ = await fleet.publish(wanted)
+            _ = await fakes[0].query("INSERT INTO mysql_servers (hostgroup_id, hostname) VALUES (10, '127.0.9.77')")
+            _ = await fakes[0].query("UPDATE mysql_servers SET status='OFFLINE_SOFT' WHERE hostname='127.0.9.2'")
+            _ = await fakes[0].query("LOAD MYSQL SERVERS TO RUNTIME")
+            wanted.servers.append(BackendServer(name: "n", address: "127.0.9.3", hostgroup: 10, origin: .managed))
+            #expect(await fleet.publish(wanted).isComplete)
+            let status = "SELECT status FROM runtime_mysql_servers WHERE hostname="
+            #expect(await fakes[0].cells(status + "'127.0.9.2'") == [["OFFLINE_SOFT"]])
+            #expect(await fakes[0].cells(status + "'127.0.9.77'") == [["ONLINE"]])
+            wanted.servers[2].status = .offlineSoft
+            #expect(await fleet.publish(wanted).isComplete)
+            #expect(await fakes[0].cells(status + "'127.0.9.3'") == [["OFFLINE_SOFT"]])
+            wanted.servers[2].status = .online
+            #expect(await fleet.publish(wanted).isComplete)
+            #expect(await fakes[0].cells(status + "'127.0.9.3'") == [["ONLINE"]])
+            wanted.servers.removeLast()
+            #expect(await fleet.publish(wanted).isComplete)
+            #expect(await fakes[0].cells(status + "'127.0.9.3'") == [])
+            #expect(await fakes[0].cells(status + "'127.0.9.77'") == [["ONLINE"]])
+        }
+    }
+
+    @Test("a wedged node holds nobody else, and is down only after a long silence")
+    func wedged() async throws {
+        try await withFleet(nodes: 3) { fleet, fakes, clock in
+            let wanted = try configuration()
+            try await fakes[1].wedge()
+            let first = await fleet.publish(wanted)
+            #expect(first.nodes.map(\.condition) == [.current, .unknown, .current])
+            #expect(!first.isComplete)
+            #expect(first.connectionsInUse(address: "127.0.9.2", port: 3306) == nil)
+            clock.advance(by: .seconds(301))
+            let second = await fleet.publish(wanted)
+            #expect(second.nodes[1].condition == .down)
+            #expect(second.isComplete)
+            try await fakes[1].unwedge()
+            #expect(await fleet.publish(wanted).nodes.map(\.condition) == [.current, .current, .current])
+        }
+    }
+
+    @Test("a node that refuses connections is down, and gets everything when it is back")
+    func killed() async throws {
+        try await withFleet(nodes: 2) { fleet, fakes, _ in
+            let wanted = try configuration()
+            await fakes[1].kill()
+            let first = await fleet.publish(wanted)
+            #expect(first.nodes.map(\.condition) == [.current, .down])
+            try await fakes[1].restart()
+            let second = await fleet.publish(wanted)
+            #expect(second.nodes.map(\.condition) == [.current, .current], "\(second)")
+        }
+    }
+}
+
+@Suite("Texts for ProxySQL")
+struct SQLTextTests {
+    @Test("a NUL and anything but one statement are refused", arguments: [";", "", " ", "SELECT 1;", "a'; b", "'x"])
+    func refused(statement: String) {
+        #expect(throws: AdminError.self) { try SQLText.check(statement) }
+        #expect(throws: AdminError.self) { try SQLText.quote("a\u{0}b") }
+    }
+
+    @Test("quoted values are left out of errors and logs")
+    func redaction() {
+        #expect(SQLText.redact("UPDATE t SET p='se''cret' WHERE u='x'").contains("cret") == false)
+    }
+
+    @Test("a mark is found at the end of a comment only")
+    func marks() {
+        #expect(RowMark(comment: "x [drover shop]")?.group == "shop")
+        #expect(RowMark(comment: "x [drover shop draining]")?.isDraining == true)
+        #expect(RowMark(comment: "[drover shop] x") == nil)
+        #expect(RowMark(comment: "Read Replica Added By Chester") == nil)
+    }
+}

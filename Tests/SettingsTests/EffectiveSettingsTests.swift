@@ -1,0 +1,79 @@
+import FleetModel
+import Foundation
+import Settings
+import Testing
+
+private func load(
+    flags: [String: String] = [:], environment: [String: String] = [:], yaml: String? = nil
+) async throws -> EffectiveSettings {
+    guard let yaml else {
+        return try await EffectiveSettings(flags: flags, environment: environment, file: nil)
+    }
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("drover-\(UUID().uuidString).yaml").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try yaml.write(toFile: path, atomically: true, encoding: .utf8)
+    return try await EffectiveSettings(flags: flags, environment: environment, file: path)
+}
+
+@Suite("Settings")
+struct EffectiveSettingsTests {
+    @Test("a flag beats the environment, which beats the file, which beats the default")
+    func precedence() async throws {
+        let yaml = "scaler:\n  cooldown-seconds: 10\n  poll-seconds: 11\n  resync-seconds: 12\n"
+        let environment = ["DROVER_SCALER_COOLDOWN_SECONDS": "20", "DROVER_SCALER_POLL_SECONDS": "21"]
+        let settings = try await load(
+            flags: ["scaler.cooldown-seconds": "30"], environment: environment, yaml: yaml)
+        #expect(settings.seconds("scaler.cooldown-seconds") == .seconds(30))
+        #expect(settings.seconds("scaler.poll-seconds") == .seconds(21))
+        #expect(settings.seconds("scaler.resync-seconds") == .seconds(12))
+        #expect(settings.seconds("scaler.drain-deadline-seconds") == .seconds(600))
+        let sources = settings.shown.filter { $0.key.name.hasPrefix("scaler.") }.compactMap { $0.value?.source }
+        #expect(sources.prefix(4) == ["flag", "default", "environment", "file"])
+    }
+
+    @Test("unknown keys and impossible values are all named at once, with their source")
+    func complaints() async throws {
+        let error = await #expect(throws: SettingsError.self) {
+            _ = try await load(
+                environment: ["DROVER_SCALER_COOLDOWN": "1", "DROVER_LOG_LEVEL": "loud"],
+                yaml: "scaler:\n  poll-seconds: -1\n  typo: 2\n")
+        }
+        let text = try #require(error).description
+        for part in ["DROVER_SCALER_COOLDOWN", "log.level is \"loud\"", "environment", "scaler.typo", "\"-1\"", "file"]
+        {
+            #expect(text.contains(part), "\(part) is not in: \(text)")
+        }
+    }
+
+    @Test("secrets are redacted wherever settings are shown")
+    func redaction() async throws {
+        let settings = try await load(environment: ["DROVER_FLEET_PASSWORD": "hunter2"])
+        #expect(settings.shown.allSatisfy { $0.value?.text.contains("hunter2") != true })
+        #expect(settings.secret("fleet.password")?.reveal() == "hunter2")
+    }
+
+    @Test("Chester's variable names are read where ours are not set")
+    func chester() async throws {
+        #expect(try await load(environment: ["PROJECT_ID": "a"]).text("cloudsql.project") == "a")
+        let both = ["PROJECT_ID": "a", "DROVER_CLOUDSQL_PROJECT": "b"]
+        #expect(try await load(environment: both).text("cloudsql.project") == "b")
+    }
+
+    @Test("without authentication the API is for this machine only")
+    func loopbackOnly() async {
+        await #expect(throws: SettingsError.self) { _ = try await load(flags: ["api.address": "0.0.0.0:8082"]) }
+    }
+
+    @Test("a broken file is an error that names it")
+    func brokenFile() async {
+        await #expect(throws: SettingsError.self) { _ = try await load(yaml: "a: [1") }
+    }
+
+    @Test(
+        "nodes are read, and what is no node is refused",
+        arguments: ["a", "a=core@h", "a=x@h:1", "a=core@h:1,a=core@h:2"])
+    func nodes(text: String) {
+        #expect(NodeAddress.list(text) == nil)
+        #expect(NodeAddress.list("a=core@h:1, b=satellite@127.0.0.1:6032")?.map(\.name) == ["a", "b"])
+    }
+}
