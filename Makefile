@@ -1,4 +1,4 @@
-.PHONY: setup build demo test test-integration lint format release clean
+.PHONY: setup build demo test test-integration bench lint format release clean
 
 SWIFT_SOURCES := Package.swift Sources Tests
 
@@ -8,12 +8,18 @@ setup: ## Installs what building needs; silent when there is nothing to do
 build: setup ## Builds drover (debug)
 	swift build --product drover
 
+demo: build ## Plays the main story on loopback and checks every fact of it
+	@"$$(swift build --show-bin-path)/drover" demo $(DEMO)
+
 test: setup ## Builds and runs every test that needs no other system
 	swift test
 	@echo "test: all tests passed"
 
 test-integration: setup ## Runs the suites against the real systems that are present or can be installed
-	scripts/test-integration.sh
+	@scripts/test-integration.sh
+
+bench: ## Prints figures as ratios against a named reference in the same run
+	@scripts/bench.sh
 
 lint: ## Fails on anything that the formatter or the linter would change
 	swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
@@ -22,5 +28,8 @@ lint: ## Fails on anything that the formatter or the linter would change
 format: ## Rewrites the sources as the linter wants them
 	swift format --in-place --parallel --recursive $(SWIFT_SOURCES)
 
+release: setup ## Builds dist/drover: optimised, stripped, needing only glibc
+	@scripts/release.sh
+
 clean: ## Removes what building made
-	rm -rf .build .build-release dist
+	rm -rf .build .build-release Benchmarks/.build dist

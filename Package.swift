@@ -155,7 +155,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                .subprocess, .systemPackage, .asyncHTTPClient, .nioCore, .logging, "Pacing", "FleetModel",
+                .nioCore, .nioPosix, .logging, "Pacing", "FleetModel",
             ],
             path: "Tests/TestSupport", swiftSettings: strict),
 
