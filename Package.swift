@@ -37,9 +37,7 @@ extension Target.Dependency {
     static let subprocess = product(name: "Subprocess", package: "swift-subprocess")
     static let systemPackage = product(name: "SystemPackage", package: "swift-system")
     static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
-    static let x509 = product(name: "X509", package: "swift-certificates")
     static let yams = product(name: "Yams", package: "Yams")
-    static let swiftASN1 = product(name: "SwiftASN1", package: "swift-asn1")
 }
 
 /// A library target of ours, compiled with the house's settings.
@@ -58,17 +56,10 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .executable(name: "drover", targets: ["drover"]),
-        .library(
-            name: "DroverBenchmarkSupport",
-            targets: [
-                "FleetModel", "MySQLWire", "ProxySQLAdmin", "Persistence", "Ingest", "Scaler", "Sandbox",
-                "FakeProxySQL", "FakeGoogle", "GoogleCloud", "Pacing", "Observability", "Settings",
-            ]),
+        .library(name: "MySQLWire", targets: ["MySQLWire"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
-        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
         .package(
             url: "https://github.com/apple/swift-configuration", from: "1.4.0",
             traits: ["JSON", "YAML", "Logging"]),

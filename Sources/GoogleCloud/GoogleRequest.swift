@@ -14,11 +14,15 @@ package struct GoogleRequest: Sendable {
     private let client: HTTPClient
     private let endpoint: String
     private let timeout: Duration
+    private let clock: any Clock<Duration>
     private static let maximumAnswer = 16 << 20
 
     /// Calls the API at `endpoint`, for example `https://sqladmin.googleapis.com`; a call with its answer may take
     /// `timeout`.
-    package init(client: HTTPClient, endpoint: String, timeout: Duration) {
+    package init(
+        client: HTTPClient, endpoint: String, timeout: Duration, clock: any Clock<Duration> = ContinuousClock()
+    ) {
+        self.clock = clock
         self.client = client
         self.endpoint = endpoint
         self.timeout = timeout
@@ -48,7 +52,7 @@ package struct GoogleRequest: Sendable {
                 }
                 tasks.addTask {
                     // The client's own timeout ends with the head of the answer; this one covers the body.
-                    try await Task.sleep(for: timeout, clock: ContinuousClock())
+                    try await clock.sleep(for: timeout)
                     throw ProviderError(.unavailable, "\(what) did not end within \(timeout)")
                 }
                 defer { tasks.cancelAll() }

@@ -29,6 +29,13 @@ struct FleetReader: Sendable {
             })
     }
 
+    /// Whether the user may log in, and how many rules are in force for it.
+    func routes(of user: String, on node: SandboxEndpoints.Node) async throws -> (isThere: Bool, rules: Int) {
+        let users = try await query("SELECT username FROM runtime_mysql_users", node)
+        let rules = try await query("SELECT username FROM runtime_mysql_query_rules", node)
+        return (users.contains { $0[0] == user }, rules.count { $0[0] == user })
+    }
+
     func connectionsInUse(to hostname: String, on node: SandboxEndpoints.Node) async throws -> Int {
         let rows = try await query("SELECT srv_host, ConnUsed FROM stats_mysql_connection_pool", node)
         return rows.filter { $0[0] == hostname }.reduce(0) { $0 + (Int($1[1] ?? "0") ?? 0) }

@@ -104,6 +104,10 @@ package struct ReplicasStory: Sendable {
             try await until("\(node.name) serves primary and static replicas", seconds: 60) {
                 try await fleet.servers(of: node) == expected
             }
+            try await until("\(node.name) lets the application in and routes its queries", seconds: 60) {
+                let routes = try await fleet.routes(of: "app", on: node)
+                return routes.isThere && routes.rules == 4
+            }
         }
         return places
     }

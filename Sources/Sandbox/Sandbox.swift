@@ -46,7 +46,9 @@ package struct Sandbox: Sendable {
         let block = try await LoopbackBlock.claim()
         let temporary = FileManager.default.temporaryDirectory.appendingPathComponent("drover-sandbox-\(block.number)")
         let folder = options.stateDirectory ?? temporary.path
-        if options.stateDirectory == nil { try? FileManager.default.removeItem(atPath: folder) }
+        // The simulated Cloud SQL begins anew, and so must everything that remembers it.
+        let names = ["serve", "serve.log"] + nodeNames.map(\.name)
+        for name in names { try? FileManager.default.removeItem(atPath: "\(folder)/\(name)") }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         do {
             let value = try await runInside(folder, block, body)
@@ -116,13 +118,10 @@ package struct Sandbox: Sendable {
     // MARK: Parts
 
     private func makeNodes(_ folder: String, _ block: LoopbackBlock) async throws -> [any SandboxNode] {
-        let cores = (0..<options.cores).map { endpoint("core-\($0)", "core", block.address(1 + $0)) }
-        let satellites = (0..<options.satellites).map {
-            endpoint("satellite-\($0)", "satellite", block.address(50 + $0))
-        }
-        let peers = cores.map(\.admin)
+        let endpoints = nodeNames.map { name, role, last in endpoint(name, role, block.address(last)) }
+        let peers = endpoints.filter { $0.role == "core" }.map(\.admin)
         var nodes: [any SandboxNode] = []
-        for endpoint in cores + satellites {
+        for endpoint in endpoints {
             let home = "\(folder)/\(endpoint.name)"
             if let binary = options.proxysql {
                 nodes.append(
@@ -140,6 +139,12 @@ package struct Sandbox: Sendable {
             nodes.append(SimulatedNode(endpoint: endpoint, fake: fake))
         }
         return nodes
+    }
+
+    /// The nodes' names and roles, and the last part of each one's address.
+    private var nodeNames: [(name: String, role: String, last: Int)] {
+        (0..<options.cores).map { ("core-\($0)", "core", 1 + $0) }
+            + (0..<options.satellites).map { ("satellite-\($0)", "satellite", 50 + $0) }
     }
 
     private func endpoint(_ name: String, _ role: String, _ host: String) -> SandboxEndpoints.Node {

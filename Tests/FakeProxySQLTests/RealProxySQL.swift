@@ -31,7 +31,7 @@ struct RealProxySQL {
         """.write(to: configuration, atomically: true, encoding: .utf8)
         let process = Process()
         process.executableURL = URL(filePath: binary)
-        process.arguments = ["-f", "-c", configuration.path(), "-D", folder.path()]
+        process.arguments = ["-f", "-M", "--no-version-check", "-c", configuration.path(), "-D", folder.path()]
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
         try process.run()

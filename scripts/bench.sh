@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Prints figures as ratios against a named reference in the same run; nothing here can fail a test.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/setup.sh mariadb-server
+
+echo "bench: building (release)"
+[ -x dist/drover ] || scripts/release.sh >/dev/null
+swift build --configuration release --package-path Benchmarks 2>&1 | tail -n 1
+bin=$(swift build --configuration release --package-path Benchmarks --show-bin-path)
+work=$(mktemp -d)
+pids=()
+finish() {
+    for pid in "${pids[@]}"; do kill -9 "$pid" 2>/dev/null || true; done
+    wait 2>/dev/null || true
+    rm -rf "$work"
+}
+trap finish EXIT
+free_port() { python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])'; }
+
+echo "bench: 200,000 rows from MariaDB"
+port=$(free_port)
+mariadb-install-db --no-defaults --datadir="$work/data" --skip-test-db --auth-root-authentication-method=normal >/dev/null
+cat >"$work/init.sql" <<SQL
+CREATE DATABASE bench;
+CREATE USER bench@'%' IDENTIFIED BY 'bench';
+GRANT ALL ON *.* TO bench@'%';
+SQL
+mariadbd --no-defaults --datadir="$work/data" --socket="$work/socket" --pid-file="$work/pid" \
+    --bind-address=127.0.0.1 --port="$port" --user="$(id -un)" --init-file="$work/init.sql" >"$work/mariadbd.log" 2>&1 &
+pids+=($!)
+client=(mariadb --no-defaults -h127.0.0.1 -P"$port" -ubench -pbench --skip-ssl bench)
+for _ in $(seq 200); do "${client[@]}" -e 'SELECT 1' >/dev/null 2>&1 && break; sleep 0.1; done
+"${client[@]}" -e "CREATE TABLE t AS SELECT seq id, MD5(seq) a, REPEAT('x', 80) b, seq*7 c, NULL d FROM seq_1_to_200000"
+query='SELECT * FROM t'
+for round in 1 2 3; do
+    ours=$("$bin/client-rows" "$port" bench bench "$query")
+    theirs=$(python3 - "${client[@]}" --batch --quick -e "$query" <<'PY'
+import json, os, resource, subprocess, sys, time
+start = time.monotonic()
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps({"seconds": time.monotonic() - start, "peakKiB": usage.ru_maxrss}))
+PY
+    )
+    python3 - "$ours" "$theirs" "$round" <<'PY'
+import json, sys
+ours, theirs = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+print("  round %s: drover %d rows/s (peak %.0f MiB), mariadb client %d rows/s (peak %.0f MiB): ratio %.2f" % (
+    sys.argv[3], ours["rows"] / ours["seconds"], ours["peakKiB"] / 1024, 200000 / theirs["seconds"],
+    theirs["peakKiB"] / 1024, theirs["seconds"] / ours["seconds"]))
+PY
+done
+
+echo "bench: alerts made durable (webhook, 32 connections) against bare fsync'd inserts"
+ingest=$(free_port)
+api=$(free_port)
+dist/drover serve --set state.directory="$work/serve" --set ingest.address=127.0.0.1:"$ingest" \
+    --set api.address=127.0.0.1:"$api" --set log.level=error 2>"$work/serve.log" &
+pids+=($!)
+for _ in $(seq 100); do curl -fs "http://127.0.0.1:$ingest/healthz" >/dev/null 2>&1 && break; sleep 0.1; done
+"$bin/alerts" "http://127.0.0.1:$ingest/" "$work" 5000
+
+echo "bench: from the end of the Cloud SQL operation to ONLINE on all nodes (2 cores, 2 satellites)"
+dist/drover demo --cores 2 --satellites 2 --operation-seconds 1 --cooldown-seconds 1 --json |
+    python3 -c '
+import json, sys
+for line in sys.stdin:
+    event = json.loads(line)
+    if "online-seconds" in event:
+        print("  %.3f s, %.2f of the 1 s that the operation took" % (event["online-seconds"], event["online-seconds"]))'
+echo "bench: done"
