@@ -13,6 +13,7 @@ import GRDB
 /// (SQLite documentation, "PRAGMA synchronous").
 package final class SQLiteStore: Sendable {
     let database: DatabasePool
+    private let batches = AlertBatches()
     /// Held so that the folder stays ours for as long as the store lives.
     private let directory: StateDirectory
 
@@ -156,32 +157,57 @@ extension SQLiteStore: GroupStore {
 
 extension SQLiteStore: IncidentStore {
     package func record(_ alert: Alert, at now: Timestamp) async throws(StoreError) -> Incident.Change {
-        try await write("storing incident \(alert.incidentID)") { database in
-            let stored = try Row.fetchOne(
-                database, sql: "SELECT version, document FROM incident WHERE id = ?", arguments: [alert.incidentID]
-            ).map { try Self.incident($0, alert.incidentID) }
-            let change: Incident.Change
-            if var known = stored {
-                change = known.document.take(alert, at: now)
-                guard change != .unchanged else { return change }
-                try Self.update(known.document, known.version, database)
-            } else {
-                let incident = Incident(alert: alert, at: now)
-                try database.execute(
-                    sql: """
-                        INSERT INTO incident (id, group_name, is_active, started_at, version, document)
-                        VALUES (?, ?, ?, ?, 1, ?)
-                        """,
-                    arguments: [
-                        incident.id, incident.group.text, incident.isActive,
-                        incident.startedAt.millisecondsSinceEpoch, try Self.encode(incident, "an incident"),
-                    ])
-                change = .created
+        try await batches.record(alert, at: now) { [self] alerts in await write(alerts) }.get()
+    }
+
+    /// Stores alerts in one transaction; one that cannot be stored does not hold the others.
+    private func write(_ alerts: [(Alert, Timestamp)]) async -> [AlertBatches.Answer] {
+        do throws(StoreError) {
+            return try await write("storing \(alerts.count) alerts") { database in
+                try alerts.map { alert, now in
+                    var answer = AlertBatches.Answer.failure(.unavailable(reason: "the alert was not written"))
+                    try database.inSavepoint {
+                        do {
+                            answer = .success(try Self.record(alert, at: now, database))
+                            return .commit
+                        } catch {
+                            answer = .failure(Self.wrap(error, "storing incident \(alert.incidentID)"))
+                            return .rollback
+                        }
+                    }
+                    return answer
+                }
             }
-            try Self.enqueue(
-                WorkMessage(reason: .incident, group: alert.group, incidentID: alert.incidentID), at: now, database)
-            return change
+        } catch {
+            return alerts.map { _ in .failure(error) }
         }
+    }
+
+    private static func record(_ alert: Alert, at now: Timestamp, _ database: Database) throws -> Incident.Change {
+        let stored = try Row.fetchOne(
+            database, sql: "SELECT version, document FROM incident WHERE id = ?", arguments: [alert.incidentID]
+        ).map { try Self.incident($0, alert.incidentID) }
+        let change: Incident.Change
+        if var known = stored {
+            change = known.document.take(alert, at: now)
+            guard change != .unchanged else { return change }
+            try update(known.document, known.version, database)
+        } else {
+            let incident = Incident(alert: alert, at: now)
+            try database.execute(
+                sql: """
+                    INSERT INTO incident (id, group_name, is_active, started_at, version, document)
+                    VALUES (?, ?, ?, ?, 1, ?)
+                    """,
+                arguments: [
+                    incident.id, incident.group.text, incident.isActive,
+                    incident.startedAt.millisecondsSinceEpoch, try encode(incident, "an incident"),
+                ])
+            change = .created
+        }
+        try enqueue(
+            WorkMessage(reason: .incident, group: alert.group, incidentID: alert.incidentID), at: now, database)
+        return change
     }
 
     package func incident(id: String) async throws(StoreError) -> Versioned<Incident>? {

@@ -134,6 +134,24 @@ struct StoreConformanceTests {
         }
     }
 
+    @Test("alerts that arrive together are all stored, each once")
+    func together() async throws {
+        try await withStore { store, _ in
+            let changes = try await withThrowingTaskGroup(of: Incident.Change.self) { tasks in
+                for index in 0..<300 {
+                    tasks.addTask { try await store.record(alert("a\(index % 100)", .open), at: now) }
+                }
+                var changes: [Incident.Change] = []
+                for try await change in tasks { changes.append(change) }
+                return changes
+            }
+            #expect(changes.count { $0 == .created } == 100)
+            #expect(changes.count { $0 == .unchanged } == 200)
+            let messages = try await store.receive(limit: 1_000, visibility: .seconds(60), at: now)
+            #expect(messages.count == 100)
+        }
+    }
+
     @Test("a folder has one owner, and what was stored is there for the next one")
     func reopening() async throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("drover-test-\(UUID().uuidString)")
