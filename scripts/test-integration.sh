@@ -16,7 +16,11 @@ else
     absent+=("ProxySQL: PROXYSQL_BIN does not name a binary")
 fi
 
+swift build --product drover
 DROVER_INTEGRATION=1 swift test --filter 'Integration'
+
+echo "integration: Cloud SQL stand-in against Google's schemas and gcloud"
+scripts/check_cloudsql.py "$(swift build --show-bin-path)/drover" .cache/google
 
 for system in "${ran[@]}"; do echo "integration: ran against $system"; done
 for system in "${absent[@]}"; do echo "integration: not run: $system"; done

@@ -11,8 +11,8 @@ final class ClientHandler: ChannelDuplexHandler {
     /// What a result is collected into, or streamed to, while its rows come.
     private enum Sink {
         case none
-        case collecting(MySQLColumns, [MySQLRow], bytes: Int)
-        case streaming(RowStream.Producer.Source, batch: [MySQLRow])
+        case collecting(MySQLColumns)
+        case streaming(RowStream.Producer.Source)
     }
 
     private let configuration: MySQLConfiguration
@@ -24,6 +24,9 @@ final class ClientHandler: ChannelDuplexHandler {
     private var queue: [ClientCommand] = []
     private var current: ClientCommand?
     private var sink = Sink.none
+    /// What was collected, or the batch that is being filled: beside the sink, so that appending never copies.
+    private var rows: [MySQLRow] = []
+    private var collectedBytes = 0
     private var isPaused = false
     private var owesRead = false
     private var failure: (any Error)?
@@ -183,7 +186,7 @@ final class ClientHandler: ChannelDuplexHandler {
         guard let current else { return }
         switch current.receiver {
         case .result:
-            sink = .collecting(columns, [], bytes: 0)
+            sink = .collecting(columns)
         case .rows(let promise):
             guard let context else { return }
             let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
@@ -199,39 +202,38 @@ final class ClientHandler: ChannelDuplexHandler {
                             bound.value.abandon(id, MySQLWireError(.cancelled, "the rows were not read to their end"))
                         }
                     }))
-            sink = .streaming(made.source, batch: [])
+            sink = .streaming(made.source)
             promise.succeed(RowStream(columns: columns, batches: made.sequence))
         }
     }
 
     private func take(_ row: MySQLRow) {
-        switch sink {
-        case .none:
-            break
-        case .collecting(let columns, var rows, let bytes):
-            let total = bytes + row.byteCount
-            guard total <= configuration.maximumResultBytes else {
+        if case .collecting = sink {
+            collectedBytes += row.byteCount
+            guard collectedBytes <= configuration.maximumResultBytes else {
                 return fail(
                     MySQLWireError(
                         .tooLarge, "the result has more than \(configuration.maximumResultBytes) bytes; stream it"))
             }
-            sink = .none
-            rows.append(row)
-            sink = .collecting(columns, rows, bytes: total)
-        case .streaming(let source, var batch):
-            sink = .none
-            batch.append(row)
-            sink = .streaming(source, batch: batch)
         }
+        rows.append(row)
     }
 
     private func flushBatch() {
-        guard case .streaming(let source, let batch) = sink, !batch.isEmpty else { return }
-        sink = .streaming(source, batch: [])
+        guard case .streaming(let source) = sink, !rows.isEmpty else { return }
+        let batch = rows
+        rows = []
+        rows.reserveCapacity(batch.count)
         switch source.yield(contentsOf: CollectionOfOne(batch)) {
         case .produceMore, .dropped: break
         case .stopProducing: isPaused = true
         }
+    }
+
+    private func endSink() {
+        sink = .none
+        rows = []
+        collectedBytes = 0
     }
 
     private func complete(_ completion: MySQLCompletion) {
@@ -240,16 +242,16 @@ final class ClientHandler: ChannelDuplexHandler {
         current = nil
         ended.deadline.cancel()
         switch (ended.receiver, sink) {
-        case (.result(let promise), .collecting(let columns, let rows, _)):
+        case (.result(let promise), .collecting(let columns)):
             promise.succeed(MySQLResult(columns: columns.list, rows: rows, completion: completion))
         case (.result(let promise), _):
             promise.succeed(MySQLResult(columns: [], rows: [], completion: completion))
-        case (.rows, .streaming(let source, _)):
+        case (.rows, .streaming(let source)):
             source.finish()
         case (.rows(let promise), _):
             promise.fail(MySQLWireError(.malformed, "the statement has no rows"))
         }
-        sink = .none
+        endSink()
         resumeReading()
         sendNext()
     }
@@ -265,7 +267,7 @@ final class ClientHandler: ChannelDuplexHandler {
 
     private func finishSink(_ error: any Error) {
         flushBatch()
-        if case .streaming(let source, _) = sink { source.finish(error) }
-        sink = .none
+        if case .streaming(let source) = sink { source.finish(error) }
+        endSink()
     }
 }
