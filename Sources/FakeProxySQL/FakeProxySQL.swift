@@ -109,6 +109,19 @@ package final class FakeProxySQL: Sendable {
         _ configuration: Configuration, clock: any Clock<Duration> = ContinuousClock(),
         wallClock: any WallClock = SystemWallClock(), logger: Logger
     ) async throws -> FakeProxySQL {
+        // A port that was free may be taken by the time it is bound; where any will do, another is tried.
+        let takesAny = configuration.adminPort == 0 && configuration.mysqlPort == 0
+        for _ in 0..<(takesAny ? 10 : 0) {
+            if let fake = try? await open(configuration, clock: clock, wallClock: wallClock, logger: logger) {
+                return fake
+            }
+        }
+        return try await open(configuration, clock: clock, wallClock: wallClock, logger: logger)
+    }
+
+    private static func open(
+        _ configuration: Configuration, clock: any Clock<Duration>, wallClock: any WallClock, logger: Logger
+    ) async throws -> FakeProxySQL {
         var configuration = configuration
         // Port 0 is decided before anything else: the node's own address is part of its configuration.
         configuration.adminPort = try await Self.free(configuration.adminPort, on: configuration.host)

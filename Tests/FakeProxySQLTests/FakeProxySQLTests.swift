@@ -1,5 +1,6 @@
 import FleetModel
 import MySQLWire
+import TestSupport
 import Testing
 
 @testable import FakeProxySQL
@@ -8,7 +9,7 @@ import Testing
 struct FakeProxySQLTests {
     func configuration(_ name: String = "node") -> FakeProxySQL.Configuration {
         FakeProxySQL.Configuration(
-            name: name, adminPort: 0, mysqlPort: 0, clusterCheckInterval: .milliseconds(10))
+            name: name, host: OwnAddress.next(), adminPort: 0, mysqlPort: 0, clusterCheckInterval: .milliseconds(10))
     }
 
     @Test("an administrator changes servers over the wire, and the statements are on record")

@@ -15,7 +15,7 @@ private func withFleet(
         var fakes: [FakeProxySQL] = []
         for index in 0..<count {
             let fake = try await FakeProxySQL.start(
-                .init(name: "node-\(index)", adminPort: 0, mysqlPort: 0), logger: quiet)
+                .init(name: "node-\(index)", host: OwnAddress.next(), adminPort: 0, mysqlPort: 0), logger: quiet)
             fakes.append(fake)
             tasks.addTask { try await fake.run() }
         }
