@@ -28,7 +28,6 @@ extension Target.Dependency {
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
-    static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
     static let nioTLS = product(name: "NIOTLS", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
     static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -154,7 +153,8 @@ let package = Package(
         tests(
             "MySQLWireTests",
             [
-                "MySQLWire", .nioCore, .nioPosix, .nioEmbedded, .nioSSL, .logging, .subprocess, .systemPackage,
+                "MySQLWire", .cryptoExtras, .nioCore, .nioPosix, .nioEmbedded, .nioSSL, .logging, .subprocess,
+                .systemPackage,
                 "Pacing",
             ]),
         tests("SettingsTests", ["Settings", .configuration, .systemPackage, "FleetModel"]),

@@ -85,10 +85,16 @@ public struct MySQLRow: Sendable {
     init(columns: MySQLColumns, payload: ByteBuffer) throws(MySQLWireError) {
         self.columns = columns
         self.bytes = payload
-        var cursor = payload
-        for _ in columns.list.indices { _ = try Self.readCell(&cursor) }
-        guard cursor.readableBytes == 0 else {
-            throw MySQLWireError(.malformed, "a row has bytes beyond its \(columns.list.count) columns")
+        let fits = payload.withUnsafeReadableBytes { raw in
+            var offset = 0
+            for _ in 0..<columns.list.count {
+                guard Self.nextCell(raw, &offset) != nil else { return false }
+            }
+            return offset == raw.count
+        }
+        guard fits else {
+            throw MySQLWireError(
+                .malformed, "a row does not have exactly the cells of its \(columns.list.count) columns")
         }
     }
 
@@ -100,18 +106,14 @@ public struct MySQLRow: Sendable {
 
     /// The cell's bytes; nil for NULL or where there is no such cell.
     public func cell(_ index: Int) -> ByteBuffer? {
-        var cursor = bytes
-        var position = 0
-        while position < count, let cell = try? Self.readCell(&cursor) {
-            if position == index { return cell.bytes }
-            position += 1
-        }
-        return nil
+        guard let range = range(of: index) else { return nil }
+        return bytes.getSlice(at: bytes.readerIndex + range.lowerBound, length: range.count)
     }
 
     /// The cell's text; nil for NULL or where there is no such cell.
     public subscript(index: Int) -> String? {
-        cell(index).map { String(buffer: $0) }
+        guard let range = range(of: index) else { return nil }
+        return bytes.withUnsafeReadableBytes { Self.text($0, range) }
     }
 
     /// The text of the column named `name`; nil for NULL or where there is no such column.
@@ -121,16 +123,66 @@ public struct MySQLRow: Sendable {
 
     /// All cells.
     public var values: [String?] {
-        var cursor = bytes
-        return columns.list.map { _ in (try? Self.readCell(&cursor))?.bytes.map { String(buffer: $0) } }
+        bytes.withUnsafeReadableBytes { raw in
+            var offset = 0
+            var values: [String?] = []
+            values.reserveCapacity(columns.list.count)
+            for _ in 0..<columns.list.count {
+                if case .value(let range)? = Self.nextCell(raw, &offset) {
+                    values.append(Self.text(raw, range))
+                } else {
+                    values.append(nil)
+                }
+            }
+            return values
+        }
     }
 
-    private static func readCell(_ cursor: inout ByteBuffer) throws(MySQLWireError) -> (bytes: ByteBuffer?, Void) {
-        if cursor.getInteger(at: cursor.readerIndex, as: UInt8.self) == 0xFB {
-            cursor.moveReaderIndex(forwardBy: 1)
-            return (nil, ())
+    private enum Cell {
+        case null
+        case value(Range<Int>)
+    }
+
+    private func range(of index: Int) -> Range<Int>? {
+        guard columns.list.indices.contains(index) else { return nil }
+        return bytes.withUnsafeReadableBytes { raw in
+            var offset = 0
+            for _ in 0..<index { _ = Self.nextCell(raw, &offset) }
+            guard case .value(let range)? = Self.nextCell(raw, &offset) else { return nil }
+            return range
         }
-        return (try cursor.readLengthEncodedSlice("a cell"), ())
+    }
+
+    private static func text(_ raw: UnsafeRawBufferPointer, _ range: Range<Int>) -> String {
+        String(decoding: UnsafeRawBufferPointer(rebasing: raw[range]), as: UTF8.self)
+    }
+
+    /// The cell that begins at `offset`, which moves behind it; nil when it is cut short or begins wrongly. Rows come
+    /// by the hundred thousand, which is why this reads bytes and makes no slices.
+    private static func nextCell(_ raw: UnsafeRawBufferPointer, _ offset: inout Int) -> Cell? {
+        guard offset < raw.count else { return nil }
+        let first = raw[offset]
+        offset += 1
+        var length = Int(first)
+        if first >= 0xFB {
+            let width: Int
+            switch first {
+            case 0xFB: return .null
+            case 0xFC: width = 2
+            case 0xFD: width = 3
+            case 0xFE: width = 8
+            default: return nil
+            }
+            guard raw.count - offset >= width else { return nil }
+            var wide: UInt64 = 0
+            for position in (0..<width).reversed() { wide = wide << 8 | UInt64(raw[offset + position]) }
+            offset += width
+            guard wide <= UInt64(raw.count - offset) else { return nil }
+            length = Int(wide)
+        }
+        guard raw.count - offset >= length else { return nil }
+        defer { offset += length }
+        return .value(offset..<(offset + length))
     }
 
     static func payload(_ values: [String?]) -> ByteBuffer {

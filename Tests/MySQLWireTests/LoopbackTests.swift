@@ -2,6 +2,7 @@ import Logging
 import MySQLWire
 import NIOCore
 import Testing
+import _CryptoExtras
 
 /// Answers a few statements and knows one user.
 struct EchoSession: MySQLServerSession {
@@ -68,6 +69,21 @@ struct LoopbackTests {
             try await connection.selectDatabase("main")
             await connection.close()
             #expect(!connection.isOpen)
+        }
+    }
+
+    @Test("log in by the full exchange of caching_sha2_password, with the server's RSA key")
+    func fullExchange() async throws {
+        let key = try _RSA.Encryption.PrivateKey(keySize: .bits2048)
+        var manner = ServerStateMachine.Manner(serverVersion: "8.0.36")
+        manner.plugin = .cachingSHA2Password
+        manner.requiresFullProof = true
+        manner.rsaKey = (key.pemRepresentation, key.publicKey.pemRepresentation)
+        try await withServer(manner: manner) { port in
+            let connection = try await connect(port)
+            #expect(try await connection.query("OK").affectedRows == 7)
+            await connection.close()
+            await #expect(throws: MySQLServerError.self) { _ = try await connect(port, password: "wrong") }
         }
     }
 
