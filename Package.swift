@@ -153,7 +153,7 @@ let package = Package(
         tests(
             "MySQLWireTests",
             [
-                "MySQLWire", .cryptoExtras, .nioCore, .nioPosix, .nioEmbedded, .nioSSL, .logging, .subprocess,
+                "MySQLWire", .cryptoExtras, .nioCore, .nioPosix, .nioSSL, .logging, .subprocess,
                 .systemPackage,
                 "Pacing",
             ]),
