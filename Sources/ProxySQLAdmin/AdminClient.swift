@@ -1,8 +1,16 @@
 package import Logging
 package import MySQLWire
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// Sends statements to a ProxySQL admin interface, one at a time.
 package protocol AdminConnection: Sendable {
+    /// Whether the connection can take another statement.
+    var isOpen: Bool { get }
     /// Sends one statement and returns its result.
     /// - Throws: `AdminError`.
     func query(_ statement: String) async throws(AdminError) -> MySQLResult
@@ -28,12 +36,24 @@ package struct AdminClient: AdminConnection {
         do {
             connection = try await MySQLConnection.connect(configuration, logger: logger)
         } catch let error as MySQLWireError where error.code == .connectionFailed {
-            throw AdminError(.refused, "\(node): \(error.message)")
+            throw AdminError(
+                Self.isRefusal(error.message) ? .refused : .unreachable, "\(node): \(error.message)")
         } catch let error as MySQLServerError {
             throw AdminError(.statementRefused, "\(node) refused the login of \(configuration.username): \(error)")
         } catch {
             throw AdminError(.unreachable, "\(node): \(error)")
         }
+    }
+
+    package var isOpen: Bool { connection.isOpen }
+
+    /// Whether every address that was tried refused the connection, so that nothing listens there. A connect that
+    /// timed out, a name that is not found and a network without a route say nothing about the node: it may serve
+    /// clients all the same, and what it uses must not be deleted.
+    static func isRefusal(_ message: String) -> Bool {
+        // MySQLWire hands over SwiftNIO's text only; should the text change, the node counts as unreachable.
+        let refusals = message.ranges(of: "(errno: \(ECONNREFUSED))").count
+        return refusals > 0 && refusals == max(1, message.ranges(of: "SingleConnectionFailure(").count)
     }
 
     package func query(_ statement: String) async throws(AdminError) -> MySQLResult {

@@ -10,6 +10,8 @@ package struct AdminError: Error, Hashable, Sendable, CustomStringConvertible {
         case statementRefused
         /// A value cannot be written in ProxySQL's SQL, or a statement is not one plain statement.
         case unusableText
+        /// The configuration wants two different rows in one place.
+        case contradictory
         /// An answer does not have the columns that were expected.
         case unexpectedAnswer
         /// What was written is not what was read back; nothing was loaded.

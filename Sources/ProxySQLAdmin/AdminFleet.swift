@@ -67,8 +67,8 @@ package actor AdminFleet: ProxyFleet {
     private let wallClock: any WallClock
     private let logger: Logger
     private var connections: [String: any AdminConnection] = [:]
-    private var silentSince: [String: Timestamp] = [:]
-    /// The nodes that are being worked on; a node that hangs is not asked again before that ends.
+    /// The nodes that did not answer when they were last asked.
+    private var silences: [String: Silence] = [:]
     private let turn = Turn()
 
     /// Makes the fleet; nothing is connected before the first publication.
@@ -81,7 +81,12 @@ package actor AdminFleet: ProxyFleet {
 
     package func publish(_ configuration: FleetConfiguration) async -> Publication {
         await turn.take()
-        defer { turn.give() }
+        let beginning = wallClock.now()
+        defer {
+            turn.give()
+            Timer(label: "drover_proxysql_publication_seconds")
+                .recordNanoseconds(max(0, wallClock.now().since(beginning).wholeMilliseconds) * 1_000_000)
+        }
         var results: [NodePublication] = []
         for node in nodes where node.role == .core {
             results.append(await bring(configuration, to: node))
@@ -93,7 +98,8 @@ package actor AdminFleet: ProxyFleet {
             for await result in tasks { brought.append(result) }
             return brought
         }
-        // A pull that was under way while a node was loaded may have put older rows back.
+        // A pull that was under way while a node was loaded may have put older rows back. Nodes that were loaded within
+        // one second have equal epochs and cannot pull from each other, which is harmless: what they hold is equal.
         let verified = await withTaskGroup(of: NodePublication.self) { tasks in
             for result in results { tasks.addTask { await self.verify(result, configuration) } }
             var read: [NodePublication] = []
@@ -137,11 +143,15 @@ package actor AdminFleet: ProxyFleet {
     private func attempt(
         _ node: FleetNode, _ body: (NodeApply) async throws(AdminError) -> NodePublication
     ) async -> NodePublication {
+        if let silence = silences[node.name], !silence.isOver(at: wallClock.now(), limit: settings.unreachableAfter) {
+            return NodePublication(
+                node: node.name, condition: .unknown, detail: "\(silence.reason); it will be asked again soon")
+        }
         do throws(AdminError) {
             let connection = try await connection(to: node)
             let result = try await body(
                 NodeApply(connection: connection, node: node.name, savesToDisk: settings.savesToDisk, logger: logger))
-            silentSince[node.name] = nil
+            silences[node.name] = nil
             return result
         } catch {
             // A refused statement leaves the session as it was; anything else leaves it unknown.
@@ -155,20 +165,25 @@ package actor AdminFleet: ProxyFleet {
     private func condition(of node: FleetNode, _ error: AdminError) -> NodePublication.Condition {
         switch error.code {
         case .refused:
+            silences[node.name] = nil
             return .down
         case .unreachable:
             let now = wallClock.now()
-            let since = silentSince[node.name] ?? now
-            silentSince[node.name] = since
-            return now.since(since) >= settings.unreachableAfter ? .down : .unknown
-        case .statementRefused, .unusableText, .unexpectedAnswer, .readBackDiffers:
-            silentSince[node.name] = nil
+            var silence = silences[node.name] ?? Silence(since: now)
+            silence.goesOn(
+                at: now, reason: error.message, longest: settings.statementTimeout,
+                jitter: Double.random(in: 0.5...1))
+            silences[node.name] = silence
+            return now.since(silence.since) >= settings.unreachableAfter ? .down : .unknown
+        case .statementRefused, .unusableText, .contradictory, .unexpectedAnswer, .readBackDiffers:
+            silences[node.name] = nil
             return .behind
         }
     }
 
     private func connection(to node: FleetNode) async throws(AdminError) -> any AdminConnection {
-        if let open = connections[node.name] { return open }
+        // The node may have been restarted since the last publication.
+        if let present = connections[node.name], present.isOpen { return present }
         let configuration = MySQLConfiguration(
             host: node.host, port: node.port, username: settings.username, password: settings.password.reveal())
         let made = try await AdminClient(

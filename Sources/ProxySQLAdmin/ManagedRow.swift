@@ -37,8 +37,12 @@ package protocol ManagedRow: Hashable, Sendable {
     /// The row as both memory and runtime would show it if they agree: SHUNNED counts as ONLINE, a password as its
     /// hash.
     var comparable: Self { get }
+    /// Whether ProxySQL shows the row at runtime as long as it is loaded; rows that are out of force are left out.
+    var isShownAtRuntime: Bool { get }
     /// What to write over `current` to get this wanted row, keeping what is not managed and what was set by hand.
     func merged(over current: Self) -> Self
+    /// Whether `current` may be changed in place, which keeps the columns that are not read; otherwise it is replaced.
+    func changesInPlace(_ current: Self) -> Bool
 }
 
 extension ManagedRow {
@@ -53,6 +57,13 @@ extension ManagedRow {
         for cell in cells { literals.append(try SQLText.quote(cell)) }
         return "INSERT OR REPLACE INTO \(Self.table) (\(Self.columns.joined(separator: ","))) "
             + "VALUES (\(literals.joined(separator: ",")))"
+    }
+
+    /// The statement that changes the row of this key that is there, and leaves its other columns alone.
+    package func update() throws(AdminError) -> String {
+        var assignments: [String] = []
+        for (column, cell) in zip(Self.columns, cells) { assignments.append("\(column)=\(try SQLText.quote(cell))") }
+        return "UPDATE \(Self.table) SET \(assignments.joined(separator: ",")) WHERE \(try keyCondition())"
     }
 
     /// The statement that removes this row.

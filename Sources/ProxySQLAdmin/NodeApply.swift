@@ -47,13 +47,14 @@ package struct NodeApply: Sendable {
     }
 
     /// The group's backends as the connection pool shows them, those included that were removed while connections
-    /// were in use.
+    /// were in use, and those in other hostgroups that have the address of one of the group's: a person may have put
+    /// a replica there, and it must not be deleted while it is used.
     /// - Throws: `AdminError`.
     package func backends(of configuration: FleetConfiguration) async throws(AdminError) -> [BackendObservation] {
         let hostgroups = "\(configuration.writerHostgroup),\(configuration.readerHostgroup)"
         let result = try await connection.query(
             "SELECT hostgroup, srv_host, srv_port, status, ConnUsed FROM stats_mysql_connection_pool "
-                + "WHERE hostgroup IN (\(hostgroups))")
+                + "WHERE hostgroup IN (\(hostgroups))\(try Self.orAddressed(configuration.servers))")
         var backends: [BackendObservation] = []
         for row in result.rows {
             backends.append(
@@ -65,17 +66,27 @@ package struct NodeApply: Sendable {
         return backends
     }
 
+    private static func orAddressed(_ servers: [BackendServer]) throws(AdminError) -> String {
+        guard !servers.isEmpty else { return "" }
+        var addresses: [String] = []
+        for address in Set(servers.map(\.address)).sorted() { addresses.append(try SQLText.quote(address)) }
+        return " OR srv_host IN (\(addresses.joined(separator: ",")))"
+    }
+
     private func apply<Row: ManagedRow>(_ wanted: [Row], _ group: InstanceName) async throws(AdminError) -> Bool {
-        let difference = Difference(current: try await rows(Row.table), wanted: wanted, group: group.text)
+        let difference = try Difference(current: try await rows(Row.table), wanted: wanted, group: group.text)
+        // Removing comes last: if a statement is refused, memory holds too much rather than too little.
+        for row in difference.updates { _ = try await connection.query(try row.update()) }
+        for row in difference.inserts { _ = try await connection.query(try row.upsert()) }
         for row in difference.deletes { _ = try await connection.query(try row.delete()) }
-        for row in difference.upserts { _ = try await connection.query(try row.upsert()) }
         if !difference.isEmpty {
             let written: [Row] = try await rows(Row.table)
-            let remaining = Difference(current: written, wanted: wanted, group: group.text)
+            let remaining = try Difference(current: written, wanted: wanted, group: group.text)
             guard remaining.isEmpty else {
                 throw AdminError(
                     .readBackDiffers,
-                    "\(node) holds something else in \(Row.table) than was written; nothing was loaded")
+                    "\(node) holds something else in \(Row.table) than was written (still to do: \(remaining)); "
+                        + "nothing was loaded")
             }
         }
         guard try await !runtimeHolds(difference.result, of: group, as: Row.self) else { return false }
@@ -84,7 +95,11 @@ package struct NodeApply: Sendable {
             label: "drover_proxysql_loads_total", dimensions: [("node", node), ("module", Row.module.rawValue)]
         ).increment()
         logger.info(
-            "loaded", metadata: ["node.id": "\(node)", "module": "\(Row.module.rawValue)", "group.name": "\(group)"])
+            "loaded",
+            metadata: [
+                "node.id": "\(node)", "module": "\(Row.module.rawValue)", "group.name": "\(group)",
+                "difference": "\(difference)",
+            ])
         if savesToDisk { _ = try await connection.query("SAVE \(Row.module.rawValue) TO DISK") }
         guard try await runtimeHolds(difference.result, of: group, as: Row.self) else {
             throw AdminError(.readBackDiffers, "\(node) does not run what \(Row.table) holds after its LOAD")
@@ -93,18 +108,18 @@ package struct NodeApply: Sendable {
     }
 
     private func holds<Row: ManagedRow>(_ wanted: [Row], _ group: InstanceName) async throws(AdminError) -> Bool {
-        let difference = Difference(current: try await rows(Row.table), wanted: wanted, group: group.text)
+        let difference = try Difference(current: try await rows(Row.table), wanted: wanted, group: group.text)
         guard difference.isEmpty else { return false }
         return try await runtimeHolds(difference.result, of: group, as: Row.self)
     }
 
-    /// Inactive query rules are not kept at runtime (`facts/proxysql.md`, B), so they are not looked for there.
+    /// Compares what runtime shows with what it should; what is out of force is looked for on neither side.
     private func runtimeHolds<Row: ManagedRow>(
         _ expected: Set<Row>, of group: InstanceName, as type: Row.Type
     ) async throws(AdminError) -> Bool {
         let runtime: [Row] = try await rows("runtime_\(Row.table)", where: Row.runtimeCondition)
-        let ours = Set(runtime.filter { $0.mark?.group == group.text }.map(\.comparable))
-        return ours == expected.filter { ($0 as? QueryRuleRow)?.isActive != false }
+        let ours = Set(runtime.filter { $0.mark?.group == group.text && $0.isShownAtRuntime }.map(\.comparable))
+        return ours == expected.filter(\.isShownAtRuntime)
     }
 
     private func rows<Row: ManagedRow>(

@@ -70,8 +70,13 @@ package struct ServerRow: ManagedRow {
         return row
     }
 
+    /// OFFLINE_HARD means absent to ProxySQL. At runtime a removed server shows it for as long as a session is pinned
+    /// to it, while one whose row says OFFLINE_HARD vanishes once no connection is left (seen on 2.7.1).
+    package var isShownAtRuntime: Bool { status.uppercased() != "OFFLINE_HARD" }
+
     /// Keeps the columns that are not managed, and a status that a person set: one that differs from what the mark
-    /// says was last wanted here.
+    /// says was last wanted here. A drain softens no OFFLINE_HARD. SHUNNED stands in memory only when a person wrote
+    /// it: Monitor and the error counters shun at runtime alone (`facts/proxysql-experiments.md`, d).
     package func merged(over current: ServerRow) -> ServerRow {
         var row = self
         row.gtidPort = current.gtidPort
@@ -79,10 +84,12 @@ package struct ServerRow: ManagedRow {
         row.maxReplicationLag = current.maxReplicationLag
         row.maxLatencyMilliseconds = current.maxLatencyMilliseconds
         let lastWanted = current.mark?.isDraining == true ? "OFFLINE_SOFT" : "ONLINE"
-        let setByHand = current.status.uppercased() != lastWanted && current.status.uppercased() != "SHUNNED"
-        if setByHand, status == "ONLINE" { row.status = current.status.uppercased() }
+        let present = current.status.uppercased()
+        if present != lastWanted, status == "ONLINE" || present == "OFFLINE_HARD" { row.status = present }
         return row
     }
+
+    package func changesInPlace(_ current: ServerRow) -> Bool { true }
 }
 
 /// A row of `mysql_users`.
@@ -99,6 +106,8 @@ package struct UserRow: ManagedRow {
     package var password: Secret
     package var isActive: Bool
     package var defaultHostgroup: Int
+    /// Whether one row stands for both sides, as Drover writes it; a person may have made one for each.
+    package var isBothSides = true
     package var comment: String
 
     package init(_ row: MySQLRow) throws(AdminError) {
@@ -106,6 +115,8 @@ package struct UserRow: ManagedRow {
         password = Secret(row.string("password") ?? "")
         isActive = try row.number("active") == 1
         defaultHostgroup = try row.number("default_hostgroup")
+        let sides = (backend: try row.number("backend"), frontend: try row.number("frontend"))
+        isBothSides = sides.backend == 1 && sides.frontend == 1
         comment = row.string("comment") ?? ""
     }
 
@@ -132,8 +143,12 @@ package struct UserRow: ManagedRow {
     package var comparable: UserRow {
         var row = self
         row.password = Secret(Self.hash(password.reveal()))
+        row.isBothSides = true
         return row
     }
+
+    /// Only active users are loaded (seen on 2.7.1).
+    package var isShownAtRuntime: Bool { isActive }
 
     /// A password that is already there as a hash of the same text stays as it is.
     package func merged(over current: UserRow) -> UserRow {
@@ -141,6 +156,9 @@ package struct UserRow: ManagedRow {
         if comparable.password == current.comparable.password { row.password = current.password }
         return row
     }
+
+    /// A user's other columns, for example `max_connections`, are the operator's.
+    package func changesInPlace(_ current: UserRow) -> Bool { current.isBothSides }
 
     /// MySQL's hash: `*` and SHA1(SHA1(password)) in upper-case hexadecimal; what is a hash stays one.
     static func hash(_ password: String) -> String {
@@ -205,5 +223,11 @@ package struct QueryRuleRow: ManagedRow {
 
     package var comparable: QueryRuleRow { self }
 
+    /// Only active rules are loaded (`facts/proxysql.md`, B).
+    package var isShownAtRuntime: Bool { isActive }
+
     package func merged(over current: QueryRuleRow) -> QueryRuleRow { self }
+
+    /// The other columns of a foreign rule could keep the wanted one from matching.
+    package func changesInPlace(_ current: QueryRuleRow) -> Bool { current.mark?.group == mark?.group }
 }

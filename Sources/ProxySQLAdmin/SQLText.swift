@@ -9,7 +9,14 @@ package enum SQLText {
         guard !value.utf8.contains(0) else {
             throw AdminError(.unusableText, "a value has a NUL character, which ProxySQL cannot store")
         }
-        return "'" + value.replacing("'", with: "''") + "'"
+        // By bytes: a quote that a combining mark follows is another `Character` than a quote, and the same to SQLite.
+        var literal: [UInt8] = [quoteMark]
+        for byte in value.utf8 {
+            literal.append(byte)
+            if byte == quoteMark { literal.append(quoteMark) }
+        }
+        literal.append(quoteMark)
+        return String(decoding: literal, as: UTF8.self)
     }
 
     /// `value` as a literal, nil as NULL.
@@ -23,7 +30,7 @@ package enum SQLText {
     package static func check(_ statement: String) throws(AdminError) {
         var isQuoted = false
         for byte in statement.utf8 {
-            if byte == UInt8(ascii: "'") { isQuoted.toggle() }
+            if byte == quoteMark { isQuoted.toggle() }
             if byte == UInt8(ascii: ";"), !isQuoted {
                 throw AdminError(.unusableText, "one statement without a semicolon is sent at a time")
             }
@@ -31,21 +38,28 @@ package enum SQLText {
         guard !isQuoted, statement.contains(where: { !$0.isWhitespace }) else {
             throw AdminError(.unusableText, "a statement is empty or has a quote that does not end")
         }
+        guard statement.split(whereSeparator: \.isWhitespace).first?.uppercased() != "SET" else {
+            throw AdminError(
+                .unusableText,
+                "SET is not sent, it succeeds for unknown names too; UPDATE global_variables and read back")
+        }
     }
 
     /// `text` with every quoted value replaced, for errors and logs.
     package static func redact(_ text: String) -> String {
-        var result = ""
+        var result = String.UnicodeScalarView()
         var isQuoted = false
-        for character in text {
-            if character == "'" {
-                if isQuoted { result += "…" }
+        for scalar in text.unicodeScalars {
+            if scalar == "'" {
+                if isQuoted { result.append("…") }
                 isQuoted.toggle()
-                result.append(character)
+                result.append(scalar)
             } else if !isQuoted {
-                result.append(character)
+                result.append(scalar)
             }
         }
-        return result
+        return String(result)
     }
+
+    private static let quoteMark = UInt8(ascii: "'")
 }

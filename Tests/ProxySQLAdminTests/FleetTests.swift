@@ -92,7 +92,10 @@ struct FleetTests {
 
     @Test(
         "hostile texts arrive byte for byte",
-        arguments: ["it's", "'; DROP TABLE mysql_users; --", "\\' \\\\", "\"q\"", "a;b", "日本 😀", "%s \n\t"])
+        arguments: [
+            "it's", "'; DROP TABLE mysql_users; --", "\\' \\\\", "\"q\"", "a;b", "日本 😀", "%s \n\t",
+            "a'\u{301} || (SELECT 1) || '\u{301}",
+        ])
     func hostile(text: String) async throws {
         try await withFleet { fleet, fakes, _ in
             let publication = await fleet.publish(try configuration(comment: text, password: text))
@@ -160,26 +163,64 @@ struct FleetTests {
             #expect(second.nodes.map(\.condition) == [.current, .current], "\(second)")
         }
     }
-}
 
-@Suite("Texts for ProxySQL")
-struct SQLTextTests {
-    @Test("a NUL and anything but one statement are refused", arguments: [";", "", " ", "SELECT 1;", "a'; b", "'x"])
-    func refused(statement: String) {
-        #expect(throws: AdminError.self) { try SQLText.check(statement) }
-        #expect(throws: AdminError.self) { try SQLText.quote("a\u{0}b") }
+    @Test("a node that hangs is not asked again at once, and other groups do not pay for it")
+    func backsOff() async throws {
+        try await withFleet(nodes: 2) { fleet, fakes, clock in
+            let wanted = try configuration()
+            try await fakes[1].wedge()
+            #expect(await fleet.publish(wanted).nodes.map(\.condition) == [.current, .unknown])
+            try await fakes[1].unwedge()
+            fakes[1].forgetStatements()
+            let soon = await fleet.publish(wanted)
+            #expect(soon.nodes.map(\.condition) == [.current, .unknown])
+            #expect(soon.nodes[1].detail?.contains("asked again") == true)
+            #expect(fakes[1].loads.isEmpty)
+            clock.advance(by: .seconds(1))
+            #expect(await fleet.publish(wanted).isComplete)
+        }
     }
 
-    @Test("quoted values are left out of errors and logs")
-    func redaction() {
-        #expect(SQLText.redact("UPDATE t SET p='se''cret' WHERE u='x'").contains("cret") == false)
+    @Test("a node that was restarted between two publications is connected to anew")
+    func restarted() async throws {
+        try await withFleet { fleet, fakes, _ in
+            let wanted = try configuration()
+            #expect(await fleet.publish(wanted).isComplete)
+            try await fakes[0].restart()
+            let again = await fleet.publish(wanted)
+            #expect(again.isComplete, "\(again)")
+        }
     }
 
-    @Test("a mark is found at the end of a comment only")
-    func marks() {
-        #expect(RowMark(comment: "x [drover shop]")?.group == "shop")
-        #expect(RowMark(comment: "x [drover shop draining]")?.isDraining == true)
-        #expect(RowMark(comment: "[drover shop] x") == nil)
-        #expect(RowMark(comment: "Read Replica Added By Chester") == nil)
+    @Test("columns that are not managed survive a change of the row")
+    func otherColumns() async throws {
+        try await withFleet { fleet, fakes, _ in
+            var wanted = try configuration()
+            #expect(await fleet.publish(wanted).isComplete)
+            _ = await fakes[0].query("UPDATE mysql_users SET max_connections=7")
+            _ = await fakes[0].query("UPDATE mysql_servers SET max_replication_lag=30")
+            _ = await fakes[0].query("UPDATE mysql_query_rules SET cache_ttl=100")
+            wanted.users[0].password = Secret("other")
+            wanted.servers[0].weight = 3
+            wanted.servers[1].weight = 3
+            wanted.queryRules[0].matchDigest = "^SELECT .*"
+            let publication = await fleet.publish(wanted)
+            #expect(publication.isComplete, "\(publication)")
+            #expect(await fakes[0].cells("SELECT max_connections FROM mysql_users") == [["7"]])
+            #expect(await fakes[0].cells("SELECT DISTINCT max_replication_lag FROM mysql_servers") == [["30"]])
+            #expect(await fakes[0].cells("SELECT cache_ttl FROM mysql_query_rules") == [["100"]])
+        }
+    }
+
+    @Test("connections are counted wherever a person put the address")
+    func countedElsewhere() async throws {
+        try await withFleet { fleet, fakes, _ in
+            let wanted = try configuration()
+            _ = await fakes[0].query("INSERT INTO mysql_servers (hostgroup_id, hostname) VALUES (77, '127.0.9.2')")
+            #expect(await fleet.publish(wanted).isComplete)
+            await fakes[0].setConnectionsInUse(address: "127.0.9.2", hostgroup: 77, count: 3)
+            let publication = await fleet.publish(wanted)
+            #expect(publication.connectionsInUse(address: "127.0.9.2", port: 3306) == 3)
+        }
     }
 }

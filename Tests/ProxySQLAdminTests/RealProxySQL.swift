@@ -1,0 +1,85 @@
+import Foundation
+import Logging
+import MySQLWire
+import NIOCore
+import NIOPosix
+import Testing
+
+/// A real ProxySQL on loopback, in a folder of its own; it ends with the test.
+struct RealProxySQL {
+    /// The admin port on 127.0.0.1.
+    let adminPort: Int
+    /// The port for clients on 127.0.0.1.
+    let mysqlPort: Int
+
+    /// The binary that the tests may start, when the environment names one.
+    static var binary: String? {
+        let environment = ProcessInfo.processInfo.environment
+        guard environment["DROVER_INTEGRATION"] == "1" else { return nil }
+        return environment["PROXYSQL_BIN"]
+    }
+
+    static func with(_ body: (RealProxySQL) async throws -> Void) async throws {
+        let binary = try #require(binary)
+        let folder = FileManager.default.temporaryDirectory.appending(path: "drover-admin-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let real = RealProxySQL(adminPort: try await freePort(), mysqlPort: try await freePort())
+        let configuration = folder.appending(path: "proxysql.cnf")
+        try """
+        datadir="\(folder.path())"
+        admin_variables={ admin_credentials="radmin:radmin" mysql_ifaces="127.0.0.1:\(real.adminPort)" }
+        mysql_variables={ interfaces="127.0.0.1:\(real.mysqlPort)" monitor_enabled=false threads=2 }
+        """.write(to: configuration, atomically: true, encoding: .utf8)
+        let process = Process()
+        process.executableURL = URL(filePath: binary)
+        process.arguments = ["-f", "-M", "--no-version-check", "-c", configuration.path(), "-D", folder.path()]
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        // Not SIGTERM: the child inherits the signals that a test process blocks.
+        defer { kill(process.processIdentifier, SIGKILL) }
+        try await body(real)
+    }
+
+    /// Connects to a loopback port as soon as something answers there, for at most ten seconds.
+    static func connect(port: Int, username: String, password: String) async throws -> MySQLConnection {
+        var configuration = MySQLConfiguration(
+            host: "127.0.0.1", port: port, username: username, password: password)
+        configuration.connectTimeout = .seconds(1)
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let deadline = ContinuousClock.now.advanced(by: .seconds(10))
+        while true {
+            do {
+                return try await MySQLConnection.connect(configuration, logger: logger)
+            } catch {
+                guard ContinuousClock.now < deadline else { throw error }
+                try await Task.sleep(for: .milliseconds(50))
+            }
+        }
+    }
+
+    /// An admin session of the test's own.
+    func admin() async throws -> MySQLConnection {
+        try await Self.connect(port: adminPort, username: "radmin", password: "radmin")
+    }
+
+    private static func freePort() async throws -> Int {
+        let probe = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        defer { probe.close(promise: nil) }
+        return probe.localAddress?.port ?? 0
+    }
+}
+
+extension MySQLConnection {
+    /// The cells that a statement answers with.
+    func cells(_ sql: String) async throws -> [[String?]] {
+        try await query(sql).rows.map(\.values)
+    }
+
+    /// The epoch of a module at runtime, and its version: both change at each LOAD.
+    func stamp(_ module: String) async throws -> [[String?]] {
+        try await cells("SELECT version, epoch FROM runtime_checksums_values WHERE name='\(module)'")
+    }
+}
