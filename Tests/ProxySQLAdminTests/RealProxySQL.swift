@@ -3,13 +3,16 @@ import Logging
 import MySQLWire
 import NIOCore
 import NIOPosix
+import TestSupport
 import Testing
 
 /// A real ProxySQL on loopback, in a folder of its own; it ends with the test.
 struct RealProxySQL {
-    /// The admin port on 127.0.0.1.
+    /// The loopback address that both ports are on: one that no outgoing connection takes a port of.
+    let host: String
+    /// The admin port.
     let adminPort: Int
-    /// The port for clients on 127.0.0.1.
+    /// The port for clients.
     let mysqlPort: Int
 
     /// The binary that the tests may start, when the environment names one.
@@ -24,12 +27,14 @@ struct RealProxySQL {
         let folder = FileManager.default.temporaryDirectory.appending(path: "drover-admin-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        let real = RealProxySQL(adminPort: try await freePort(), mysqlPort: try await freePort())
+        let host = OwnAddress.next()
+        let real = RealProxySQL(
+            host: host, adminPort: try await freePort(on: host), mysqlPort: try await freePort(on: host))
         let configuration = folder.appending(path: "proxysql.cnf")
         try """
         datadir="\(folder.path())"
-        admin_variables={ admin_credentials="radmin:radmin" mysql_ifaces="127.0.0.1:\(real.adminPort)" }
-        mysql_variables={ interfaces="127.0.0.1:\(real.mysqlPort)" monitor_enabled=false threads=2 }
+        admin_variables={ admin_credentials="radmin:radmin" mysql_ifaces="\(host):\(real.adminPort)" }
+        mysql_variables={ interfaces="\(host):\(real.mysqlPort)" monitor_enabled=false threads=2 }
         """.write(to: configuration, atomically: true, encoding: .utf8)
         let process = Process()
         process.executableURL = URL(filePath: binary)
@@ -43,9 +48,9 @@ struct RealProxySQL {
     }
 
     /// Connects to a loopback port as soon as something answers there, for at most ten seconds.
-    static func connect(port: Int, username: String, password: String) async throws -> MySQLConnection {
+    static func connect(host: String, port: Int, username: String, password: String) async throws -> MySQLConnection {
         var configuration = MySQLConfiguration(
-            host: "127.0.0.1", port: port, username: username, password: password)
+            host: host, port: port, username: username, password: password)
         configuration.connectTimeout = .seconds(1)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let deadline = ContinuousClock.now.advanced(by: .seconds(10))
@@ -61,12 +66,12 @@ struct RealProxySQL {
 
     /// An admin session of the test's own.
     func admin() async throws -> MySQLConnection {
-        try await Self.connect(port: adminPort, username: "radmin", password: "radmin")
+        try await Self.connect(host: host, port: adminPort, username: "radmin", password: "radmin")
     }
 
-    private static func freePort() async throws -> Int {
+    private static func freePort(on host: String) async throws -> Int {
         let probe = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .bind(host: "127.0.0.1", port: 0).get()
+            .bind(host: host, port: 0).get()
         defer { probe.close(promise: nil) }
         return probe.localAddress?.port ?? 0
     }

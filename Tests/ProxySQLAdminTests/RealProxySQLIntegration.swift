@@ -12,7 +12,7 @@ struct RealProxySQLIntegration {
         try await RealProxySQL.with { real in
             let admin = try await real.admin()
             let fleet = AdminFleet(
-                nodes: [FleetNode(name: "real", role: .core, host: "127.0.0.1", port: real.adminPort)],
+                nodes: [FleetNode(name: "real", role: .core, host: real.host, port: real.adminPort)],
                 settings: AdminFleet.Settings(username: "radmin", password: Secret("radmin")),
                 wallClock: TestWallClock(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             try await body(fleet, real, admin)
@@ -119,7 +119,8 @@ struct RealProxySQLIntegration {
             usesTLS: false,
             initialStatements: "CREATE USER app@'%' IDENTIFIED BY 'secret';\nGRANT ALL ON *.* TO app@'%';\n")
         defer { database.stop() }
-        let direct = try await RealProxySQL.connect(port: database.port, username: "app", password: "secret")
+        let direct = try await RealProxySQL.connect(
+            host: "127.0.0.1", port: database.port, username: "app", password: "secret")
         await direct.close()
         try await withNode { fleet, real, admin in
             var wanted = try configuration()
@@ -131,7 +132,8 @@ struct RealProxySQLIntegration {
                 return server
             }
             #expect(await fleet.publish(wanted).isComplete)
-            let client = try await RealProxySQL.connect(port: real.mysqlPort, username: "app", password: "secret")
+            let client = try await RealProxySQL.connect(
+                host: real.host, port: real.mysqlPort, username: "app", password: "secret")
             _ = try await client.query("BEGIN")
             _ = try await client.query("SELECT 1")
             wanted.servers[0].status = .offlineSoft
