@@ -72,8 +72,17 @@ public struct MySQLRowSequence: AsyncSequence, Sendable {
         /// The next row, or nil at the end.
         /// - Throws: `MySQLServerError` or `MySQLWireError` when the result broke off.
         public mutating func next() async throws -> MySQLRow? {
+            try await next(isolation: nil)
+        }
+
+        /// The next row, or nil at the end, read where the caller runs: a row that is here already costs no change of
+        /// executor.
+        /// - Throws: `MySQLServerError` or `MySQLWireError` when the result broke off.
+        public mutating func next(
+            isolation actor: isolated (any Actor)?
+        ) async throws(any Error) -> MySQLRow? {
             while position == batch.count {
-                guard let next = try await batches.next() else { return nil }
+                guard let next = try await batches.next(isolation: actor) else { return nil }
                 batch = next
                 position = 0
             }
