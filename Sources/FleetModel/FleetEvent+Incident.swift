@@ -1,0 +1,49 @@
+extension FleetEvent {
+    /// What a change of an incident tells; nothing where only its progress changed, which the replica's events tell.
+    package static func between(old: Incident?, new: Incident, at now: Timestamp) -> [FleetEvent] {
+        var events: [FleetEvent] = []
+        let wish = new.action == .add ? "one more replica" : "one replica fewer"
+        if old == nil, new.state == .open {
+            events.append(
+                about(
+                    new, .incidentOpened, .warning, now,
+                    "Alert \"\(new.policyName)\" fires: while it does, group \(new.group) gets \(wish) after each "
+                        + "cooldown, inside its limits."))
+        }
+        if old?.state != .closed, new.state == .closed {
+            events.append(
+                about(
+                    new, .incidentClosed, .info, now,
+                    "Alert \"\(new.policyName)\" is over: group \(new.group) finishes what is under way and then "
+                        + "stays as it is."))
+        }
+        if new.lastProcess != old?.lastProcess {
+            switch new.lastProcess {
+            case .clear:
+                events.append(
+                    about(
+                        new, .incidentCleared, .info, now,
+                        "Everything that alert \"\(new.policyName)\" asked of group \(new.group) is done."))
+            case .fail:
+                events.append(
+                    about(
+                        new, .incidentFailed, .error, now,
+                        "A step that alert \"\(new.policyName)\" asked of group \(new.group) failed; it is cleaned "
+                            + "up and tried again while the alert fires."))
+            default: break
+            }
+        }
+        return events
+    }
+
+    private static func about(
+        _ incident: Incident, _ kind: Kind, _ severity: Severity, _ now: Timestamp, _ sentence: String
+    ) -> FleetEvent {
+        var fields = [
+            "incident": incident.id, "policy": incident.policyName, "action": incident.action.rawValue,
+            "primary": incident.primaryInstance.text, "last-process": incident.lastProcess.rawValue,
+        ]
+        if !incident.lastReplicaName.isEmpty { fields["replica"] = incident.lastReplicaName }
+        return FleetEvent(kind, severity, group: incident.group, at: now, sentence, fields: fields)
+    }
+}
