@@ -34,18 +34,23 @@ struct ServeCommand: AsyncParsableCommand {
         let metrics = PrometheusMetrics()
         MetricsSystem.bootstrap(metrics)
         let store: SQLiteStore
+        let events: SQLiteEventLog
         do {
-            store = try SQLiteStore(directory: StateDirectory(path: effective.text("state.directory")))
+            let directory = try StateDirectory(path: effective.text("state.directory"))
+            store = try SQLiteStore(directory: directory)
+            events = try SQLiteEventLog(directory: directory, capacity: effective.integer("events.capacity"))
         } catch {
             Console.complain("\(error)")
             throw ExitCode.failure
         }
+        let eventful = EventfulStore(
+            groups: store, incidents: store, log: events, sinks: [], surroundings: (SystemWallClock(), logger))
         let group = ServiceGroup(
             configuration: .init(
                 services: [
-                    .init(service: Self.ingest(effective, store, logger)),
-                    .init(service: Self.api(effective, store, metrics, logger)),
-                    .init(service: Self.scaler(effective, store, logger)),
+                    .init(service: Self.ingest(effective, eventful, logger)),
+                    .init(service: Self.api(effective, (eventful, store), metrics, logger)),
+                    .init(service: Self.scaler(effective, (eventful, store), logger)),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: logger))
@@ -59,7 +64,9 @@ struct ServeCommand: AsyncParsableCommand {
         try await group.run()
     }
 
-    private static func ingest(_ settings: EffectiveSettings, _ store: SQLiteStore, _ logger: Logger) -> some Service {
+    private static func ingest(
+        _ settings: EffectiveSettings, _ store: any IncidentStore, _ logger: Logger
+    ) -> some Service {
         let router = Router()
         IngestRoutes(
             store: store,
@@ -72,7 +79,8 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private static func api(
-        _ settings: EffectiveSettings, _ store: SQLiteStore, _ metrics: PrometheusMetrics, _ logger: Logger
+        _ settings: EffectiveSettings, _ stores: (documents: EventfulStore, queue: SQLiteStore),
+        _ metrics: PrometheusMetrics, _ logger: Logger
     ) -> some Service {
         var policy = ScalingPolicy(maximumReplicas: 5)
         policy.scaleOutCooldown = settings.seconds("scaler.cooldown-seconds")
@@ -80,7 +88,8 @@ struct ServeCommand: AsyncParsableCommand {
         policy.drainDeadline = settings.seconds("scaler.drain-deadline-seconds")
         let router = Router()
         APIRoutes(
-            groups: store, incidents: store, queue: store, defaultPolicy: policy, wallClock: SystemWallClock(),
+            groups: stores.documents, incidents: stores.documents, queue: stores.queue, defaultPolicy: policy,
+            wallClock: SystemWallClock(),
             logger: logger
         ).addRoutes(to: router)
         router.get("/metrics") { _, _ in
@@ -101,7 +110,9 @@ struct ServeCommand: AsyncParsableCommand {
             logger: logger)
     }
 
-    private static func scaler(_ settings: EffectiveSettings, _ store: SQLiteStore, _ logger: Logger) -> Scaler {
+    private static func scaler(
+        _ settings: EffectiveSettings, _ stores: (documents: EventfulStore, queue: SQLiteStore), _ logger: Logger
+    ) -> Scaler {
         var admin = AdminFleet.Settings(
             username: settings.text("fleet.username"), password: settings.secret("fleet.password") ?? Secret(""))
         admin.statementTimeout = settings.seconds("fleet.statement-timeout-seconds")
@@ -117,11 +128,11 @@ struct ServeCommand: AsyncParsableCommand {
                 timeout: settings.seconds("cloudsql.timeout-seconds")),
             project: settings.text("cloudsql.project"), privateNetwork: settings.optionalText("cloudsql.network"))
         let around = GroupWorker.Surroundings(
-            groups: store, incidents: store, provider: provider,
+            groups: stores.documents, incidents: stores.documents, provider: provider,
             fleet: AdminFleet(nodes: nodes, settings: admin, wallClock: SystemWallClock(), logger: logger),
             wallClock: SystemWallClock(), nameSuffix: Self.nameSuffix)
         return Scaler(
-            around: around, queue: store,
+            around: around, queue: stores.queue,
             settings: ScalerSettings(
                 operationPoll: settings.seconds("scaler.poll-seconds"),
                 publicationRetry: min(.seconds(1), settings.seconds("scaler.poll-seconds")),
