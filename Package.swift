@@ -110,6 +110,13 @@ let package = Package(
                 .hummingbird, .logging, .metrics, .nioCore, "FleetModel", "Pacing", "Observability", "Persistence",
             ]),
 
+        module(
+            "Agent",
+            [
+                .asyncHTTPClient, .hummingbird, .logging, .metrics, .nioCore, .serviceLifecycle, .unixSignals, .yams,
+                "FleetModel", "MySQLWire", "Pacing", "Observability", "ProxySQLAdmin", "Settings",
+            ]),
+
         // Real servers on loopback that answer as the recorded systems do.
         module(
             "FakeProxySQL",
@@ -137,7 +144,7 @@ let package = Package(
                 .argumentParser, .asyncHTTPClient, .configuration, .hummingbird, .logging, .metrics,
                 .serviceLifecycle, .unixSignals, .systemPackage,
                 "FleetModel", "MySQLWire", "Settings", "Observability", "Pacing", "Persistence", "ProxySQLAdmin",
-                "GoogleCloud", "Scaler", "Ingest", "ManagementAPI", "Sandbox", "FakeProxySQL", "FakeGoogle",
+                "GoogleCloud", "Agent", "Scaler", "Ingest", "ManagementAPI", "Sandbox", "FakeProxySQL", "FakeGoogle",
             ],
             swiftSettings: strict),
 
@@ -194,6 +201,12 @@ let package = Package(
             [
                 "ManagementAPI", "Persistence", "FleetModel", "Pacing", .hummingbird, .hummingbirdTesting, .nioCore,
                 .httpTypes, .logging,
+            ]),
+        tests(
+            "AgentTests",
+            [
+                "Agent", "FakeProxySQL", "ProxySQLAdmin", "MySQLWire", "FleetModel", "Pacing", "Observability",
+                "Settings", .asyncHTTPClient, .hummingbird, .hummingbirdTesting, .httpTypes, .logging, .nioCore,
             ]),
         tests(
             "SandboxTests",

@@ -127,14 +127,15 @@ package struct EffectiveSettings: Sendable {
     private static func unknownVariables(_ environment: [String: String]) -> [String] {
         let known = Set(SettingKey.all.map(\.environmentVariable)).union(otherVariables)
         return environment.keys.sorted().filter {
-            $0.hasPrefix("DROVER_") && !$0.hasPrefix("DROVER_TEST_") && !known.contains($0)
+            $0.hasPrefix("DROVER_") && !$0.hasPrefix("DROVER_TEST_") && !$0.hasPrefix("DROVER_AGENT_")
+                && !known.contains($0)
         }.map { "the environment variable \($0) is unknown; 'drover config show' lists the known ones" }
     }
 
     private static func unknownKeys(_ text: String, _ file: String) -> [String] {
         guard let root = try? Yams.compose(yaml: text) else { return [] }
         let known = Set(SettingKey.all.map(\.name))
-        return leaves(of: root, prefix: "").filter { !known.contains($0) }.map {
+        return leaves(of: root, prefix: "").filter { !known.contains($0) && !$0.hasPrefix("agent.") }.map {
             "the key \($0) in \(file) is unknown; 'drover config show' lists the known ones"
         }
     }

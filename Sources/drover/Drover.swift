@@ -14,6 +14,6 @@ struct Drover: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            ServeCommand.self, SandboxCommand.self, DemoCommand.self, ConfigCommand.self,
+            ServeCommand.self, AgentCommand.self, SandboxCommand.self, DemoCommand.self, ConfigCommand.self,
         ])
 }

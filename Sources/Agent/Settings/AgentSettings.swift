@@ -1,0 +1,204 @@
+package import FleetModel
+import Settings
+import Yams
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The settings of an agent: defaults < the Go agent's file < Drover's file < environment < flags.
+package struct AgentSettings: Sendable {
+    /// A value and its source.
+    package struct Value: Hashable, Sendable {
+        /// The text.
+        package var text: String
+        /// `flag`, the name of a variable, the path of a file, or `default`.
+        package var source: String
+    }
+
+    /// Everything that is wrong, at once.
+    package struct Problem: Error, Hashable, Sendable, CustomStringConvertible {
+        /// One sentence each.
+        package var complaints: [String]
+        package var description: String { complaints.joined(separator: "\n") }
+    }
+
+    private var values: [String: Value] = [:]
+    /// What was ignored, one sentence each: to be logged.
+    package private(set) var warnings: [String] = []
+
+    /// Where the Go agent looks for its file when `AGENT_CONFIG_FILE` names none.
+    package static let theirFiles = ["/etc/proxysql-agent/config.yaml", "./config.yaml"]
+    /// Where Drover's file is when `DROVER_CONFIG_FILE` names none.
+    package static let ourFile = "/etc/drover/drover.yaml"
+
+    /// Reads and checks everything.
+    ///
+    /// - Parameters:
+    ///   - arguments: what stood on the command line.
+    ///   - environment: every variable; an empty one of the Go agent's counts as unset, as it did there.
+    ///   - read: gives the text of a file, nil when there is none.
+    /// - Throws: `Problem` that names every impossible value with its source and every unknown key of Drover's file.
+    package init(
+        arguments: AgentArguments, environment: [String: String],
+        read: (String) throws -> String? = AgentSettings.readFile
+    ) throws(Problem) {
+        var complaints: [String] = []
+        for key in AgentSettingKey.all {
+            if let standard = key.standard { values[key.name] = Value(text: standard, source: "default") }
+        }
+        takeTheirFile(environment, read, &complaints)
+        takeOurFile(arguments, environment, read, &complaints)
+        for key in AgentSettingKey.all {
+            if let theirs = key.theirVariable, let text = environment[theirs], !text.isEmpty {
+                values[key.name] = Value(text: text, source: theirs)
+            }
+            if let text = environment[key.variable] { values[key.name] = Value(text: text, source: key.variable) }
+        }
+        complaints += Self.unknownVariables(environment)
+        for (name, text) in arguments.values { values[name] = Value(text: text, source: "flag") }
+        complaints += check()
+        guard complaints.isEmpty else { throw Problem(complaints: complaints) }
+    }
+
+    /// Every key with its value, secrets redacted, in the order of the manual.
+    package var shown: [(key: AgentSettingKey, value: Value?)] {
+        AgentSettingKey.all.map { key in
+            var value = values[key.name]
+            if key.isSecret, value != nil { value?.text = "[redacted]" }
+            return (key, value)
+        }
+    }
+
+    /// The text of a key; empty when it is unset.
+    package func text(_ name: String) -> String { values[name]?.text ?? "" }
+    /// The text of a key that may be unset or empty.
+    package func optionalText(_ name: String) -> String? { values[name].flatMap { $0.text.isEmpty ? nil : $0.text } }
+    /// A secret that may be unset.
+    package func secret(_ name: String) -> Secret? { optionalText(name).map { Secret($0) } }
+    /// The seconds of a key that was checked when it was read.
+    package func seconds(_ name: String) -> Duration { .seconds(Double(text(name)) ?? 0) }
+    /// The number of a key that was checked when it was read.
+    package func integer(_ name: String) -> Int { Int(text(name)) ?? 0 }
+    /// The flag of a key that was checked when it was read.
+    package func flag(_ name: String) -> Bool { AgentSettingKey.truth(text(name)) ?? false }
+    /// The numbers of a key that was checked when it was read.
+    package func integers(_ name: String) -> [Int] {
+        text(name).split(separator: ",").compactMap { Int($0.filter { $0 != " " }) }
+    }
+    /// The word of a key that was checked when it was read, in lower case.
+    package func word(_ name: String) -> String { text(name).lowercased() }
+    /// The cores of a key that was checked when it was read.
+    package func peers(_ name: String) -> [AgentPeer] { AgentPeer.list(text(name)) ?? [] }
+    /// The address of a key that was checked when it was read.
+    package func address(_ name: String) -> AgentAddress { AgentAddress(text(name)) ?? AgentAddress(host: "", port: 0) }
+
+    // MARK: Parts
+
+    private mutating func takeTheirFile(
+        _ environment: [String: String], _ read: (String) throws -> String?, _ complaints: inout [String]
+    ) {
+        let named = environment["AGENT_CONFIG_FILE"].flatMap { $0.isEmpty ? nil : $0 }
+        for path in named.map({ [$0] }) ?? Self.theirFiles {
+            guard let leaves = Self.leaves(path, read, &complaints) else { continue }
+            for (key, text) in leaves.sorted(by: { $0.key < $1.key }) {
+                guard let known = AgentSettingKey.all.first(where: { $0.theirs == key.lowercased() }) else {
+                    warnings.append("the key \(key) in \(path) is unknown and ignored; see 'drover agent --help'")
+                    continue
+                }
+                values[known.name] = Value(text: text, source: path)
+            }
+            return
+        }
+    }
+
+    private mutating func takeOurFile(
+        _ arguments: AgentArguments, _ environment: [String: String], _ read: (String) throws -> String?,
+        _ complaints: inout [String]
+    ) {
+        let named = arguments.file ?? environment["DROVER_CONFIG_FILE"]
+        let path = named ?? Self.ourFile
+        guard let leaves = Self.leaves(path, read, &complaints) else {
+            if named != nil, complaints.isEmpty { complaints.append("the configuration file \(path) does not exist") }
+            return
+        }
+        for (key, text) in leaves.sorted(by: { $0.key < $1.key }) {
+            if let known = AgentSettingKey.all.first(where: { $0.name == key }) {
+                values[known.name] = Value(text: text, source: path)
+            } else if !SettingKey.all.contains(where: { $0.name == key }) {
+                complaints.append("the key \(key) in \(path) is unknown; 'drover agent --help' lists the known ones")
+            }
+        }
+    }
+
+    private func check() -> [String] {
+        var complaints: [String] = []
+        for key in AgentSettingKey.all {
+            guard let value = values[key.name] else { continue }
+            if value.text.isEmpty, key.standard == nil { continue }
+            if let complaint = key.complaint(about: value.text) {
+                let shown = key.isSecret ? "[redacted]" : value.text
+                complaints.append(
+                    "\(key.theirs ?? key.name) is \"\(shown)\" (from \(value.source)): \(complaint)")
+            }
+        }
+        if optionalText("agent.mode") == nil {
+            complaints.append("run_mode is not set: --run_mode=core, satellite or dump (AGENT_RUN_MODE)")
+        }
+        if complaints.isEmpty,
+            seconds("agent.shutdown.timeout-seconds") <= seconds("agent.shutdown.drain-timeout-seconds")
+        {
+            complaints.append(
+                "shutdown.shutdown_timeout is \(text("agent.shutdown.timeout-seconds")): "
+                    + "it must exceed shutdown.drain_timeout, \(text("agent.shutdown.drain-timeout-seconds"))")
+        }
+        return complaints
+    }
+
+    private static func unknownVariables(_ environment: [String: String]) -> [String] {
+        let known = Set(AgentSettingKey.all.map(\.variable))
+        return environment.keys.sorted().filter { $0.hasPrefix("DROVER_AGENT_") && !known.contains($0) }.map {
+            "the environment variable \($0) is unknown; 'drover agent --help' lists the known ones"
+        }
+    }
+
+    /// The file's values by dotted key; nil when there is none or it cannot be read.
+    private static func leaves(
+        _ path: String, _ read: (String) throws -> String?, _ complaints: inout [String]
+    ) -> [String: String]? {
+        do {
+            guard let text = try read(path) else { return nil }
+            guard let root = try Yams.compose(yaml: text) else { return [:] }
+            guard root.mapping != nil else {
+                complaints.append("the configuration file \(path) is not a set of keys with values")
+                return nil
+            }
+            var leaves: [String: String] = [:]
+            Self.collect(root, "", &leaves)
+            return leaves
+        } catch {
+            complaints.append("the configuration file \(path) cannot be read: \(error)")
+            return nil
+        }
+    }
+
+    private static func collect(_ node: Node, _ prefix: String, _ leaves: inout [String: String]) {
+        if let mapping = node.mapping {
+            for (key, value) in mapping {
+                collect(value, prefix.isEmpty ? key.string ?? "?" : "\(prefix).\(key.string ?? "?")", &leaves)
+            }
+        } else if let sequence = node.sequence {
+            leaves[prefix] = sequence.map { $0.scalar?.string ?? "" }.joined(separator: ",")
+        } else {
+            leaves[prefix] = node.null == nil ? node.scalar?.string ?? "" : ""
+        }
+    }
+
+    /// The text of a file; nil when there is none.
+    package static func readFile(_ path: String) throws -> String? {
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        return try String(contentsOfFile: path, encoding: .utf8)
+    }
+}

@@ -1,0 +1,65 @@
+import Agent
+import ArgumentParser
+import Foundation
+import Logging
+import Observability
+
+/// `drover agent`: the sidecar of a ProxySQL node, in the place of the Go agent.
+struct AgentCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "agent",
+        abstract: "Runs beside a ProxySQL node: membership, health, drain. A drop-in for ProxySQL Agent.",
+        discussion: """
+            Settings, each --name=value; the Go agent's spelling second. --show-config prints what is in force, \
+            --config FILE names Drover's file.
+
+            \(AgentSettingKey.help)
+            """)
+
+    @Argument(parsing: .captureForPassthrough, help: "Settings, each --name=value.")
+    var words: [String] = []
+
+    func run() async throws {
+        let arguments = try Self.arguments(words)
+        if arguments.wantsHelp { throw CleanExit.helpRequest(self) }
+        let settings = try Self.settings(arguments)
+        if arguments.showsConfiguration { return Self.show(settings) }
+        let logger = settings.bootstrapLogging()
+        for warning in settings.warnings { logger.warning("\(warning)") }
+    }
+
+    static func arguments(_ words: [String]) throws -> AgentArguments {
+        do throws(AgentArguments.Problem) {
+            return try AgentArguments(words)
+        } catch {
+            Console.complain("\(error)")
+            throw ExitCode(64)
+        }
+    }
+
+    static func settings(_ arguments: AgentArguments) throws -> AgentSettings {
+        do throws(AgentSettings.Problem) {
+            return try AgentSettings(arguments: arguments, environment: ProcessInfo.processInfo.environment)
+        } catch {
+            for complaint in error.complaints { Console.complain(complaint) }
+            throw ExitCode(78)
+        }
+    }
+
+    private static func show(_ settings: AgentSettings) {
+        for (key, value) in settings.shown {
+            let name = key.theirs.map { "\(key.name) (\($0))" } ?? key.name
+            Console.say("\(name) = \(value?.text ?? "")  # \(value?.source ?? "unset")")
+        }
+    }
+}
+
+extension AgentSettings {
+    /// The logger that the settings ask for; every later logger is made the same way.
+    func bootstrapLogging() -> Logger {
+        let format = LineLogHandler.Format(rawValue: word("log.format")) ?? .json
+        let level = Logger.Level(rawValue: word("log.level") == "warn" ? "warning" : word("log.level")) ?? .info
+        LoggingSystem.bootstrap { LineLogHandler(label: $0, format: format, level: level) }
+        return Logger(label: "drover")
+    }
+}

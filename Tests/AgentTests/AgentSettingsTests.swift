@@ -1,0 +1,125 @@
+import Agent
+import FleetModel
+import Foundation
+import Testing
+
+private func load(
+    _ words: [String] = [], environment: [String: String] = [:], files: [String: String] = [:]
+) throws -> AgentSettings {
+    try AgentSettings(arguments: AgentArguments(words), environment: environment, read: { files[$0] })
+}
+
+@Suite("The agent's settings")
+struct AgentSettingsTests {
+    @Test("the Go agent's defaults hold when only the mode is set")
+    func defaults() throws {
+        let settings = try load(environment: ["AGENT_RUN_MODE": "core"])
+        let expected = [
+            "agent.mode": "core", "agent.start-delay-seconds": "0", "log.level": "INFO",
+            "agent.proxysql.address": "127.0.0.1:6032", "agent.proxysql.username": "radmin",
+            "agent.core.interval-seconds": "10", "agent.core.pod-selector.namespace": "proxysql",
+            "agent.core.pod-selector.app": "proxysql", "agent.core.pod-selector.component": "core",
+            "agent.satellite.interval-seconds": "10", "agent.api.port": "8080",
+            "agent.shutdown.draining-file": "/var/lib/proxysql/draining",
+            "agent.shutdown.drain-timeout-seconds": "30", "agent.shutdown.timeout-seconds": "60",
+        ]
+        for (name, text) in expected { #expect(settings.text(name) == text, "\(name)") }
+        #expect(settings.secret("agent.proxysql.password") == nil)
+    }
+
+    @Test(
+        "file < environment < flag, in the Go agent's spelling",
+        arguments: AgentSettingKey.all.filter { $0.theirs != nil })
+    func precedence(key: AgentSettingKey) throws {
+        let samples: [String] =
+            switch key.kind {
+            case .flag: ["true", "false", "true"]
+            case .address: ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]
+            case .word(let words): [words[0], words[1], words[0]]
+            case .seconds where key.theirs == "shutdown.shutdown_timeout": ["61", "62", "63"]
+            default: ["11", "12", "13"]
+            }
+        let theirs = try #require(key.theirs)
+        let variable = try #require(key.theirVariable)
+        var yaml = ""
+        for (depth, part) in theirs.split(separator: ".").enumerated() {
+            yaml += String(repeating: "  ", count: depth) + "\(part):" + (theirs.hasSuffix(part) ? "" : "\n")
+        }
+        yaml += " \(samples[0])\n"
+        let mode = key.theirs == "run_mode" ? [:] : ["AGENT_RUN_MODE": "core"]
+        let file = ["/etc/proxysql-agent/config.yaml": yaml]
+        #expect(try load(environment: mode, files: file).text(key.name) == samples[0])
+        let environment = mode.merging([variable: samples[1]]) { $1 }
+        #expect(try load(environment: environment, files: file).text(key.name) == samples[1])
+        for words in [["--\(theirs)=\(samples[2])"], ["--\(key.flag)=\(samples[2])"]] {
+            #expect(try load(words, environment: environment, files: file).text(key.name) == samples[2])
+        }
+        let ours = environment.merging([key.variable: samples[2]]) { $1 }
+        #expect(try load(environment: ours, files: file).text(key.name) == samples[2])
+    }
+
+    @Test("an unknown key of their file is a warning that names it, of ours an error")
+    func unknown() throws {
+        let settings = try load(
+            ["--run_mode=core"],
+            files: ["/etc/proxysql-agent/config.yaml": "interfaces: [mysql]\nRUN_MODE: satellite\n"])
+        #expect(settings.warnings.count == 1 && settings.warnings[0].contains("interfaces"))
+        let problem = #expect(throws: AgentSettings.Problem.self) {
+            _ = try load(
+                ["--mode", "core"], files: ["/etc/drover/drover.yaml": "agent:\n  nonsense: 1\nfleet:\n  username: x\n"]
+            )
+        }
+        #expect(problem?.complaints.count == 1)
+        #expect(problem?.description.contains("agent.nonsense") == true)
+    }
+
+    @Test("the file of AGENT_CONFIG_FILE is the only one of theirs; a missing one is fine, a broken one is fatal")
+    func location() throws {
+        let files = ["/a.yaml": "run_mode: core\n", "./config.yaml": "run_mode: satellite\n"]
+        #expect(try load(environment: ["AGENT_CONFIG_FILE": "/a.yaml"], files: files).text("agent.mode") == "core")
+        #expect(try load(files: files).text("agent.mode") == "satellite")
+        #expect(
+            try load(["--run_mode=core"], environment: ["AGENT_CONFIG_FILE": "/none"], files: files)
+                .text("agent.mode") == "core")
+        #expect(throws: AgentSettings.Problem.self) {
+            _ = try load(["--run_mode=core"], files: ["./config.yaml": "a: [\n"])
+        }
+    }
+
+    @Test("what the Go agent refused is refused, and named")
+    func refused() throws {
+        let wrong = [
+            ["--run_mode=other"], [], ["--run_mode=core", "--start_delay=-1"],
+            ["--run_mode=core", "--core.interval=-1"],
+            ["--run_mode=core", "--proxysql.address=127.0.0.1"],
+            ["--run_mode=core", "--shutdown.drain_timeout=60"],
+        ]
+        for words in wrong {
+            #expect(throws: AgentSettings.Problem.self, "\(words)") { _ = try load(words) }
+        }
+        #expect(throws: AgentArguments.Problem.self) { _ = try AgentArguments(["--nonsense=1"]) }
+        #expect(throws: AgentArguments.Problem.self) { _ = try AgentArguments(["word"]) }
+    }
+
+    @Test("secrets are redacted wherever settings are shown or complained about")
+    func redaction() throws {
+        let settings = try load(["--run_mode=core", "--proxysql.password=hunter2", "--api-token=hunter3"])
+        #expect(settings.shown.allSatisfy { $0.value?.text.contains("hunter") != true })
+        #expect(settings.secret("agent.proxysql.password")?.reveal() == "hunter2")
+    }
+}
+
+@Suite("The manual of the agent's settings")
+struct AgentSettingsManualTests {
+    @Test("every key stands in the manual with its default and its meaning", arguments: AgentSettingKey.all)
+    func complete(key: AgentSettingKey) throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let manual = try String(
+            contentsOf: root.appendingPathComponent("docs/reference/agent-settings.md"), encoding: .utf8)
+        let theirs = key.theirs.map { "`\($0)`" } ?? ""
+        let standard = key.standard.map { "`\($0)`" } ?? ""
+        let row = "| \(theirs) | `\(key.name)` | `--\(key.flag)` | \(standard) | \(key.meaning) |"
+        #expect(manual.contains(row), "\(row)")
+    }
+}
