@@ -109,8 +109,8 @@ package protocol WorkQueue: Sendable {
     func publish(_ message: WorkMessage, at now: Timestamp) async throws(StoreError)
     /// Takes at most `limit` messages; each comes again after `visibility` unless it is acknowledged.
     func receive(limit: Int, visibility: Duration, at now: Timestamp) async throws(StoreError) -> [WorkDelivery]
-    /// Ends a delivery for good.
-    func acknowledge(_ id: String) async throws(StoreError)
+    /// Ends deliveries for good, all in one write.
+    func acknowledge(_ ids: [String]) async throws(StoreError)
     /// Gives a delivery back; it comes again after `delay`.
     func release(_ id: String, after delay: Duration, at now: Timestamp) async throws(StoreError)
 }

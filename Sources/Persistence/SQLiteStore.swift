@@ -298,9 +298,11 @@ extension SQLiteStore: WorkQueue {
         }
     }
 
-    package func acknowledge(_ id: String) async throws(StoreError) {
-        try await write("acknowledging message \(id)") { database in
-            try database.execute(sql: "DELETE FROM message WHERE id = ?", arguments: [Int64(id)])
+    package func acknowledge(_ ids: [String]) async throws(StoreError) {
+        guard !ids.isEmpty else { return }
+        try await write("acknowledging \(ids.count) messages") { database in
+            let statement = try database.makeStatement(sql: "DELETE FROM message WHERE id = ?")
+            for id in ids { try statement.execute(arguments: [Int64(id)]) }
         }
     }
 

@@ -11,6 +11,9 @@ import NIOHTTP1
 
 /// Calls the sandbox's own HTTP interfaces.
 struct JSONClient: Sendable {
+    /// Paces what is tried again.
+    let clock: any Clock<Duration>
+
     /// Sends `body` and returns status and answer.
     func exchange(_ method: HTTPMethod, _ url: String, _ body: JSONValue? = nil) async throws -> (Int, JSONValue) {
         var request = HTTPClientRequest(url: url)
@@ -25,9 +28,18 @@ struct JSONClient: Sendable {
         return (Int(response.status.code), value)
     }
 
-    /// Sends `body` and returns the answer of a call that went well.
+    /// Sends `body` and returns the answer of a call that went well. A look is tried again for two seconds: a fault
+    /// that was injected for the scaler may meet it too.
     /// - Throws: `SandboxError` with what came back otherwise.
     func call(_ method: HTTPMethod, _ url: String, _ body: JSONValue? = nil) async throws -> JSONValue {
+        var tries = method == .GET ? 10 : 1
+        while tries > 1 {
+            tries -= 1
+            if let (status, value) = try? await exchange(method, url, body), (200..<300).contains(status) {
+                return value
+            }
+            try await clock.sleep(for: .milliseconds(200))
+        }
         let (status, value) = try await exchange(method, url, body)
         guard (200..<300).contains(status) else {
             throw SandboxError("\(method.rawValue) \(url) was answered \(status): \(value)")

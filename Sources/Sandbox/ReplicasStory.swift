@@ -13,7 +13,7 @@ package struct ReplicasStory: Sendable {
     let narrator: Narrator
     let clock: any Clock<Duration>
     let wallClock: any WallClock
-    let http = JSONClient()
+    let http: JSONClient
     let fleet: FleetReader
 
     /// Makes the story of one sandbox.
@@ -25,6 +25,7 @@ package struct ReplicasStory: Sendable {
         self.options = options
         self.narrator = narrator
         self.clock = clock
+        self.http = JSONClient(clock: clock)
         self.wallClock = wallClock
         var quiet = logger
         quiet.logLevel = .error

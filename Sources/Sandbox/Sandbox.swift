@@ -205,7 +205,7 @@ package struct Sandbox: Sendable {
     }
 
     private func awaitServe(_ endpoints: SandboxEndpoints) async throws {
-        let http = JSONClient()
+        let http = JSONClient(clock: clock)
         try await untilDone("drover serve to answer on \(endpoints.api)") {
             _ = try await http.call(.GET, endpoints.api + "/healthcheck")
             _ = try await http.call(.GET, endpoints.ingest + "/healthz")

@@ -36,10 +36,8 @@ package struct Scaler: Service {
                         wakeups[group] = wakeup
                         tasks.addTask { await work(on: group, wakeup: wakeup) }
                     }
-                    for delivery in messages.deliveries {
-                        wakeups[delivery.message.group]?.wake()
-                        await acknowledge(delivery)
-                    }
+                    for delivery in messages.deliveries { wakeups[delivery.message.group]?.wake() }
+                    await acknowledge(messages.deliveries)
                     try? await clock.sleep(for: settings.queuePoll)
                 }
             }
@@ -51,7 +49,7 @@ package struct Scaler: Service {
     private func look() async -> (groups: [InstanceName], deliveries: [WorkDelivery]) {
         do throws(StoreError) {
             let deliveries = try await queue.receive(
-                limit: 100, visibility: .seconds(60), at: around.wallClock.now())
+                limit: 1_000, visibility: .seconds(60), at: around.wallClock.now())
             return (try await around.groups.groups().map(\.document.name), deliveries)
         } catch {
             logger.error("store failed", metadata: ["error": "\(error)"])
@@ -59,11 +57,12 @@ package struct Scaler: Service {
         }
     }
 
-    private func acknowledge(_ delivery: WorkDelivery) async {
+    private func acknowledge(_ deliveries: [WorkDelivery]) async {
+        guard !deliveries.isEmpty else { return }
         do throws(StoreError) {
-            try await queue.acknowledge(delivery.id)
+            try await queue.acknowledge(deliveries.map(\.id))
         } catch {
-            logger.warning("acknowledging a message failed; it comes again", metadata: ["error": "\(error)"])
+            logger.warning("acknowledging messages failed; they come again", metadata: ["error": "\(error)"])
         }
     }
 

@@ -1,6 +1,8 @@
+import FoundationEssentials
 import Logging
 import MySQLWire
 import NIOCore
+import NIOSSL
 import Testing
 import _CryptoExtras
 
@@ -32,11 +34,12 @@ struct EchoSession: MySQLServerSession {
 
 /// Runs `body` beside a server on a free port of the loopback.
 func withServer(
-    manner: ServerStateMachine.Manner = .init(serverVersion: "5.5.30"),
+    manner: ServerStateMachine.Manner = .init(serverVersion: "5.5.30"), tls: NIOSSLContext? = nil,
     _ body: (Int) async throws -> Void
 ) async throws {
     let logger = Logger(label: "test")
-    let configuration = MySQLServer.Configuration(host: "127.0.0.1", port: 0, manner: manner)
+    var configuration = MySQLServer.Configuration(host: "127.0.0.1", port: 0, manner: manner)
+    configuration.tls = tls
     let server = try await MySQLServer.listen(configuration, logger: logger) { _ in EchoSession() }
     try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask { try await server.run() }
@@ -84,6 +87,71 @@ struct LoopbackTests {
             #expect(try await connection.query("OK").affectedRows == 7)
             await connection.close()
             await #expect(throws: MySQLServerError.self) { _ = try await connect(port, password: "wrong") }
+        }
+    }
+
+    @Test("log in over TLS: by each method, and by the full exchange that sends the password itself")
+    func tls() async throws {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Fixtures/tls")
+        let certificate = folder.appending(path: "certificate.pem").standardizedFileURL.path()
+        let server = try NIOSSLContext(
+            configuration: .makeServerConfiguration(
+                certificateChain: NIOSSLCertificate.fromPEMFile(certificate).map { .certificate($0) },
+                privateKey: .privateKey(
+                    NIOSSLPrivateKey(
+                        file: folder.appending(path: "key.pem").standardizedFileURL.path(), format: .pem))))
+        var trusting = TLSConfiguration.makeClientConfiguration()
+        trusting.trustRoots = .file(certificate)
+        let client = try NIOSSLContext(configuration: trusting)
+        let stranger = try NIOSSLContext(configuration: .makeClientConfiguration())
+        for (plugin, isFull) in [
+            (AuthenticationPlugin.nativePassword, false), (.cachingSHA2Password, false), (.cachingSHA2Password, true),
+        ] {
+            var manner = ServerStateMachine.Manner(serverVersion: "8.0.36")
+            (manner.plugin, manner.requiresFullProof, manner.offersTLS) = (plugin, isFull, true)
+            try await withServer(manner: manner, tls: server) { port in
+                func connect(_ tls: MySQLConfiguration.TLS, _ password: String) async throws -> MySQLConnection {
+                    var configuration = MySQLConfiguration(
+                        host: "127.0.0.1", port: port, username: "radmin", password: password)
+                    configuration.tls = tls
+                    return try await MySQLConnection.connect(configuration, logger: Logger(label: "test"))
+                }
+                for tls in [
+                    MySQLConfiguration.TLS.required(client, hostname: "localhost"),
+                    .preferred(client, hostname: "localhost"),
+                ] {
+                    let connection = try await connect(tls, "secret")
+                    #expect(try await connection.query("OK").affectedRows == 7)
+                    await connection.close()
+                }
+                await #expect(throws: MySQLServerError.self) {
+                    _ = try await connect(.required(client, hostname: "localhost"), "wrong")
+                }
+                await #expect(throws: MySQLWireError.self) {
+                    _ = try await connect(.required(stranger, hostname: "localhost"), "secret")
+                }
+                await #expect(throws: MySQLWireError.self) {
+                    _ = try await connect(.required(client, hostname: "elsewhere.test"), "secret")
+                }
+            }
+        }
+    }
+
+    @Test("TLS that the server does not offer: required fails, preferred goes on in clear text")
+    func tlsNotOffered() async throws {
+        let context = try NIOSSLContext(configuration: .makeClientConfiguration())
+        try await withServer { port in
+            var configuration = MySQLConfiguration(
+                host: "127.0.0.1", port: port, username: "radmin", password: "secret")
+            configuration.tls = .required(context, hostname: nil)
+            let refused = configuration
+            let error = await #expect(throws: MySQLWireError.self) {
+                _ = try await MySQLConnection.connect(refused, logger: Logger(label: "test"))
+            }
+            #expect(error?.code == .tlsUnavailable)
+            configuration.tls = .preferred(context, hostname: nil)
+            let connection = try await MySQLConnection.connect(configuration, logger: Logger(label: "test"))
+            await connection.close()
         }
     }
 

@@ -10,7 +10,9 @@ import Testing
     .timeLimit(.minutes(5)))
 struct StoryIntegration {
     /// Plays the story and kills `drover serve` again and again meanwhile, when asked to.
-    private func play(_ change: (inout SandboxOptions) -> Void, killing: Bool) async throws {
+    private func play(
+        _ change: (inout SandboxOptions) -> Void, killing: Bool = false, faults: [String] = []
+    ) async throws {
         let binary = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
             .appendingPathComponent("drover").path
         let built = FileManager.default.isExecutableFile(atPath: binary) ? binary : ".build/debug/drover"
@@ -25,6 +27,7 @@ struct StoryIntegration {
         let narrator = Narrator(style: .text, wallClock: SystemWallClock()) { print($0) }
         let sandbox = Sandbox(options: fixed, clock: ContinuousClock(), wallClock: SystemWallClock(), logger: quiet)
         try await sandbox.run { endpoints in
+            for fault in faults { try Self.post(endpoints.control + "/v1/cloudsql/faults", fault) }
             try await withThrowingTaskGroup(of: Bool.self) { tasks in
                 tasks.addTask {
                     try await ReplicasStory(
@@ -49,10 +52,10 @@ struct StoryIntegration {
         #expect(narrator.verdict.failed == 0)
     }
 
-    private static func post(_ url: String) throws {
+    private static func post(_ url: String, _ body: String = "") throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["curl", "-s", "-X", "POST", url]
+        process.arguments = ["curl", "-sf", "-X", "POST", "-d", body, url]
         process.standardOutput = FileHandle.nullDevice
         try process.run()
         process.waitUntilExit()
@@ -60,7 +63,24 @@ struct StoryIntegration {
 
     @Test("with several nodes")
     func severalNodes() async throws {
-        try await play({ options in (options.cores, options.satellites) = (2, 2) }, killing: false)
+        try await play({ options in (options.cores, options.satellites) = (2, 2) })
+    }
+
+    @Test(
+        "while the Cloud SQL API misbehaves",
+        arguments: [
+            [#"{"kind":"status","method":"POST","status":409,"reason":"operationInProgress","times":3}"#],
+            [#"{"kind":"status","method":"POST","status":429,"reason":"rateLimitExceeded","times":2}"#],
+            [#"{"kind":"status","path":"/operations","status":503,"reason":"backendError","times":8}"#],
+            [#"{"kind":"drop-after-effect","method":"POST"}"#, #"{"kind":"drop-after-effect","method":"DELETE"}"#],
+            [
+                #"{"kind":"drop","path":"/operations","times":6}"#,
+                #"{"kind":"delay","path":"/operations","seconds":1,"times":4}"#,
+            ],
+            [#"{"kind":"hang","method":"POST"}"#], [#"{"kind":"ghost-operation","seconds":4}"#],
+        ])
+    func faults(faults: [String]) async throws {
+        try await play({ _ in }, faults: faults)
     }
 
     @Test("with drover serve killed again and again")
@@ -72,6 +92,6 @@ struct StoryIntegration {
         "with real ProxySQL nodes",
         .enabled(if: ProcessInfo.processInfo.environment["PROXYSQL_BIN"] != nil, "PROXYSQL_BIN is not set"))
     func realNodes() async throws {
-        try await play({ $0.proxysql = ProcessInfo.processInfo.environment["PROXYSQL_BIN"] }, killing: false)
+        try await play({ $0.proxysql = ProcessInfo.processInfo.environment["PROXYSQL_BIN"] })
     }
 }

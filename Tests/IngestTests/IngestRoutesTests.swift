@@ -1,0 +1,129 @@
+import FleetModel
+import Foundation
+import Hummingbird
+import HummingbirdTesting
+import Ingest
+import Logging
+import NIOCore
+import Persistence
+import TestSupport
+import Testing
+
+/// A notification as Cloud Monitoring sends it, with the routing document in its documentation.
+private func notification(_ id: String = "0.a.b", state: String = "open", ended: String = "null") -> ByteBuffer {
+    ByteBuffer(
+        string: """
+            {"version":"1.2","incident":{"incident_id":"\(id)","state":"\(state)","started_at":1700000000,
+             "ended_at":\(ended),"policy_name":"connections",
+             "documentation":{"content":"{\\"sql_master_instance\\":\\"shop\\",\\"action\\":\\"add\\"}"}}}
+            """)
+}
+
+private func withWebhook(
+    token: Secret? = nil, store replacement: (any IncidentStore)? = nil,
+    _ body: @escaping @Sendable (any TestClientProtocol, SQLiteStore) async throws -> Void
+) async throws {
+    let path = FileManager.default.temporaryDirectory.appending(path: "drover-ingest-\(UUID().uuidString)").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let store = try SQLiteStore(directory: StateDirectory(path: path))
+    let router = Router()
+    IngestRoutes(
+        store: replacement ?? store, settings: .init(token: token, maximumBodyBytes: 4_096),
+        wallClock: TestWallClock(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    ).addRoutes(to: router)
+    try await Application(router: router).test(.router) { client in try await body(client, store) }
+}
+
+/// A store whose disk is full.
+private struct BrokenStore: IncidentStore {
+    private static let full = StoreError.unavailable(reason: "the disk is full")
+    func record(_ alert: Alert, at now: Timestamp) async throws(StoreError) -> Incident.Change { throw Self.full }
+    func incident(id: String) async throws(StoreError) -> Versioned<Incident>? { throw Self.full }
+    func active(group: InstanceName) async throws(StoreError) -> [Versioned<Incident>] { throw Self.full }
+    func recent(limit: Int) async throws(StoreError) -> [Incident] { throw Self.full }
+    func save(_ incident: Incident, ifVersion version: Int64) async throws(StoreError) { throw Self.full }
+}
+
+@Suite("The webhook")
+struct IngestRoutesTests {
+    @Test("an alert is answered 200 once incident and message are stored; duplicates and late openings change nothing")
+    func alerts() async throws {
+        try await withWebhook { client, store in
+            let ended = "1700000060"
+            for (body, change) in [
+                (notification(), "created"), (notification(), "unchanged"),
+                (notification(state: "closed", ended: ended), "closed"), (notification(), "unchanged"),
+                (notification("0.c", state: "CLOSED", ended: ended), "created"), (notification("0.c"), "unchanged"),
+            ] {
+                try await client.execute(uri: "/", method: .post, body: body) { response in
+                    #expect(response.status == .ok)
+                    #expect(String(buffer: response.body).contains("\"change\":\"\(change)\""))
+                }
+            }
+            let incidents = try await store.recent(limit: 10)
+            #expect(Set(incidents.map(\.id)) == ["0-a-b", "0-c"])
+            #expect(incidents.allSatisfy { $0.state == .closed })
+            let messages = try await store.receive(
+                limit: 10, visibility: .seconds(60), at: TestWallClock().now().advanced(by: .seconds(1)))
+            #expect(messages.map(\.message.incidentID) == ["0-a-b", "0-a-b", "0-c"])
+        }
+    }
+
+    @Test(
+        "what cannot be acted on is answered 4xx with a JSON error, and nothing is stored",
+        arguments: [
+            ("", 400), ("{", 400), ("[]", 400), (#"{"incident":{}}"#, 400),
+            (#"{"incident":{"incident_id":"x","state":"open"}}"#, 400),
+            (#"{"incident":{"incident_id":"x","state":"open","documentation":{"content":"be quick"}}}"#, 400),
+            (String(repeating: "[", count: 4_000), 400), (String(repeating: " ", count: 5_000), 413),
+        ])
+    func refused(body: String, status: Int) async throws {
+        try await withWebhook { client, store in
+            try await client.execute(uri: "/webhook", method: .post, body: ByteBuffer(string: body)) { response in
+                #expect(response.status.code == status)
+                let answer = try JSONDecoder().decode(
+                    [String: String].self, from: Data(response.body.readableBytesView))
+                #expect(answer["error"]?.isEmpty == false)
+            }
+            #expect(try await store.recent(limit: 1).isEmpty)
+        }
+    }
+
+    @Test("the test button is answered 200 and stores nothing")
+    func testButton() async throws {
+        try await withWebhook { client, store in
+            let body = #"{"version":"test","incident":{"incident_id":"12345","state":"OPEN","documentation":"x"}}"#
+            try await client.execute(uri: "/", method: .post, body: ByteBuffer(string: body)) { response in
+                #expect(response.status == .ok)
+            }
+            #expect(try await store.recent(limit: 1).isEmpty)
+        }
+    }
+
+    @Test("a token that is absent or wrong is answered 401, without the token, before the body is read")
+    func token() async throws {
+        try await withWebhook(token: Secret("correct horse")) { client, store in
+            for uri in ["/", "/?auth_token=", "/?auth_token=correct%20hors", "/?auth_token=correct%20horsee"] {
+                try await client.execute(uri: uri, method: .post, body: notification()) { response in
+                    #expect(response.status == .unauthorized)
+                    #expect(!String(buffer: response.body).contains("correct"))
+                }
+            }
+            #expect(try await store.recent(limit: 1).isEmpty)
+            try await client.execute(uri: "/?auth_token=correct%20horse", method: .post, body: notification()) {
+                #expect($0.status == .ok)
+            }
+        }
+    }
+
+    @Test("what cannot be made durable is not answered 200, so that it is sent again")
+    func broken() async throws {
+        try await withWebhook(store: BrokenStore()) { client, _ in
+            try await client.execute(uri: "/", method: .post, body: notification()) { response in
+                #expect(response.status == .serviceUnavailable)
+                #expect(response.headers[.retryAfter] == "5")
+                #expect(!String(buffer: response.body).contains("disk"))
+            }
+        }
+    }
+}
