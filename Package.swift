@@ -107,7 +107,8 @@ let package = Package(
         module(
             "ManagementAPI",
             [
-                .hummingbird, .logging, .metrics, .nioCore, "FleetModel", "Pacing", "Observability", "Persistence",
+                .hummingbird, .logging, .metrics, .nioCore, .crypto, "FleetModel", "Pacing", "Observability",
+                "Persistence", "ProxySQLAdmin",
             ]),
 
         module(
@@ -199,8 +200,8 @@ let package = Package(
         tests(
             "ManagementAPITests",
             [
-                "ManagementAPI", "Persistence", "FleetModel", "Pacing", .hummingbird, .hummingbirdTesting, .nioCore,
-                .httpTypes, .logging,
+                "ManagementAPI", "Persistence", "FleetModel", "Pacing", "Scaler", "ProxySQLAdmin", "FakeProxySQL",
+                "MySQLWire", .hummingbird, .hummingbirdTesting, .nioCore, .httpTypes, .logging, .crypto,
             ]),
         tests(
             "AgentTests",

@@ -167,6 +167,13 @@ package struct HostgroupAllocation: Hashable, Sendable {
     /// See `FleetConfiguration.ruleIDBase`.
     package var ruleIDBase: Int
 
+    /// Makes an allocation.
+    package init(writer: Int, reader: Int, ruleIDBase: Int) {
+        self.writer = writer
+        self.reader = reader
+        self.ruleIDBase = ruleIDBase
+    }
+
     /// The first pair of hostgroups and range of rule ids that no group in `existing` uses: 5/10 (Chester's) for the
     /// first group, then 15/20 and so on, each with its own thousand of rule ids.
     package static func next(beside existing: [FleetConfiguration]) -> HostgroupAllocation {

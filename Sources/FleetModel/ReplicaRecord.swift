@@ -76,6 +76,10 @@ package struct GroupRecord: Hashable, Codable, Sendable {
     package var lastScaling: ScalingEvent?
     /// Creations that failed one after another; the next try waits longer each time.
     package var consecutiveFailures: Int
+    /// The wish to remove the group, once there is one.
+    package var removal: GroupRemoval?
+    /// Key material that was stored with the group.
+    package var tls: TLSMaterial?
 
     /// Makes the record of a group without managed replicas.
     package init(configuration: FleetConfiguration, policy: ScalingPolicy, primaryInstance: InstanceName) {

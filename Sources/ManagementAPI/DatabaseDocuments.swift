@@ -1,6 +1,7 @@
 import FleetModel
 
-// The documents of Chester's API, with its field names (`facts/chester.md`, "The HTTP API").
+// The documents of Chester's API, with its field names. A Go client sends every field it knows: an absent text is
+// "", an absent list null and an absent number 0, so these mean "as it is" wherever Chester took them so.
 
 /// A number that Terraform may send as text.
 struct LooseInt: Codable, Hashable, Sendable {
@@ -16,7 +17,8 @@ struct LooseInt: Codable, Hashable, Sendable {
             value = number
             return
         }
-        guard let number = Int(try container.decode(String.self)) else {
+        let text = try container.decode(String.self)
+        guard let number = text.isEmpty ? 0 : Int(text) else {
             throw DecodingError.dataCorruptedError(in: container, debugDescription: "a whole number is expected")
         }
         value = number
@@ -40,7 +42,7 @@ struct QueryRuleDocument: Codable, Hashable, Sendable {
     var username: String?
     var active: LooseInt?
     var match_digest: String
-    var destination_hostgroup: LooseInt
+    var destination_hostgroup: LooseInt?
     var apply: LooseInt?
     var comment: String?
 }
@@ -53,7 +55,6 @@ struct MetadataDocument: Codable, Hashable, Sendable {
 
 /// The body of `POST /`.
 struct AddDatabase: Decodable, Sendable {
-    var action: String?
     var instance_name: String
     var username: String
     var password: String
@@ -62,6 +63,50 @@ struct AddDatabase: Decodable, Sendable {
     var query_rules: [QueryRuleDocument]?
     var chester_meta_data: MetadataDocument?
     var enable_ssl: LooseInt?
+    var key_data: String?
+    var cert_data: String?
+    var ca_data: String?
+}
+
+/// The body of `PATCH /`.
+struct ModifyDatabase: Decodable, Sendable {
+    var instance_name: String
+    var new_username: String?
+    var new_password: String?
+    var add_query_rules: [QueryRuleDocument]?
+    var remove_query_rules: [LooseInt]?
+    var query_rules: [QueryRuleDocument]?
+    var read_replicas: [ServerDocument]?
+    var chester_meta_data: MetadataDocument?
+}
+
+/// The body of `DELETE /`.
+struct RemoveDatabase: Decodable, Sendable {
+    var instance_name: String
+    var delete_replicas: Bool?
+}
+
+/// A user as `/users` takes and shows it.
+struct UserDocument: Codable, Sendable {
+    var username: String
+    var password: String?
+    var default_hostgroup: LooseInt?
+    var active: LooseInt?
+    var instance_group: String?
+}
+
+/// The body of `PATCH /users`.
+struct ModifyUser: Decodable, Sendable {
+    var username: String
+    var new_username: String?
+    var password: String?
+    var default_host_group: LooseInt?
+}
+
+/// The body of `PATCH /key/{name}` and `PATCH /cert/{name}`.
+struct KeyDocument: Decodable, Sendable {
+    var key: String?
+    var cert: String?
 }
 
 /// The answer to `POST /`.

@@ -28,7 +28,7 @@ package struct EventfulStore: GroupStore, IncidentStore {
     }
 
     /// A log that cannot be written must not undo, repeat or hold up what is already durable.
-    private func tell(_ events: [FleetEvent]) async {
+    func tell(_ events: [FleetEvent]) async {
         guard !events.isEmpty else { return }
         var told = events
         do throws(StoreError) {

@@ -52,6 +52,7 @@ package final class SQLiteStore: Sendable {
                     CREATE INDEX message_visible ON message (visible_at);
                     """)
         }
+        registerChanges(in: &migrator)
         return migrator
     }
 
@@ -123,22 +124,33 @@ extension SQLiteStore: GroupStore {
     }
 
     package func insert(_ record: GroupRecord) async throws(StoreError) {
+        try await insert(record, optionalNote: nil)
+    }
+
+    func insert(_ record: GroupRecord, optionalNote note: ChangeNote?) async throws(StoreError) {
         let document = try Self.encode(record, "group \(record.name)")
         try await write("storing group \(record.name)") { database in
             try database.execute(
                 sql: "INSERT OR IGNORE INTO fleet_group (name, version, document) VALUES (?, 1, ?)",
                 arguments: [record.name.text, document])
             guard database.changesCount == 1 else { throw StoreError.conflict(document: "group \(record.name)") }
+            try Self.keepChange(record, document, note, database)
         }
     }
 
     package func save(_ record: GroupRecord, ifVersion version: Int64) async throws(StoreError) {
+        try await save(record, ifVersion: version, optionalNote: nil)
+    }
+
+    func save(_ record: GroupRecord, ifVersion version: Int64, optionalNote note: ChangeNote?) async throws(StoreError)
+    {
         let document = try Self.encode(record, "group \(record.name)")
         try await write("saving group \(record.name)") { database in
             try database.execute(
                 sql: "UPDATE fleet_group SET version = version + 1, document = ? WHERE name = ? AND version = ?",
                 arguments: [document, record.name.text, version])
             guard database.changesCount == 1 else { throw StoreError.conflict(document: "group \(record.name)") }
+            try Self.keepChange(record, document, note, database)
         }
     }
 

@@ -194,14 +194,18 @@ package actor AdminFleet: ProxyFleet {
 }
 
 /// A lock for actors: holders take turns in the order in which they asked.
-struct Turn {
+package struct Turn: Sendable {
     private final class Line: Sendable {
         let state = Mutex((isTaken: false, waiting: [CheckedContinuation<Void, Never>]()))
     }
 
     private let line = Line()
 
-    func take() async {
+    /// Makes a lock that nobody holds.
+    package init() {}
+
+    /// Waits for the turn.
+    package func take() async {
         await withCheckedContinuation { continuation in
             let goesOn = line.state.withLock { state in
                 guard state.isTaken else {
@@ -215,7 +219,8 @@ struct Turn {
         }
     }
 
-    func give() {
+    /// Gives the turn to the next one.
+    package func give() {
         let next = line.state.withLock { state -> CheckedContinuation<Void, Never>? in
             guard !state.waiting.isEmpty else {
                 state.isTaken = false

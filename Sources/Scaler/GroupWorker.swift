@@ -65,6 +65,8 @@ package actor GroupWorker {
         if let replica = stored.document.replicaUnderWay {
             try await follow(incidents, in: stored.document)
             report = try await advance(replica, of: stored)
+        } else if stored.document.removal != nil {
+            report = try await removeGroup(stored)
         } else {
             report = try await decide(stored, incidents)
         }

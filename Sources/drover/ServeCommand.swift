@@ -86,10 +86,10 @@ struct ServeCommand: AsyncParsableCommand {
         policy.scaleOutCooldown = settings.seconds("scaler.cooldown-seconds")
         policy.scaleInCooldown = settings.seconds("scaler.cooldown-seconds")
         policy.drainDeadline = settings.seconds("scaler.drain-deadline-seconds")
-        let router = Router()
+        let router = Router(context: ManagementContext.self)
         APIRoutes(
-            groups: stores.documents, incidents: stores.documents, queue: stores.queue, defaultPolicy: policy,
-            wallClock: SystemWallClock(),
+            store: EventfulChanges(stores.queue, toldBy: stores.documents), incidents: stores.documents,
+            settings: .init(defaultPolicy: policy), wallClock: SystemWallClock(),
             logger: logger
         ).addRoutes(to: router)
         router.get("/metrics") { _, _ in
@@ -100,8 +100,8 @@ struct ServeCommand: AsyncParsableCommand {
         return application(router, settings.address("api.address"), logger)
     }
 
-    private static func application(
-        _ router: Router<BasicRequestContext>, _ address: HostAndPort?, _ logger: Logger
+    private static func application<Context: RequestContext & InitializableFromSource<ApplicationRequestContextSource>>(
+        _ router: Router<Context>, _ address: HostAndPort?, _ logger: Logger
     ) -> some Service {
         Application(
             router: router,

@@ -1,0 +1,47 @@
+import FleetModel
+
+/// One thing that is wrong with a request.
+struct FieldProblem: Hashable, Codable, Sendable {
+    /// Where, as a JSON pointer into the body (RFC 6901).
+    var pointer: String
+    /// What, as a sentence without a full stop.
+    var detail: String
+}
+
+/// Why a request was refused.
+struct APIError: Error, Hashable, Sendable {
+    var status: Int
+    var message: String
+    /// Every wrong field, where the request's content is the reason.
+    var problems: [FieldProblem] = []
+
+    static func bad(_ message: String) -> APIError { APIError(status: 400, message: message) }
+
+    static func conflict(_ message: String) -> APIError { APIError(status: 409, message: message) }
+
+    static func notFound(_ message: String) -> APIError { APIError(status: 404, message: message) }
+
+    /// A request with wrong fields; nil when there are none.
+    init?(_ problems: [FieldProblem]) {
+        guard !problems.isEmpty else { return nil }
+        self.status = 422
+        self.message = problems.map { "\($0.pointer): \($0.detail)" }.joined(separator: "; ")
+        self.problems = problems
+    }
+
+    init(status: Int, message: String) {
+        self.status = status
+        self.message = message
+    }
+
+    init(_ error: StoreError) {
+        switch error {
+        case .conflict:
+            self.init(status: 409, message: "\(error)")
+        case .unavailable:
+            self.init(status: 503, message: "the store failed and nothing was changed; try again")
+        case .corrupt:
+            self.init(status: 500, message: "a stored document cannot be read by this version of Drover")
+        }
+    }
+}

@@ -1,0 +1,122 @@
+import FleetModel
+import Hummingbird
+import Logging
+import NIOCore
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// What all routes work with.
+struct APIParts: Sendable {
+    let editor: GroupEditor
+    let store: any ChangeStore
+    let incidents: any IncidentStore
+    let defaultPolicy: ScalingPolicy
+    let logger: Logger
+    let maximumBodyBytes: Int
+
+    /// The bytes of the body.
+    /// - Throws: 413 when there are too many.
+    func bytes(_ request: Request) async throws(APIError) -> Data {
+        do {
+            return Data(try await request.body.collect(upTo: maximumBodyBytes).readableBytesView)
+        } catch {
+            throw APIError(
+                status: 413, message: "the body has more than \(maximumBodyBytes) bytes or did not arrive whole")
+        }
+    }
+
+    /// The body as a document.
+    /// - Throws: 400 that names the field.
+    func read<Document: Decodable>(_ type: Document.Type, _ request: Request) async throws(APIError) -> Document {
+        let bytes = try await bytes(request)
+        do {
+            return try JSONDecoder().decode(type, from: bytes)
+        } catch let error as DecodingError {
+            throw .bad("the body cannot be read: \(Self.explain(error))")
+        } catch {
+            throw .bad("the body is not JSON")
+        }
+    }
+
+    /// All groups, by name.
+    func groups() async throws(APIError) -> [Versioned<GroupRecord>] {
+        do throws(StoreError) {
+            return try await store.groups()
+        } catch {
+            throw APIError(error)
+        }
+    }
+
+    /// The group of that name.
+    func versioned(_ name: String?, orElse missing: APIError) async throws(APIError) -> Versioned<GroupRecord> {
+        guard let name, let group = try? InstanceName(name) else { throw missing }
+        do throws(StoreError) {
+            guard let found = try await store.group(group) else { throw StoreError.conflict(document: "") }
+            return found
+        } catch .conflict {
+            throw missing
+        } catch {
+            throw APIError(error)
+        }
+    }
+
+    /// The group of that name.
+    func find(_ name: String?, orElse missing: APIError) async throws(APIError) -> GroupRecord {
+        try await versioned(name, orElse: missing).document
+    }
+
+    /// Whether there ever was a group of that name.
+    func existed(_ name: String) async throws(APIError) -> Bool {
+        guard let group = try? InstanceName(name) else { return false }
+        do throws(StoreError) {
+            return try await !store.history(of: group, before: nil, limit: 1).isEmpty
+        } catch {
+            throw APIError(error)
+        }
+    }
+
+    /// Who asks, from where, for what.
+    func terms(_ request: Request, _ context: ManagementContext) -> GroupEditor.Terms {
+        GroupEditor.Terms(
+            caller: context.caller, source: context.sourceAddress,
+            action: "\(request.method.rawValue) \(request.uri.path)", versions: nil)
+    }
+
+    private static func explain(_ error: DecodingError) -> String {
+        switch error {
+        case .keyNotFound(let key, let context):
+            "\"\((context.codingPath + [key]).map(\.stringValue).joined(separator: "."))\" is missing"
+        case .typeMismatch(_, let context), .valueNotFound(_, let context):
+            "\"\(context.codingPath.map(\.stringValue).joined(separator: "."))\" has another type than expected"
+        case .dataCorrupted(let context):
+            context.codingPath.isEmpty
+                ? "it is not JSON" : "\"\(context.codingPath.map(\.stringValue).joined(separator: "."))\" is not usable"
+        @unknown default: "it is not usable"
+        }
+    }
+}
+
+/// The shapes of answers.
+enum APIAnswer {
+    /// A document.
+    static func json(
+        _ value: some Encodable, _ status: HTTPResponse.Status = .ok, headers: HTTPFields = [:]
+    ) -> Response {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let data = (try? encoder.encode(value)) ?? Data()
+        var headers = headers
+        if headers[.contentType] == nil { headers[.contentType] = "application/json; charset=utf-8" }
+        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: data)))
+    }
+
+    /// A refusal as Chester's clients read it.
+    static func compatible(_ error: APIError) -> Response {
+        // Chester knows one status for what is wrong with a request's content.
+        json(["error": error.message], .init(code: error.status == 422 ? 400 : error.status))
+    }
+}

@@ -1,0 +1,23 @@
+import FleetModel
+import Logging
+import Pacing
+
+extension GroupWorker {
+    /// One step of removing a group: its replicas first, one after another and by the usual way, then everything of
+    /// it on every node, and last its record; each step is found again after a crash.
+    func removeGroup(_ stored: Versioned<GroupRecord>) async throws(StoreError) -> StepReport {
+        var record = stored.document
+        if let replica = record.replicas.first(where: { $0.state == .serving }) {
+            record.drain(replica.name, for: "", at: around.wallClock.now())
+            try await save(record, stored.version)
+            return .did("draining \(replica.name): its group is being removed")
+        }
+        let publication = await around.fleet.withdraw(record.configuration)
+        guard publication.isComplete else {
+            logger.debug("withdrawal incomplete", metadata: ["publication": "\(Self.incomplete(publication))"])
+            return .waits(Self.incomplete(publication), next: settings.publicationRetry)
+        }
+        try await around.groups.remove(record.name, ifVersion: stored.version)
+        return .did("no node knows \(record.name) any more: it is removed")
+    }
+}

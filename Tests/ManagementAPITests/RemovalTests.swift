@@ -1,0 +1,80 @@
+import HTTPTypes
+import FakeProxySQL
+import FleetModel
+import ManagementAPI
+import Persistence
+import ProxySQLAdmin
+import Scaler
+import Synchronization
+import TestSupport
+import Testing
+
+/// Nodes that remember what they hold of each group.
+private final class Nodes: ProxyFleet {
+    let held = Mutex<[String: FleetConfiguration]>([:])
+
+    func publish(_ configuration: FleetConfiguration) async -> Publication {
+        held.withLock { $0[configuration.group.text] = configuration }
+        return Publication(
+            generation: configuration.generation, nodes: [NodePublication(node: "n", condition: .current)])
+    }
+
+    func withdraw(_ configuration: FleetConfiguration) async -> Publication {
+        held.withLock { $0[configuration.group.text] = nil }
+        return Publication(
+            generation: configuration.generation, nodes: [NodePublication(node: "n", condition: .current)])
+    }
+}
+
+/// A provider with nothing in it.
+private struct NoProvider: ReplicaProvider {
+    func createReplica(_ request: ReplicaRequest) async throws(ProviderError) -> String { "" }
+    func deleteReplica(_ request: ReplicaRequest) async throws(ProviderError) -> String { "" }
+    func instance(named name: InstanceName) async throws(ProviderError) -> ProviderInstance? { nil }
+    func operation(id: String) async throws(ProviderError) -> ProviderOperation {
+        throw ProviderError(.notFound, id)
+    }
+    func operations(on name: InstanceName) async throws(ProviderError) -> [ProviderOperation] { [] }
+}
+
+@Suite("Removing a group")
+struct RemovalTests {
+    @Test("the scaler drains and deletes the managed replicas, withdraws the group and forgets it")
+    func remove() async throws {
+        try await withAPI { client, store in
+            #expect(try await client.call(.post, "/", goAdd()).status == 200)
+            let stored = try #require(try await store.groups().first)
+            var record = stored.document
+            let now = Timestamp(secondsSinceEpoch: 1)
+            let replica = try InstanceName("shop-m1")
+            record.plan(replica, for: "i", at: now)
+            record.admit(replica, address: "127.0.9.9", at: now)
+            record.serve(replica, at: now)
+            try await store.save(record, ifVersion: stored.version)
+            let nodes = Nodes()
+            let worker = GroupWorker(
+                name: record.name,
+                around: .init(
+                    groups: store, incidents: store, provider: NoProvider(), fleet: nodes, wallClock: TestWallClock(),
+                    nameSuffix: { "x" }),
+                settings: ScalerSettings(), logger: silent)
+            _ = try await worker.step()
+            #expect(nodes.held.withLock { $0["shop"]?.servers.count } == 3)
+            let remove = #"{"instance_name":"shop","delete_replicas":true}"#
+            #expect(try await client.call(.delete, "/", remove).text == "null")
+            var steps = 0
+            while steps < 20 {
+                let report = try await worker.step()
+                if report == nil { break }
+                steps += 1
+            }
+            #expect(try await store.groups().isEmpty, "after \(steps) steps")
+            #expect(nodes.held.withLock { $0.isEmpty })
+            #expect(try await client.call(.delete, "/", remove).text == "null", "a repeated destroy is no error")
+            let again = try await client.call(.post, "/", goAdd())
+            #expect(again.status == 200)
+            let generation = try await store.groups().first?.document.configuration.generation ?? 0
+            #expect(generation > record.configuration.generation, "generations only grow")
+        }
+    }
+}

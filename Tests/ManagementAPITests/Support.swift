@@ -1,0 +1,82 @@
+import HTTPTypes
+import FleetModel
+import Foundation
+import Hummingbird
+import HummingbirdTesting
+import Logging
+import ManagementAPI
+import NIOCore
+import Persistence
+import TestSupport
+import Testing
+
+/// A logger that says nothing.
+let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+/// Serves the API on a store of its own.
+func withAPI(
+    settings: APIRoutes.Settings = .init(defaultPolicy: ScalingPolicy(maximumReplicas: 5)),
+    _ body: @escaping @Sendable (any TestClientProtocol, SQLiteStore) async throws -> Void
+) async throws {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("drover-api-\(UUID().uuidString)").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let store = try SQLiteStore(directory: StateDirectory(path: path))
+    let router = Router(context: ManagementContext.self)
+    APIRoutes(
+        store: store, incidents: store, settings: settings, wallClock: TestWallClock(), logger: silent
+    ).addRoutes(to: router)
+    try await Application(router: router).test(.router) { client in try await body(client, store) }
+}
+
+/// What came back, as far as tests look at it.
+struct Reply: Sendable {
+    var status: Int
+    var text: String
+    var headers: HTTPFields
+
+    /// The JSON value at a path of member names and indices, or nil.
+    func at(_ path: String...) -> String? {
+        var value: Any? = try? JSONSerialization.jsonObject(with: Data(text.utf8), options: .fragmentsAllowed)
+        for part in path {
+            if let list = value as? [Any], let index = Int(part) {
+                value = index < list.count ? list[index] : nil
+            } else {
+                value = (value as? [String: Any])?[part]
+            }
+        }
+        switch value {
+        case nil: return nil
+        case let text as String: return text
+        case let list as [Any]: return "[\(list.count)]"
+        case let other?: return "\(other)"
+        }
+    }
+}
+
+extension TestClientProtocol {
+    /// Sends `body` and returns what came back.
+    func call(
+        _ method: HTTPRequest.Method, _ uri: String, _ body: String? = nil, headers: HTTPFields = [:]
+    ) async throws -> Reply {
+        try await execute(
+            uri: uri, method: method, headers: headers, body: body.map { ByteBuffer(string: $0) }
+        ) { response in
+            Reply(
+                status: response.status.code, text: String(buffer: response.body), headers: response.headers)
+        }
+    }
+}
+
+/// The body of `POST /` as Go encodes the Terraform provider's struct.
+func goAdd(
+    _ name: String = "shop", username: String? = nil, password: String = "hunter2", address: String = "127.0.9.1",
+    maximum: Int = 4
+) -> String {
+    """
+    {"action":"add","instance_name":"\(name)","username":"\(username ?? "\(name)-app")","password":"\(password)",
+     "master_instance":{"name":"\(name)","ip_address":"\(address)"},
+     "read_replicas":[{"name":"\(name)-r","ip_address":"127.0.9.2"}],
+     "chester_meta_data":{"instance_group":"\(name)","max_chester_instances":\(maximum)},
+     "key_data":"","cert_data":"","ca_data":"","enable_ssl":0}
+    """
+}
