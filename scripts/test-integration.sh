@@ -16,6 +16,7 @@ else
     absent+=("ProxySQL: PROXYSQL_BIN does not name a binary")
 fi
 
+scripts/release.sh
 swift build --product drover
 DROVER_INTEGRATION=1 swift test --filter 'Integration'
 

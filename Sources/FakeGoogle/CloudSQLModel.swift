@@ -2,7 +2,7 @@ package import FleetModel
 
 /// The instances and operations of one project: a pure value that time is passed to.
 ///
-/// It behaves as `facts/replica-autoscaling.md`, section C, says: one operation at a time per primary, names that
+/// It behaves as Google's service was seen to and its documentation says: one operation at a time per primary, names that
 /// cannot be used again, replicas that hold their primary, int64 as text.
 package struct CloudSQLModel: Sendable {
     /// One operation.

@@ -1,5 +1,5 @@
 /// An error as Google's REST APIs answer it: `{"error":{"code","message","errors":[{"message","domain","reason"}]}}`
-/// (`facts/replica-autoscaling.md`, section C).
+/// (Cloud SQL documentation, "Error messages"; AIP-193).
 package struct GoogleError: Error, Hashable, Sendable {
     /// HTTP status.
     package var status: Int

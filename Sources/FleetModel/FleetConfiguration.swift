@@ -137,7 +137,7 @@ package struct QueryRule: Hashable, Codable, Sendable {
         self.comment = comment
     }
 
-    /// The four rules that a group gets when none are given: Chester's, with its comments (`facts/chester.md`).
+    /// The four rules that a group gets when none are given: Chester's, with its comments.
     package static func defaults(
         group: InstanceName, username: String, writerHostgroup: Int, readerHostgroup: Int
     ) -> [QueryRule] {

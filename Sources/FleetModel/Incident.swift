@@ -36,7 +36,7 @@ package enum LastProcess: String, Hashable, Codable, Sendable {
     case fail
 }
 
-/// A durable incident; the properties are Chester's (`facts/chester.md`, "The incident").
+/// A durable incident; the properties are Chester's, as it stores them in Datastore.
 package struct Incident: Hashable, Codable, Sendable {
     /// Cloud Monitoring's id with every `.` replaced by `-`.
     package var id: String

@@ -12,7 +12,7 @@ package struct InvalidName: Error, Equatable, Sendable, CustomStringConvertible 
 ///
 /// The rule is Cloud SQL's for instances: lower-case letters, digits and hyphens, a letter first, at most 84 characters
 /// here so that a suffix fits in the 98 that project and name may share
-/// (Cloud SQL Admin API, `facts/replica-autoscaling.md`, section C).
+/// (Cloud SQL Admin API, `instances.insert`, field `name`).
 package struct InstanceName: Hashable, Comparable, Codable, Sendable, CustomStringConvertible {
     /// The checked text.
     package let text: String

@@ -9,7 +9,7 @@ package struct ScalingPolicy: Hashable, Codable, Sendable {
     /// How long after the completion of a change the next replica may be removed.
     package var scaleInCooldown: Duration
     /// How long a draining replica may keep connections in use before it is removed all the same; sessions pinned by
-    /// a transaction, a lock or a user variable never leave by themselves (`facts/proxysql-experiments.md`, e).
+    /// a transaction, a lock or a user variable never leave by themselves (seen on ProxySQL 2.7.1).
     package var drainDeadline: Duration
 
     /// Makes a policy with Chester's five minutes of cooldown and ten minutes for a drain.

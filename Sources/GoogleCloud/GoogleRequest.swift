@@ -88,7 +88,7 @@ struct GoogleErrorAnswer: Decodable {
     var error: Body
 
     /// Sorts an error by its reason first and by its status only where the reason says nothing
-    /// (`facts/replica-autoscaling.md`, section C, "Errors").
+    /// (Cloud SQL documentation, "Error messages").
     static func error(_ status: Int, _ data: Data, _ what: String) -> ProviderError {
         let body = try? JSONDecoder().decode(GoogleErrorAnswer.self, from: data).error
         let reason = body?.errors?.first?.reason ?? ""

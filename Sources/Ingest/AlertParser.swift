@@ -17,7 +17,7 @@ package struct AlertError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 /// Reads the notifications of Cloud Monitoring's webhook, version 1.2 and older
-/// (`facts/replica-autoscaling.md`, section D): tolerant of what it does not need, strict about what it acts on.
+/// (Cloud Monitoring documentation, "Create and manage notification channels", schema 1.2): tolerant of what it does not need, strict about what it acts on.
 package enum AlertParser {
     /// What a notification is.
     package enum Notification: Hashable, Sendable {
@@ -178,7 +178,7 @@ private struct Seconds: Decodable {
     }
 }
 
-/// What the alert's documentation says (`facts/chester.md`).
+/// What the alert's documentation says: the JSON that Chester's alert policies carry there.
 private struct Documentation: Decodable {
     var replica_basename: String?
     var sql_master_instance: String?

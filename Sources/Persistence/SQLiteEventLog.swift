@@ -63,16 +63,14 @@ package final class SQLiteEventLog: EventLog {
             return try await database.write { database in
                 var stored: [FleetEvent] = []
                 for (event, document) in zip(events, documents) {
-                    try database.execute(
-                        sql: "INSERT INTO event (group_name, document) VALUES (?, ?)",
-                        arguments: [event.group.text, document])
+                    try database.cachedStatement(sql: "INSERT INTO event (group_name, document) VALUES (?, ?)")
+                        .execute(arguments: [event.group.text, document])
                     var event = event
                     event.id = database.lastInsertedRowID
                     stored.append(event)
                 }
-                try database.execute(
-                    sql: "DELETE FROM event WHERE id <= ?",
-                    arguments: [database.lastInsertedRowID - Int64(capacity)])
+                try database.cachedStatement(sql: "DELETE FROM event WHERE id <= ?")
+                    .execute(arguments: [database.lastInsertedRowID - Int64(capacity)])
                 return stored
             }
         } catch {

@@ -101,9 +101,8 @@ package final class SQLiteStore: Sendable {
     }
 
     static func enqueue(_ message: WorkMessage, at now: Timestamp, _ database: Database) throws {
-        try database.execute(
-            sql: "INSERT INTO message (visible_at, document) VALUES (?, ?)",
-            arguments: [now.millisecondsSinceEpoch, try encode(message, "a message")])
+        try database.cachedStatement(sql: "INSERT INTO message (visible_at, document) VALUES (?, ?)")
+            .execute(arguments: [now.millisecondsSinceEpoch, try encode(message, "a message")])
     }
 }
 
@@ -197,7 +196,8 @@ extension SQLiteStore: IncidentStore {
 
     private static func record(_ alert: Alert, at now: Timestamp, _ database: Database) throws -> Incident.Change {
         let stored = try Row.fetchOne(
-            database, sql: "SELECT version, document FROM incident WHERE id = ?", arguments: [alert.incidentID]
+            database.cachedStatement(sql: "SELECT version, document FROM incident WHERE id = ?"),
+            arguments: [alert.incidentID]
         ).map { try Self.incident($0, alert.incidentID) }
         let change: Incident.Change
         if var known = stored {
@@ -206,11 +206,12 @@ extension SQLiteStore: IncidentStore {
             try update(known.document, known.version, database)
         } else {
             let incident = Incident(alert: alert, at: now)
-            try database.execute(
+            try database.cachedStatement(
                 sql: """
                     INSERT INTO incident (id, group_name, is_active, started_at, version, document)
                     VALUES (?, ?, ?, ?, 1, ?)
-                    """,
+                    """
+            ).execute(
                 arguments: [
                     incident.id, incident.group.text, incident.isActive,
                     incident.startedAt.millisecondsSinceEpoch, try encode(incident, "an incident"),
@@ -259,11 +260,11 @@ extension SQLiteStore: IncidentStore {
     }
 
     private static func update(_ incident: Incident, _ version: Int64, _ database: Database) throws {
-        try database.execute(
+        try database.cachedStatement(
             sql: """
                 UPDATE incident SET version = version + 1, is_active = ?, document = ? WHERE id = ? AND version = ?
-                """,
-            arguments: [incident.isActive, try encode(incident, "an incident"), incident.id, version])
+                """
+        ).execute(arguments: [incident.isActive, try encode(incident, "an incident"), incident.id, version])
         guard database.changesCount == 1 else { throw StoreError.conflict(document: "incident \(incident.id)") }
     }
 
@@ -300,9 +301,9 @@ extension SQLiteStore: WorkQueue {
                 arguments: [now.millisecondsSinceEpoch, limit])
             return try rows.map { row in
                 let id: Int64 = row["id"]
-                try database.execute(
-                    sql: "UPDATE message SET visible_at = ?, attempt = attempt + 1 WHERE id = ?",
-                    arguments: [now.advanced(by: visibility).millisecondsSinceEpoch, id])
+                try database.cachedStatement(
+                    sql: "UPDATE message SET visible_at = ?, attempt = attempt + 1 WHERE id = ?"
+                ).execute(arguments: [now.advanced(by: visibility).millisecondsSinceEpoch, id])
                 return WorkDelivery(
                     id: String(id), message: try Self.decode(WorkMessage.self, row["document"], "message \(id)"),
                     attempt: row["attempt"] + 1)

@@ -11,7 +11,7 @@ package struct NodeApply: Sendable {
     let logger: Logger
 
     /// Works over `connection`; `savesToDisk` repeats every LOAD with a SAVE, because peers persist what they pull and
-    /// the origin does not (`facts/proxysql-experiments.md`, b).
+    /// the origin does not (seen on ProxySQL 2.7.1).
     package init(connection: any AdminConnection, node: String, savesToDisk: Bool, logger: Logger) {
         self.connection = connection
         self.node = node

@@ -76,7 +76,7 @@ package struct ServerRow: ManagedRow {
 
     /// Keeps the columns that are not managed, and a status that a person set: one that differs from what the mark
     /// says was last wanted here. A drain softens no OFFLINE_HARD. SHUNNED stands in memory only when a person wrote
-    /// it: Monitor and the error counters shun at runtime alone (`facts/proxysql-experiments.md`, d).
+    /// it: Monitor and the error counters shun at runtime alone (seen on ProxySQL 2.7.1).
     package func merged(over current: ServerRow) -> ServerRow {
         var row = self
         row.gtidPort = current.gtidPort
@@ -139,7 +139,7 @@ package struct UserRow: ManagedRow {
         [username, password.reveal(), isActive ? "1" : "0", "\(defaultHostgroup)", "1", "1", comment]
     }
 
-    /// Memory may hold the clear text while runtime and peers hold the hash (`facts/proxysql.md`, C).
+    /// Memory may hold the clear text while runtime and peers hold the hash (ProxySQL documentation, "Password management").
     package var comparable: UserRow {
         var row = self
         row.password = Secret(Self.hash(password.reveal()))
@@ -223,7 +223,7 @@ package struct QueryRuleRow: ManagedRow {
 
     package var comparable: QueryRuleRow { self }
 
-    /// Only active rules are loaded (`facts/proxysql.md`, B).
+    /// Only active rules are loaded (seen on ProxySQL 2.7.1).
     package var isShownAtRuntime: Bool { isActive }
 
     package func merged(over current: QueryRuleRow) -> QueryRuleRow { self }

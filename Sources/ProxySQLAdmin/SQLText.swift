@@ -26,7 +26,7 @@ package enum SQLText {
     }
 
     /// Checks that `statement` is one statement: the admin interface runs several only in part and without an error,
-    /// and up to 2.7.1 dies of a lone `;` (`facts/proxysql.md`, 0.7).
+    /// and up to 2.7.1 dies of a lone `;` (seen on that version).
     package static func check(_ statement: String) throws(AdminError) {
         var isQuoted = false
         for byte in statement.utf8 {

@@ -9,7 +9,7 @@ package struct ScalerSettings: Sendable {
     /// Between two verifications of the nodes when nothing happens.
     package var resync: Duration
     /// After this an operation that is still under way is reported as stuck; it is never given up, because it may
-    /// still end (30 minutes and more are normal, `facts/replica-autoscaling.md`, section C).
+    /// still end (30 minutes and more are normal for a replica of a large primary).
     package var operationDeadline: Duration
     /// Between two looks at the work queue.
     package var queuePoll: Duration

@@ -42,7 +42,7 @@ package struct SettingKey: Hashable, Sendable {
         "DROVER_" + name.uppercased().replacing(".", with: "_").replacing("-", with: "_")
     }
 
-    /// Chester's names for the same thing (`facts/chester.md`), read where ours is not set.
+    /// Chester's names for the same thing, read where ours is not set.
     package var chesterVariable: String? {
         name == "cloudsql.project" ? "PROJECT_ID" : nil
     }

@@ -30,7 +30,7 @@ package struct CloudSQLReplicaProvider: ReplicaProvider {
         ).name
     }
 
-    /// What is copied from the primary and what is not, with the traps of `facts/replica-autoscaling.md`, section C:
+    /// What is copied from the primary and what is not, with the traps of `instances.insert`:
     /// the edition is named because 8.4 would default to another, another owner's labels stay behind, deletion
     /// protection is off, and a replica has no backups of its own.
     func replica(_ wanted: ReplicaRequest, of primary: DatabaseInstance) -> DatabaseInstance {
