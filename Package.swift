@@ -92,6 +92,13 @@ let package = Package(
         module("ProxySQLAdmin", [.crypto, .logging, .metrics, "FleetModel", "MySQLWire", "Pacing"]),
         module("GoogleCloud", [.asyncHTTPClient, .nioCore, .nioHTTP1, .logging, .metrics, "FleetModel", "Pacing"]),
 
+        module(
+            "KubernetesClient",
+            [
+                .asyncHTTPClient, .nioCore, .nioHTTP1, .nioSSL, .logging, .metrics, .serviceLifecycle, .subprocess,
+                .systemPackage, .yams, "FleetModel", "Pacing",
+            ]),
+
         // The roles.
         module(
             "Scaler",
@@ -184,6 +191,9 @@ let package = Package(
             [
                 "GoogleCloud", "FakeGoogle", "FleetModel", "Pacing", .asyncHTTPClient, .hummingbird, .nioCore, .logging,
             ]),
+        tests(
+            "KubernetesClientTests",
+            ["KubernetesClient", "FleetModel", "Pacing", .nioCore, .logging, .systemPackage]),
         tests(
             "ScalerTests",
             [
