@@ -90,7 +90,12 @@ let package = Package(
         module(
             "Persistence", [.grdb, .logging, "FleetModel", "Pacing"]),
         module("ProxySQLAdmin", [.crypto, .logging, .metrics, "FleetModel", "MySQLWire", "Pacing"]),
-        module("GoogleCloud", [.asyncHTTPClient, .nioCore, .nioHTTP1, .logging, .metrics, "FleetModel", "Pacing"]),
+        module(
+            "GoogleCloud",
+            [
+                .asyncHTTPClient, .crypto, .cryptoExtras, .nioCore, .nioHTTP1, .nioPosix, .logging, .metrics,
+                .serviceLifecycle, "FleetModel", "Pacing",
+            ]),
 
         module(
             "KubernetesClient",
@@ -134,7 +139,7 @@ let package = Package(
         module(
             "FakeGoogle",
             [
-                .hummingbird, .nioCore, .logging, .serviceLifecycle, "FleetModel", "Pacing",
+                .httpTypes, .hummingbird, .nioCore, .logging, .serviceLifecycle, "FleetModel", "Pacing",
             ]),
         module(
             "Sandbox",
@@ -189,7 +194,8 @@ let package = Package(
         tests(
             "GoogleCloudTests",
             [
-                "GoogleCloud", "FakeGoogle", "FleetModel", "Pacing", .asyncHTTPClient, .hummingbird, .nioCore, .logging,
+                "GoogleCloud", "FakeGoogle", "FleetModel", "Pacing", "Persistence", .asyncHTTPClient, .crypto,
+                .cryptoExtras, .hummingbird, .nioCore, .nioHTTP1, .logging,
             ]),
         tests(
             "KubernetesClientTests",

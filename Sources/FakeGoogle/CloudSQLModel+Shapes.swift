@@ -34,67 +34,12 @@ extension CloudSQLModel {
         if let address { instance["ipAddresses"] = [["type": "PRIVATE", "ipAddress": .string(address)]] }
         return instance
     }
-
-    /// Terms of a filter such as `settings.userLabels.chester:true state:RUNNABLE`; a space means AND.
-    static func terms(_ filter: String) throws(GoogleError) -> [(path: [String], value: String)] {
-        var terms: [(path: [String], value: String)] = []
-        for word in filter.split(separator: " ") where word != "AND" {
-            let parts = word.split(separator: ":", maxSplits: 1)
-            guard parts.count == 2 else {
-                throw GoogleError(400, "invalid", "Invalid filter: \(word)")
-            }
-            terms.append((parts[0].split(separator: ".").map { String($0) }, String(parts[1])))
-        }
-        return terms
-    }
-}
-
-/// What Google checks of a request's JSON before it looks at its meaning.
-enum CloudSQLRequest {
-    private static let instanceFields: Set<String> = [
-        "name", "region", "databaseVersion", "masterInstanceName", "instanceType", "replicaConfiguration", "settings",
-        "kind", "project", "gceZone", "rootPassword",
-    ]
-    private static let settingsFields: Set<String> = [
-        "kind", "tier", "edition", "availabilityType", "activationPolicy", "dataDiskType", "dataDiskSizeGb",
-        "storageAutoResize", "storageAutoResizeLimit", "ipConfiguration", "userLabels", "databaseFlags",
-        "deletionProtectionEnabled", "pricingPlan", "replicationType", "backupConfiguration", "locationPreference",
-        "maintenanceWindow", "settingsVersion", "connectorEnforcement", "insightsConfig",
-    ]
-
-    static func check(_ body: JSONValue) throws(GoogleError) {
-        guard case .object(let members) = body else { throw GoogleError(400, "parseError", "Parse Error") }
-        try refuseUnknown(members, instanceFields, at: "")
-        let settings = body["settings"]
-        try refuseUnknown(settings.members, settingsFields, at: " at 'settings'")
-        guard settings["tier"].string != nil else {
-            throw GoogleError(400, "required", "Invalid request: Missing parameter: tier.")
-        }
-        for name in ["dataDiskSizeGb", "storageAutoResizeLimit", "settingsVersion"] {
-            if case .number = settings[name] { continue }  // Google takes int64 as a number or as text.
-            guard settings[name] == .null || settings[name].string.flatMap({ Int64($0) }) != nil else {
-                throw GoogleError(400, "invalid", "Invalid value at 'settings.\(name)' (TYPE_INT64)")
-            }
-        }
-        if settings["backupConfiguration"]["enabled"] == true {
-            throw GoogleError(
-                400, "errorDisallowedEnablingBackupsForReadReplica", "Backups cannot be enabled for read replicas.")
-        }
-    }
-
-    private static func refuseUnknown(
-        _ members: [String: JSONValue], _ known: Set<String>, at place: String
-    ) throws(GoogleError) {
-        guard let unknown = members.keys.sorted().first(where: { !known.contains($0) }) else { return }
-        throw GoogleError(
-            400, "invalid", "Invalid JSON payload received. Unknown name \"\(unknown)\"\(place): Cannot find field.")
-    }
 }
 
 extension Timestamp {
     /// This moment as RFC 3339 in UTC, by the civil-from-days algorithm (H. Hinnant, "chrono-compatible low-level date
     /// algorithms").
-    package var rfc3339: String {
+    var rfc3339: String {
         let seconds = secondsSinceEpoch
         let days = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
         let shifted = days + 719_468

@@ -14,6 +14,8 @@ package struct CloudSQLModel: Sendable {
         var insertedAt: Timestamp
         var endsAt: Timestamp
         var failure: String?
+        /// What an UPDATE merges into the instance.
+        var change: JSONValue = .null
         var isSettled = false
     }
 
@@ -38,8 +40,9 @@ package struct CloudSQLModel: Sendable {
         self.replicaAddresses = replicaAddresses
     }
 
-    /// Puts an instance there, as if it had existed before.
+    /// Puts an instance there, as if it had existed before; `address` must be a loopback address.
     package mutating func seed(_ name: String, address: String, primary: String?, at now: Timestamp) {
+        Self.requireLoopback(address)
         instances[name] = Self.instance(
             name, project, state: "RUNNABLE", address: address, primary: primary, settings: Self.seedSettings, at: now)
         if let primary { addReplica(name, to: primary) }
@@ -55,12 +58,8 @@ package struct CloudSQLModel: Sendable {
     }
 
     func list(filter: String?, maximum: Int, pageToken: String?) throws(GoogleError) -> JSONValue {
-        let terms = try Self.terms(filter ?? "")
-        let matching = instances.keys.sorted().filter { name in
-            terms.allSatisfy { path, value in
-                path.reduce(instances[name] ?? .null) { $0[$1] } == .string(value)
-            }
-        }
+        let filter = try InstanceFilter(filter ?? "")
+        let matching = instances.keys.sorted().filter { filter.matches(instances[$0] ?? .null) }
         let rest = matching.drop { name in pageToken.map { name <= $0 } ?? false }
         let page = rest.prefix(maximum)
         var answer: JSONValue = ["kind": "sql#instancesList"]
@@ -70,7 +69,7 @@ package struct CloudSQLModel: Sendable {
     }
 
     mutating func insert(_ body: JSONValue, id: String, at now: Timestamp) throws(GoogleError) -> JSONValue {
-        try CloudSQLRequest.check(body)
+        try CloudSQLRequest.checkInsert(body)
         guard let name = body["name"].string, (try? InstanceName(name)) != nil else {
             throw GoogleError(400, "invalid", "Invalid request: Invalid instance name.")
         }
@@ -113,6 +112,20 @@ package struct CloudSQLModel: Sendable {
         return start("DELETE", on: name, primary: primary, id: id, failure: nil, at: now)
     }
 
+    mutating func patch(
+        _ name: String, _ body: JSONValue, id: String, at now: Timestamp
+    ) throws(GoogleError) -> JSONValue {
+        let instance = try get(name)
+        try CloudSQLRequest.checkFields(body)
+        let version = body["settings"]["settingsVersion"]
+        guard version == .null || version == instance["settings"]["settingsVersion"] else {
+            throw GoogleError(412, "staleData", "The settings version does not match the current one.")
+        }
+        let primary = instance["masterInstanceName"].string ?? name
+        try beginOperation(on: primary, at: now)
+        return start("UPDATE", on: name, primary: primary, id: id, failure: nil, change: body["settings"], at: now)
+    }
+
     func operation(_ id: String, at now: Timestamp) throws(GoogleError) -> JSONValue {
         guard let operation = operations.first(where: { $0.id == id }) else {
             throw GoogleError(404, "operationDoesNotExist", "The Cloud SQL operation does not exist.")
@@ -142,10 +155,15 @@ package struct CloudSQLModel: Sendable {
                 instances[operation.target]?["state"] = "FAILED"
             case "CREATE_REPLICA":
                 addressesGiven += 1
+                let address = replicaAddresses(addressesGiven)
+                Self.requireLoopback(address)
                 instances[operation.target]?["state"] = "RUNNABLE"
-                instances[operation.target]?["ipAddresses"] = [
-                    ["type": "PRIVATE", "ipAddress": .string(replicaAddresses(addressesGiven))]
-                ]
+                instances[operation.target]?["ipAddresses"] = [["type": "PRIVATE", "ipAddress": .string(address)]]
+            case "UPDATE":
+                var settings = (instances[operation.target]?["settings"] ?? [:]).merged(with: operation.change)
+                let version = settings["settingsVersion"].string.flatMap { Int64($0) } ?? 0
+                settings["settingsVersion"] = .string("\(version + 1)")
+                instances[operation.target]?["settings"] = settings
             default:
                 instances[operation.target] = nil
                 usedNames.insert(operation.target)
@@ -168,11 +186,12 @@ package struct CloudSQLModel: Sendable {
     }
 
     private mutating func start(
-        _ type: String, on target: String, primary: String, id: String, failure: String?, at now: Timestamp
+        _ type: String, on target: String, primary: String, id: String, failure: String?, change: JSONValue = .null,
+        at now: Timestamp
     ) -> JSONValue {
         let operation = Operation(
             id: id, type: type, target: target, primary: primary, insertedAt: now,
-            endsAt: now.advanced(by: operationDuration), failure: failure)
+            endsAt: now.advanced(by: operationDuration), failure: failure, change: change)
         operations.append(operation)
         return answer(operation, at: now, isFirst: true)
     }
@@ -199,6 +218,11 @@ package struct CloudSQLModel: Sendable {
             }
         }
         return answer
+    }
+
+    /// Whoever connects to an instance of the stand-in must stay on this machine.
+    private static func requireLoopback(_ address: String) {
+        precondition(address.hasPrefix("127."), "the stand-in gives out loopback addresses only, not \(address)")
     }
 
     private mutating func addReplica(_ name: String, to primary: String) {

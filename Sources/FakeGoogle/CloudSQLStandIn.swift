@@ -2,6 +2,7 @@ import FleetModel
 package import Hummingbird
 import NIOCore
 package import Pacing
+import ServiceLifecycle
 import Synchronization
 
 #if canImport(FoundationEssentials)
@@ -55,9 +56,11 @@ package final class CloudSQLStandIn: Sendable {
         }
     }
 
-    /// The routes, for both versions of the API that clients use.
-    package func router() -> Router<BasicRequestContext> {
-        let router = Router()
+    /// The routes, for both versions of the API that clients use; `StandInContext` lets faults close connections.
+    package func router<Context: RequestContext>(
+        context: Context.Type = BasicRequestContext.self
+    ) -> Router<Context> {
+        let router = Router(context: context)
         for prefix in ["/v1/projects/{project}", "/sql/v1beta4/projects/{project}"] {
             route(router, .get, "\(prefix)/instances") { model, call throws(GoogleError) in
                 try model.list(
@@ -71,6 +74,9 @@ package final class CloudSQLStandIn: Sendable {
             }
             route(router, .delete, "\(prefix)/instances/{name}") { model, call throws(GoogleError) in
                 try model.delete(call.name, id: call.operationID, at: call.now)
+            }
+            route(router, .patch, "\(prefix)/instances/{name}") { model, call throws(GoogleError) in
+                try model.patch(call.name, call.body, id: call.operationID, at: call.now)
             }
             route(router, .get, "\(prefix)/operations") { model, call throws(GoogleError) in
                 model.operations(
@@ -97,8 +103,8 @@ package final class CloudSQLStandIn: Sendable {
         }
     }
 
-    private func route(
-        _ router: Router<BasicRequestContext>, _ method: HTTPRequest.Method, _ path: String,
+    private func route<Context: RequestContext>(
+        _ router: Router<Context>, _ method: HTTPRequest.Method, _ path: String,
         _ body: @escaping @Sendable (inout CloudSQLModel, Call) throws(GoogleError) -> JSONValue
     ) {
         router.on(RouterPath(path), method: method) { [self] request, context in
@@ -107,7 +113,13 @@ package final class CloudSQLStandIn: Sendable {
             let buffer = try await request.body.collect(upTo: 1 << 20)
             let json = (try? JSONDecoder().decode(JSONValue.self, from: Data(buffer.readableBytesView))) ?? .null
             let name = context.parameters.get("name") ?? ""
-            return try await answer(method.rawValue, request.uri.path) { state, now throws(GoogleError) in
+            let project = context.parameters.get("project") ?? ""
+            let channel = (context as? StandInContext)?.channel
+            return try await answer(method.rawValue, request.uri.path, channel) { state, now throws(GoogleError) in
+                guard project == state.model.project else {
+                    throw GoogleError(
+                        403, "notAuthorized", "The client is not authorized to make this request.")
+                }
                 state.operationCount += 1
                 let id = "operation-\(now.millisecondsSinceEpoch)-\(state.operationCount)"
                 return try body(
@@ -117,7 +129,7 @@ package final class CloudSQLStandIn: Sendable {
     }
 
     private func answer(
-        _ method: String, _ path: String,
+        _ method: String, _ path: String, _ channel: (any Channel)?,
         _ body: @Sendable (inout State, Timestamp) throws(GoogleError) -> JSONValue
     ) async throws -> Response {
         let fault = state.withLock { state -> CloudSQLFault? in
@@ -131,11 +143,11 @@ package final class CloudSQLStandIn: Sendable {
         }
         switch fault?.kind {
         case .delay:
-            try await clock.sleep(for: .seconds(fault?.seconds ?? 1))
+            try await pause(.seconds(fault?.seconds ?? 1))
         case .hang:
-            try await clock.sleep(for: .seconds(86_400))
+            try await pause(.seconds(86_400))
         case .drop:
-            return Self.broken
+            return await Self.dropped(channel)
         case .status:
             let error = GoogleError(
                 fault?.status ?? 503, fault?.reason ?? "backendError", "The sandbox was told to fail this call.")
@@ -154,7 +166,7 @@ package final class CloudSQLStandIn: Sendable {
                 return .failure(error)
             }
         }
-        if fault?.kind == .dropAfterEffect { return Self.broken }
+        if fault?.kind == .dropAfterEffect { return await Self.dropped(channel) }
         switch result {
         case .success(var value):
             if fault?.kind == .partialList { value = Self.partial(value) }
@@ -182,7 +194,18 @@ package final class CloudSQLStandIn: Sendable {
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: data)))
     }
 
-    /// Promises a body and breaks the connection instead of sending it.
+    /// Waits, but not longer than the server wants to go on.
+    private func pause(_ duration: Duration) async throws {
+        try await cancelWhenGracefulShutdown { [clock] in try await clock.sleep(for: duration) }
+    }
+
+    /// Closes the connection before anything is answered; where the channel is not known, promises a body and breaks
+    /// the connection instead of sending it.
+    private static func dropped(_ channel: (any Channel)?) async -> Response {
+        try? await channel?.close()
+        return broken
+    }
+
     private static var broken: Response {
         Response(
             status: .ok, headers: [.contentType: "application/json"],
@@ -190,4 +213,15 @@ package final class CloudSQLStandIn: Sendable {
     }
 
     private struct BrokenOnPurpose: Error {}
+}
+
+/// What a request of the stand-in carries: its connection too, so that a fault can close it.
+package struct StandInContext: RequestContext {
+    package var coreContext: CoreRequestContextStorage
+    let channel: any Channel
+
+    package init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+        channel = source.channel
+    }
 }

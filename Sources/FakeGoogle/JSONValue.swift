@@ -72,4 +72,14 @@ package enum JSONValue: Hashable, Sendable, Codable, ExpressibleByStringLiteral,
     package var elements: [JSONValue] {
         if case .array(let elements) = self { elements } else { [] }
     }
+
+    /// This value with `change` merged into it: members replace members, null removes (RFC 7396, JSON Merge Patch).
+    func merged(with change: JSONValue) -> JSONValue {
+        guard case .object(let changes) = change else { return change == .null ? self : change }
+        var result: JSONValue = .object(members)
+        for (name, value) in changes {
+            result[name] = value == .null ? .null : result[name].merged(with: value)
+        }
+        return result
+    }
 }

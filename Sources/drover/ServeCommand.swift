@@ -1,5 +1,4 @@
 import ArgumentParser
-import AsyncHTTPClient
 import FleetModel
 import GoogleCloud
 import Hummingbird
@@ -50,7 +49,7 @@ struct ServeCommand: AsyncParsableCommand {
                 services: [
                     .init(service: Self.ingest(effective, eventful, logger)),
                     .init(service: Self.api(effective, (eventful, store), metrics, logger)),
-                    .init(service: Self.scaler(effective, (eventful, store), logger)),
+                    .init(service: try Self.scaler(effective, (eventful, store), logger)),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: logger))
@@ -112,7 +111,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     private static func scaler(
         _ settings: EffectiveSettings, _ stores: (documents: EventfulStore, queue: SQLiteStore), _ logger: Logger
-    ) -> Scaler {
+    ) throws -> Scaler {
         var admin = AdminFleet.Settings(
             username: settings.text("fleet.username"), password: settings.secret("fleet.password") ?? Secret(""))
         admin.statementTimeout = settings.seconds("fleet.statement-timeout-seconds")
@@ -124,8 +123,8 @@ struct ServeCommand: AsyncParsableCommand {
         }
         let provider = CloudSQLReplicaProvider(
             request: GoogleRequest(
-                client: HTTPClient.shared, endpoint: settings.text("cloudsql.endpoint"),
-                timeout: settings.seconds("cloudsql.timeout-seconds")),
+                endpoint: settings.text("cloudsql.endpoint"), timeout: settings.seconds("cloudsql.timeout-seconds"),
+                credentials: try settings.credentials(for: .cloudSQL, at: "cloudsql.endpoint", logger), logger: logger),
             project: settings.text("cloudsql.project"), privateNetwork: settings.optionalText("cloudsql.network"))
         let around = GroupWorker.Surroundings(
             groups: stores.documents, incidents: stores.documents, provider: provider,

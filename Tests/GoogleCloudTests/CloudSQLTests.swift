@@ -1,46 +1,9 @@
-import AsyncHTTPClient
 import FakeGoogle
 import FleetModel
-import Foundation
 import GoogleCloud
-import Hummingbird
-import Logging
-import NIOCore
-import Pacing
-import Synchronization
+import NIOHTTP1
 import TestSupport
 import Testing
-
-/// The stand-in on a free port, and the client that talks to it.
-private func withCloudSQL(
-    _ body: (CloudSQLStandIn, CloudSQLReplicaProvider, TestWallClock) async throws -> Void
-) async throws {
-    let wallClock = TestWallClock()
-    var model = CloudSQLModel(
-        project: "p", operationDuration: .seconds(100), replicaAddresses: { "127.0.9.\(20 + $0)" })
-    model.seed("shop", address: "127.0.9.1", primary: nil, at: wallClock.now())
-    model.seed("shop-static", address: "127.0.9.2", primary: "shop", at: wallClock.now())
-    let standIn = CloudSQLStandIn(model: model, wallClock: wallClock, clock: ContinuousClock())
-    let (ports, given) = AsyncStream<Int>.makeStream()
-    var quiet = Logger(label: "test")
-    quiet.logLevel = .critical
-    let application = Application(
-        router: standIn.router(), configuration: .init(address: .hostname("127.0.0.1", port: 0)),
-        onServerRunning: { given.yield($0.localAddress?.port ?? 0) }, logger: quiet)
-    try await withThrowingTaskGroup(of: Void.self) { tasks in
-        tasks.addTask { try await application.run() }
-        var iterator = ports.makeAsyncIterator()
-        let port = try #require(await iterator.next())
-        let request = GoogleRequest(
-            client: HTTPClient.shared, endpoint: "http://127.0.0.1:\(port)", timeout: .seconds(2))
-        try await body(standIn, CloudSQLReplicaProvider(request: request, project: "p", privateNetwork: nil), wallClock)
-        tasks.cancelAll()
-    }
-}
-
-private func wanted(_ name: String, group: String = "shop") throws -> ReplicaRequest {
-    ReplicaRequest(name: try InstanceName(name), primary: try InstanceName("shop"), group: try InstanceName(group))
-}
 
 @Suite("Cloud SQL replicas", .timeLimit(.minutes(1)))
 struct CloudSQLTests {
@@ -114,12 +77,19 @@ struct CloudSQLTests {
             (409, "operationInProgress", .operationInProgress), (403, "operationInProgress", .operationInProgress),
             (409, "instanceAlreadyExists", .alreadyExists), (403, "notAuthorized", .permissionDenied),
             (400, "invalid", .invalid), (404, "instanceDoesNotExist", .notFound),
+            (429, "errorMaxInstancePerLabel", .quotaExceeded), (429, "MAX_INSTANCE_PER_LABEL", .quotaExceeded),
+            (400, "errorInstanceNameConflict", .alreadyExists), (400, "protectedInstanceDeletionFailure", .notOurs),
+            (409, "strange", .operationInProgress), (403, "strange", .permissionDenied), (500, "strange", .unavailable),
+            (429, "strange", .rateLimited), (408, "strange", .unavailable), (302, "strange", .invalid),
         ])
     func reasons(status: Int, reason: String, code: ProviderError.Code) async throws {
         try await withCloudSQL { standIn, provider, _ in
             var fault = CloudSQLFault(.status)
+            fault.method = "POST"
             fault.status = status
             fault.reason = reason
+            // Where it does no harm the call is made five times.
+            fault.times = 5
             standIn.inject(fault)
             await expect(code) { _ = try await provider.createReplica(try wanted("shop-a")) }
         }
@@ -140,12 +110,31 @@ struct CloudSQLTests {
         }
     }
 
-    private func expect(_ code: ProviderError.Code, _ body: () async throws -> Void) async {
-        do {
-            try await body()
-            Issue.record("\(code) was expected")
-        } catch {
-            #expect((error as? ProviderError)?.code == code, "\(error)")
+    @Test("our replicas of a group are listed, another group's are not, and a partial list is no list")
+    func list() async throws {
+        try await withCloudSQL { standIn, provider, clock in
+            _ = try await provider.createReplica(try wanted("shop-a"))
+            clock.advance(by: .seconds(101))
+            _ = try await provider.createReplica(try wanted("shop-b", group: "shop2"))
+            clock.advance(by: .seconds(101))
+            let found = try await provider.replicas(of: try InstanceName("shop"))
+            #expect(found.map(\.name.text) == ["shop-a"])
+            #expect(found.first?.state == .runnable)
+            var fault = CloudSQLFault(.partialList)
+            fault.method = "GET"
+            standIn.inject(fault)
+            await expect(.unavailable) { _ = try await provider.replicas(of: try InstanceName("shop")) }
+        }
+    }
+
+    @Test("a primary that enforces connectors is refused before anything is asked for")
+    func connectorEnforcement() async throws {
+        try await withCloudSQLServer { standIn, provider, clock, url in
+            _ = try await exchange(
+                .PATCH, "\(url)/v1/projects/p/instances/shop", ["settings": ["connectorEnforcement": "REQUIRED"]])
+            clock.advance(by: .seconds(101))
+            await expect(.invalid) { _ = try await provider.createReplica(try wanted("shop-a")) }
+            #expect(!standIn.requests.contains { $0.hasPrefix("POST") })
         }
     }
 }

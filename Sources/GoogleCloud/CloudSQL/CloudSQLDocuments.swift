@@ -12,6 +12,13 @@ struct IPConfiguration: Codable, Hashable, Sendable {
     var privateNetwork: String?
     var sslMode: String?
     var allocatedIpRange: String?
+    var serverCaMode: String?
+    var enablePrivatePathForGoogleCloudServices: Bool?
+}
+
+/// `settings.dataCacheConfig`, of Enterprise Plus.
+struct DataCacheConfig: Codable, Hashable, Sendable {
+    var dataCacheEnabled: Bool?
 }
 
 /// `settings`.
@@ -23,6 +30,9 @@ struct InstanceSettings: Codable, Hashable, Sendable {
     var dataDiskType: String?
     var dataDiskSizeGb: String?
     var storageAutoResize: Bool?
+    var storageAutoResizeLimit: String?
+    var dataCacheConfig: DataCacheConfig?
+    var connectorEnforcement: String?
     var ipConfiguration: IPConfiguration?
     var userLabels: [String: String]?
     var databaseFlags: [DatabaseFlag]?
@@ -75,4 +85,17 @@ struct SQLOperation: Codable, Hashable, Sendable {
 /// A list of operations.
 struct SQLOperationList: Codable, Sendable {
     var items: [SQLOperation]?
+}
+
+/// A page of `instances.list`.
+struct InstanceList: Codable, Sendable {
+    struct Warning: Codable, Sendable {
+        var code: String?
+        var message: String?
+        var region: String?
+    }
+
+    var items: [DatabaseInstance]?
+    var nextPageToken: String?
+    var warnings: [Warning]?
 }

@@ -1,5 +1,4 @@
 package import FleetModel
-import NIOHTTP1
 
 /// Creates and deletes Cloud SQL read replicas through the Admin API, version 1.
 package struct CloudSQLReplicaProvider: ReplicaProvider {
@@ -20,19 +19,27 @@ package struct CloudSQLReplicaProvider: ReplicaProvider {
         self.privateNetwork = privateNetwork
     }
 
-    private var base: String { "/v1/projects/\(project)" }
+    var base: String { "/v1/projects/\(project)" }
 
     package func createReplica(_ wanted: ReplicaRequest) async throws(ProviderError) -> String {
-        let primary = try await request.send(
-            .GET, "\(base)/instances/\(wanted.primary)", as: DatabaseInstance.self)
-        return try await request.send(
-            .POST, "\(base)/instances", body: replica(wanted, of: primary), as: SQLOperation.self
-        ).name
+        let primary = try await get("\(base)/instances/\(wanted.primary)", as: DatabaseInstance.self)
+        if primary.settings?.connectorEnforcement == "REQUIRED" {
+            throw ProviderError(
+                .invalid,
+                "\(wanted.name) is not created: \(wanted.primary) enforces connectors, and such an instance with a "
+                    + "private address cannot have replicas; set its connectorEnforcement to NOT_REQUIRED")
+        }
+        let document = replica(wanted, of: primary)
+        return try await CloudSQLFailure.sorted { () async throws(GoogleFailure) in
+            try await request.send(try GoogleCall(.POST, "\(base)/instances").json(document), as: SQLOperation.self)
+        }.name
     }
 
-    /// What is copied from the primary and what is not, with the traps of `instances.insert`:
-    /// the edition is named because 8.4 would default to another, another owner's labels stay behind, deletion
-    /// protection is off, and a replica has no backups of its own.
+    /// What is copied from the primary and what is not: the edition is named because MySQL 8.4 would default to
+    /// another, whose tiers differ; another owner's labels stay behind; deletion protection is off, because it would
+    /// block our own delete; a replica has no backups of its own (Cloud SQL documentation, "Create read replicas" and
+    /// "Error messages"); and `replicationLagMaxSeconds` is left out, because Cloud SQL would recreate a lagging
+    /// replica behind our back.
     func replica(_ wanted: ReplicaRequest, of primary: DatabaseInstance) -> DatabaseInstance {
         let copied = primary.settings ?? InstanceSettings()
         var settings = InstanceSettings()
@@ -43,11 +50,16 @@ package struct CloudSQLReplicaProvider: ReplicaProvider {
         settings.dataDiskType = copied.dataDiskType ?? "PD_SSD"
         settings.dataDiskSizeGb = copied.dataDiskSizeGb
         settings.storageAutoResize = true
+        settings.storageAutoResizeLimit = copied.storageAutoResizeLimit
+        settings.dataCacheConfig = copied.dataCacheConfig
         settings.databaseFlags = copied.databaseFlags
         settings.deletionProtectionEnabled = false
         settings.ipConfiguration = IPConfiguration(
             ipv4Enabled: false, privateNetwork: privateNetwork ?? copied.ipConfiguration?.privateNetwork,
-            sslMode: copied.ipConfiguration?.sslMode, allocatedIpRange: copied.ipConfiguration?.allocatedIpRange)
+            sslMode: copied.ipConfiguration?.sslMode, allocatedIpRange: copied.ipConfiguration?.allocatedIpRange,
+            serverCaMode: copied.ipConfiguration?.serverCaMode,
+            enablePrivatePathForGoogleCloudServices:
+                copied.ipConfiguration?.enablePrivatePathForGoogleCloudServices)
         var labels = (copied.userLabels ?? [:]).filter { !$0.key.hasPrefix("goog-") }
         labels[Self.ownerLabel] = "true"
         labels[Self.groupLabel] = Self.label(wanted.group)
@@ -60,14 +72,13 @@ package struct CloudSQLReplicaProvider: ReplicaProvider {
 
     package func deleteReplica(_ wanted: ReplicaRequest) async throws(ProviderError) -> String {
         let path = "\(base)/instances/\(wanted.name)"
-        let found = try await request.send(.GET, path, as: DatabaseInstance.self)
-        let labels = found.settings?.userLabels ?? [:]
+        let found = try await get(path, as: DatabaseInstance.self)
         let obstacle: String? =
             if found.instanceType != "READ_REPLICA_INSTANCE" {
                 "it is not a read replica"
-            } else if Self.instanceName(found.masterInstanceName) != wanted.primary.text {
+            } else if ![wanted.primary.text, "\(project):\(wanted.primary)"].contains(found.masterInstanceName) {
                 "it replicates from \(found.masterInstanceName ?? "nothing")"
-            } else if labels[Self.ownerLabel] != "true" || labels[Self.groupLabel] != Self.label(wanted.group) {
+            } else if !Self.isOurs(found, wanted.group) {
                 "its labels do not say that it is ours"
             } else if found.settings?.deletionProtectionEnabled == true {
                 "it is protected from deletion"
@@ -77,17 +88,30 @@ package struct CloudSQLReplicaProvider: ReplicaProvider {
         if let obstacle {
             throw ProviderError(.notOurs, "\(wanted.name) is not deleted: \(obstacle)")
         }
-        return try await request.send(.DELETE, path, as: SQLOperation.self).name
+        return try await CloudSQLFailure.sorted { () async throws(GoogleFailure) in
+            try await request.send(GoogleCall(.DELETE, path), as: SQLOperation.self)
+        }.name
     }
 
     package func instance(named name: InstanceName) async throws(ProviderError) -> ProviderInstance? {
         let found: DatabaseInstance
         do throws(ProviderError) {
-            found = try await request.send(.GET, "\(base)/instances/\(name)", as: DatabaseInstance.self)
+            found = try await get("\(base)/instances/\(name)", as: DatabaseInstance.self)
         } catch {
             guard error.code == .notFound else { throw error }
             return nil
         }
+        return Self.provided(found, name)
+    }
+
+    /// Whether the labels say that the instance is ours, for `group`.
+    static func isOurs(_ found: DatabaseInstance, _ group: InstanceName) -> Bool {
+        let labels = found.settings?.userLabels ?? [:]
+        return labels[ownerLabel] == "true" && labels[groupLabel] == label(group)
+    }
+
+    /// The instance as the scaler sees it.
+    static func provided(_ found: DatabaseInstance, _ name: InstanceName) -> ProviderInstance {
         let isStopped = found.settings?.activationPolicy == "NEVER"  // RUNNABLE covers that too.
         let state: ProviderInstance.State =
             switch found.state {
@@ -100,22 +124,31 @@ package struct CloudSQLReplicaProvider: ReplicaProvider {
         return ProviderInstance(
             name: name, state: state,
             privateAddress: found.ipAddresses?.first { $0.type == "PRIVATE" }?.ipAddress,
-            primary: Self.instanceName(found.masterInstanceName), labels: found.settings?.userLabels ?? [:])
+            primary: instanceName(found.masterInstanceName), labels: found.settings?.userLabels ?? [:])
     }
 
     package func operation(id: String) async throws(ProviderError) -> ProviderOperation {
-        Self.operation(try await request.send(.GET, "\(base)/operations/\(id)", as: SQLOperation.self))
+        Self.operation(try await get("\(base)/operations/\(id)", as: SQLOperation.self))
     }
 
     package func operations(on name: InstanceName) async throws(ProviderError) -> [ProviderOperation] {
         do throws(ProviderError) {
-            let list = try await request.send(
-                .GET, "\(base)/operations?instance=\(name)&maxResults=50", as: SQLOperationList.self)
+            let list = try await get(
+                "\(base)/operations", query: [("instance", name.text), ("maxResults", "50")],
+                as: SQLOperationList.self)
             return (list.items ?? []).map(Self.operation)
         } catch {
             // An instance that never was has no operations.
             guard error.code == .notFound else { throw error }
             return []
+        }
+    }
+
+    func get<Document: Decodable & Sendable>(
+        _ path: String, query: [(String, String)] = [], as type: Document.Type
+    ) async throws(ProviderError) -> Document {
+        try await CloudSQLFailure.sorted { () async throws(GoogleFailure) in
+            try await request.send(GoogleCall(.GET, path, query: query), as: type)
         }
     }
 
@@ -126,7 +159,10 @@ package struct CloudSQLReplicaProvider: ReplicaProvider {
             case "DELETE": .delete
             default: .other(found.operationType ?? "unknown")
             }
-        let failure = found.error?.errors?.first.map { "\($0.code ?? "error"): \($0.message ?? "no message")" }
+        // An operation that is DONE with `error` has failed, whatever the error says or leaves out.
+        let failure = found.error.map { error in
+            error.errors?.first.map { "\($0.code ?? "error"): \($0.message ?? "no message")" } ?? "no reason given"
+        }
         return ProviderOperation(
             id: found.name, kind: kind, target: found.targetId ?? "", isDone: found.status == "DONE",
             failure: failure)
@@ -137,8 +173,12 @@ package struct CloudSQLReplicaProvider: ReplicaProvider {
         name?.split(separator: ":").last.map { String($0) }
     }
 
-    /// A label's value has at most 63 characters.
-    private static func label(_ group: InstanceName) -> String {
-        String(group.text.prefix(63))
+    /// A label's value has at most 63 characters; a longer name keeps its beginning and gets a mark of the whole (FNV-1a,
+    /// 64 bits), so that two groups never share a label and with it each other's replicas.
+    static func label(_ group: InstanceName) -> String {
+        guard group.text.utf8.count > 63 else { return group.text }
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in group.text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        return "\(group.text.prefix(46))-\(String(hash, radix: 16))"
     }
 }

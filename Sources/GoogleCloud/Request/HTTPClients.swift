@@ -1,0 +1,39 @@
+package import AsyncHTTPClient
+import NIOCore
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The HTTP clients of the process. They live as long as it does.
+package enum HTTPClients {
+    /// Nothing follows redirects: no Google API redirects, and a followed one turns a POST into a GET on another host.
+    private static var configuration: HTTPClient.Configuration {
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        configuration.timeout.connect = .seconds(10)
+        // Who is refused knows at once; `Repetition` decides whether and when to try again.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return configuration
+    }
+
+    private static let environment = ProxyEnvironment(ProcessInfo.processInfo.environment)
+    private static let direct = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    private static let throughSecureProxy = client(through: environment.proxy(for: "https://googleapis.com"))
+    private static let throughPlainProxy = client(through: environment.proxy(for: "http://googleapis.com"))
+
+    /// The client for `endpoint`: through a proxy where the environment asks for one.
+    package static func client(for endpoint: String) -> HTTPClient {
+        guard environment.proxy(for: endpoint) != nil else { return direct }
+        return (endpoint.hasPrefix("https://") ? throughSecureProxy : throughPlainProxy) ?? direct
+    }
+
+    private static func client(through proxy: ProxyEnvironment.Address?) -> HTTPClient? {
+        proxy.map {
+            var configuration = configuration
+            configuration.proxy = .server(host: $0.host, port: $0.port)
+            return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        }
+    }
+}
