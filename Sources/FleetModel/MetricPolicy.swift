@@ -12,6 +12,8 @@ package struct MetricPolicy: Hashable, Sendable {
     package var scaleOut: Threshold
     /// Below `threshold - margin` the group can do with fewer readers. In the metric's own unit, per reader.
     package var scaleIn: Threshold
+    /// What target tracking aims at, per reader; nil aims at the threshold of scale-out.
+    package var target: Double?
     /// A reading older than this is as good as none, and without a reading nothing is removed. Cloud Monitoring shows
     /// Cloud SQL's values up to 165 seconds late (Google Cloud metrics list, "cloudsql").
     package var staleAfter: Duration
@@ -36,7 +38,7 @@ package struct MetricPolicy: Hashable, Sendable {
     }
 
     /// When a metric asks for a change.
-    package struct Threshold: Hashable, Codable, Sendable {
+    package struct Threshold: Hashable, Sendable {
         /// In the metric's own unit, per reader.
         package var threshold: Double
         /// How far beyond the threshold a value must be, 0 or more, in the same unit.
@@ -75,7 +77,7 @@ package enum MetricSource: Hashable, Sendable {
 
 /// A selection of Cloud Monitoring time series about the group's readers (Cloud Monitoring API v3,
 /// `projects.timeSeries.list`).
-package struct CloudMonitoringSeries: Hashable, Codable, Sendable {
+package struct CloudMonitoringSeries: Hashable, Sendable {
     /// For example `cloudsql.googleapis.com/database/cpu/utilization`.
     package var metricType: String
     /// Joined by AND to the filter that the source makes of the metric type and the instances; empty adds nothing.

@@ -80,6 +80,8 @@ package struct GroupRecord: Hashable, Codable, Sendable {
     package var removal: GroupRemoval?
     /// Key material that was stored with the group.
     package var tls: TLSMaterial?
+    /// What the group did lately and what it cost; absent until the first decision.
+    package var ledger: ScalingLedger?
 
     /// Makes the record of a group without managed replicas.
     package init(configuration: FleetConfiguration, policy: ScalingPolicy, primaryInstance: InstanceName) {

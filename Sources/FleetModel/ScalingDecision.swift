@@ -1,11 +1,19 @@
 /// What is to be done about a group's size, and why.
 package struct ScalingDecision: Hashable, Sendable {
     /// The rule that decided; the raw value is used in logs, metrics and the API.
-    package enum Reason: String, Hashable, Codable, Sendable {
+    package enum Reason: String, Hashable, Codable, Sendable, CaseIterable {
         /// An open incident asks for it.
         case openIncident = "OPEN_INCIDENT"
+        /// A metric asks for it, or keeps what an incident would remove.
+        case metric = "METRIC"
+        /// A schedule's floor asks for it, or keeps what would be removed.
+        case schedule = "SCHEDULE"
+        /// A person's pin asks for it, or keeps the size.
+        case pinned = "PINNED"
         /// Fewer replicas than the minimum.
         case belowMinimum = "BELOW_MINIMUM"
+        /// More replicas than the maximum, which was lowered.
+        case aboveMaximum = "ABOVE_MAXIMUM"
         /// Nothing asks for a change.
         case noWish = "NO_WISH"
         /// The maximum is reached.
@@ -16,55 +24,83 @@ package struct ScalingDecision: Hashable, Sendable {
         case withinCooldown = "WITHIN_COOLDOWN"
         /// A replica is being created or removed.
         case inProgress = "IN_PROGRESS"
+        /// A person paused this direction.
+        case paused = "PAUSED"
+        /// A freeze window holds.
+        case frozen = "FROZEN"
+        /// The actions of the hour or the replica-hours of the day are used.
+        case budget = "BUDGET"
+        /// A metric has no fresh reading, and nothing is removed blindly.
+        case staleMetrics = "STALE_METRICS"
+        /// Replicas lag because the primary writes too much.
+        case lagBrake = "LAG_BRAKE"
+        /// It would be done if the policy were not a dry run.
+        case dryRun = "DRY_RUN"
+        /// Metrics have not asked for it for long enough.
+        case stabilizing = "STABILIZING"
+        /// Every replica that could go is too young.
+        case minimumLifetime = "MIN_LIFETIME"
+        /// The others could not bear the load.
+        case projectedLoad = "PROJECTED_LOAD"
     }
 
     /// Which way to go; nil holds.
     package var direction: ScalingDirection?
     /// Why.
     package var reason: Reason
+    /// Managed replicas now.
+    package var current: Int
+    /// Managed replicas that are gone to, or, while it holds, would have been.
+    package var desired: Int
+    /// What asked for it, where something did; the reason says what holds it.
+    package var wish: Wish?
+    /// Everything that was asked for.
+    package var wishes: [Wish]
     /// The incident that asked, if one did.
     package var incidentID: String?
-    /// For `withinCooldown`: when to look again.
+    /// The replica to remove, when the direction is in.
+    package var victim: InstanceName?
+    /// When to look again, where the reason ends by itself.
     package var notBefore: Timestamp?
+    /// Which freeze, pause or budget holds, for people.
+    package var detail: String?
+    /// What the next decision must know of this one.
+    package var memory: DecisionMemory
 
-    /// Decides for a group. Out beats in; one group does one thing at a time; cooldowns count from completion.
+    /// Decides for a group by incidents alone.
     package static func decide(_ record: GroupRecord, incidents: [Incident], at now: Timestamp) -> ScalingDecision {
-        guard record.replicaUnderWay == nil else { return hold(.inProgress) }
-        let open = incidents.filter { $0.state == .open }
-        if let adding = open.first(where: { $0.action == .add }) {
-            guard record.managedCount < record.policy.maximumReplicas else { return hold(.maximumSize, adding) }
-            return unlessTooSoon(.out, .openIncident, adding.id, record, now)
-        }
-        if record.managedCount < min(record.policy.minimumReplicas, record.policy.maximumReplicas) {
-            return unlessTooSoon(.out, .belowMinimum, nil, record, now)
-        }
-        if let removing = open.first(where: { $0.action == .remove }) {
-            guard record.managedCount > record.policy.minimumReplicas else { return hold(.minimumSize, removing) }
-            return unlessTooSoon(.in, .openIncident, removing.id, record, now)
-        }
-        return hold(.noWish)
+        decide(DecisionInputs(record: record, incidents: incidents, now: now))
     }
 
-    /// The replica to remove: ours, serving, the youngest, because its caches are the coldest.
+    /// Decides for a group.
+    ///
+    /// The largest wish wins, so out beats in; floors raise it and the maximum caps it; then each guard may hold it,
+    /// in the order of `ScalingGuard.all`. One group does one thing at a time; cooldowns count from completion.
+    package static func decide(_ inputs: DecisionInputs) -> ScalingDecision {
+        let situation = Situation(inputs)
+        var decision = situation.wished()
+        decision.memory = situation.memory
+        guard inputs.record.replicaUnderWay == nil else {
+            decision.direction = nil
+            decision.reason = .inProgress
+            return decision
+        }
+        guard decision.direction != nil else { return decision }
+        situation.restrain(&decision)
+        return decision
+    }
+
+    /// The replica to remove under the policy's choice, without knowing any load: ours, serving.
     package static func victim(in record: GroupRecord) -> ReplicaRecord? {
-        record.replicas.filter { $0.state == .serving }.max {
-            ($0.plannedAt, $0.name) < ($1.plannedAt, $1.name)
-        }
+        Victims(record: record, load: [:], lags: [:]).all.first
     }
 
-    private static func hold(_ reason: Reason, _ incident: Incident? = nil) -> ScalingDecision {
-        ScalingDecision(direction: nil, reason: reason, incidentID: incident?.id, notBefore: nil)
-    }
-
-    private static func unlessTooSoon(
-        _ direction: ScalingDirection, _ reason: Reason, _ incidentID: String?, _ record: GroupRecord, _ now: Timestamp
-    ) -> ScalingDecision {
-        let earliest = record.earliest(direction)
-        if let earliest, now < earliest {
-            return ScalingDecision(
-                direction: nil, reason: .withinCooldown, incidentID: incidentID, notBefore: earliest)
-        }
-        return ScalingDecision(direction: direction, reason: reason, incidentID: incidentID, notBefore: nil)
+    /// One sentence for people.
+    package var sentence: String {
+        let asked = wish.map { "\($0.rule.rawValue)\($0.name.isEmpty ? "" : " \($0.name)")" } ?? "nothing"
+        let what = direction.map { "goes \($0.rawValue) from \(current) to \(desired)" } ?? "stays at \(current)"
+        let more = [detail, notBefore.map { "until \($0.rfc3339)" }].compactMap(\.self).joined(separator: " ")
+        return "\(what): \(reason.rawValue); asked by \(asked)\(more.isEmpty ? "" : "; \(more)")"
     }
 }
 
@@ -73,7 +109,7 @@ extension GroupRecord {
     /// time, from the cooldown (at least five seconds) to an hour.
     func earliest(_ direction: ScalingDirection) -> Timestamp? {
         guard let lastScaling else { return nil }
-        let cooldown = direction == .out ? policy.scaleOutCooldown : policy.scaleInCooldown
+        let cooldown = policy.cooldown(direction)
         guard consecutiveFailures > 0 else { return lastScaling.completedAt.advanced(by: cooldown) }
         let doubled = max(cooldown, .seconds(5)) * (1 << min(consecutiveFailures - 1, 10))
         return lastScaling.completedAt.advanced(by: min(doubled, max(cooldown, .seconds(3_600))))

@@ -22,6 +22,8 @@ package actor GroupWorker {
         package var wallClock: any WallClock
         /// The unique end of a replica's name: lower-case letters and digits.
         package var nameSuffix: @Sendable () -> String
+        /// What decisions are made with.
+        package var deciding = Decider.Surroundings()
 
         /// Gathers the systems.
         package init(
@@ -43,7 +45,7 @@ package actor GroupWorker {
     let logger: Logger
     /// The last complete publication, and when it was.
     private var verified: (generation: Int64, at: Timestamp)?
-    private var lastReason: ScalingDecision.Reason?
+    private let decider: Decider
 
     /// Makes the worker of the group `name`.
     package init(name: InstanceName, around: Surroundings, settings: ScalerSettings, logger: Logger) {
@@ -53,6 +55,7 @@ package actor GroupWorker {
         var logger = logger
         logger[metadataKey: "group.name"] = "\(name)"
         self.logger = logger
+        self.decider = Decider(around: around.deciding, logger: logger)
     }
 
     /// One pass.
@@ -64,6 +67,8 @@ package actor GroupWorker {
         let report: StepReport
         if let replica = stored.document.replicaUnderWay {
             try await follow(incidents, in: stored.document)
+            // Decided all the same: metrics go on being watched, and people see why nothing else happens.
+            _ = await decision(about: stored, incidents)
             report = try await advance(replica, of: stored)
         } else if stored.document.removal != nil {
             report = try await removeGroup(stored)
@@ -85,24 +90,30 @@ package actor GroupWorker {
         _ stored: Versioned<GroupRecord>, _ incidents: [Versioned<Incident>]
     ) async throws(StoreError) -> StepReport {
         let now = around.wallClock.now()
-        let decision = ScalingDecision.decide(stored.document, incidents: incidents.map(\.document), at: now)
-        count(decision)
+        let decision = await decision(about: stored, incidents)
         switch decision.direction {
         case .out:
             return try await planReplica(stored, decision, incidents, now)
         case .in:
-            guard let victim = ScalingDecision.victim(in: stored.document) else {
+            guard let victim = decision.victim else {
                 return try await verify(stored.document, because: "no replica of ours is serving")
             }
             var record = stored.document
-            record.drain(victim.name, for: decision.incidentID ?? "", at: now)
+            record.drain(victim, for: decision.incidentID ?? "", at: now)
+            record.enter(decision, at: now)
             try await save(record, stored.version)
-            return .did("draining \(victim.name): \(decision.reason.rawValue)")
+            return .did("draining \(victim): \(decision.reason.rawValue)")
         case nil:
             let report = try await verify(stored.document, because: decision.reason.rawValue)
             guard let notBefore = decision.notBefore else { return report }
             return .waits(report.sentence, next: min(report.next, max(notBefore.since(now), .milliseconds(10))))
         }
+    }
+
+    private func decision(
+        about stored: Versioned<GroupRecord>, _ incidents: [Versioned<Incident>]
+    ) async -> ScalingDecision {
+        await decider.decide(stored.document, incidents: incidents.map(\.document), at: around.wallClock.now())
     }
 
     private func planReplica(
@@ -119,6 +130,7 @@ package actor GroupWorker {
         }
         var record = stored.document
         record.plan(replica, for: decision.incidentID ?? "", at: now)
+        record.enter(decision, at: now)
         try await save(record, stored.version)
         return .did("planned \(replica): \(decision.reason.rawValue)")
     }
@@ -174,18 +186,5 @@ package actor GroupWorker {
                 continue  // The webhook closed it in between; the next step sees that.
             }
         }
-    }
-
-    private func count(_ decision: ScalingDecision) {
-        guard decision.reason != lastReason || decision.direction != nil else { return }
-        lastReason = decision.reason
-        Counter(
-            label: "drover_decisions_total",
-            dimensions: [
-                ("group", name.text), ("reason", decision.reason.rawValue),
-                ("direction", decision.direction?.rawValue ?? "hold"),
-            ]
-        ).increment()
-        logger.info("decision", metadata: ["rule.code": "\(decision.reason.rawValue)"])
     }
 }

@@ -1,0 +1,177 @@
+/// What may hold a change that is wished for.
+///
+/// A guard is asked with the change; it answers with why and until when the change must wait, or nothing. The order
+/// is the order in which people look for the cause: their own word first, then money, then the load.
+struct ScalingGuard: Sendable {
+    /// Why a change must wait.
+    struct Hold {
+        var reason: ScalingDecision.Reason
+        var until: Timestamp?
+        var detail: String?
+    }
+
+    /// Answers why `decision` must wait.
+    var hold: @Sendable (_ situation: Situation, _ decision: ScalingDecision) -> Hold?
+
+    /// All guards, in order. The dry run comes last, so that it shows what would have been done.
+    static let all = [pause, freeze, cooldown, budgets, lag, staleness, lifetime, projection, dryRun]
+
+    private static let pause = ScalingGuard { situation, decision in
+        guard let direction = decision.direction, let pause = situation.policy.pause(direction),
+            situation.now < pause.until
+        else { return nil }
+        return Hold(reason: .paused, until: pause.until, detail: pause.reason.isEmpty ? nil : pause.reason)
+    }
+
+    private static let freeze = ScalingGuard { situation, _ in
+        let ends = situation.policy.freezes.compactMap { freeze in
+            freeze.end(at: situation.now, offsets: situation.inputs.offsets).map { (end: $0, name: freeze.name) }
+        }
+        // Of several the one that ends last is named.
+        return ends.max { ($0.end, $0.name) < ($1.end, $1.name) }
+            .map { Hold(reason: .frozen, until: $0.end, detail: "freeze \($0.name)") }
+    }
+
+    /// Counted from the completion of the last change. A change by several replicas waits only after its last one; a
+    /// person's pin does not wait, unless creations failed.
+    private static let cooldown = ScalingGuard { situation, decision in
+        let record = situation.record
+        guard let direction = decision.direction, let earliest = record.earliest(direction),
+            situation.now < earliest
+        else { return nil }
+        if decision.reason == .pinned, record.consecutiveFailures == 0 { return nil }
+        if record.continuesGoal(direction, from: situation.current, at: situation.now) { return nil }
+        return Hold(reason: .withinCooldown, until: earliest, detail: nil)
+    }
+
+    private static let budgets = ScalingGuard { situation, decision in
+        let budgets = situation.policy.budgets
+        var ledger = situation.record.ledger ?? ScalingLedger()
+        _ = ledger.reconcile(with: situation.record, at: situation.now)
+        if let limit = budgets.actionsPerHour {
+            let actions = ledger.actions(inTheHourBefore: situation.now)
+            if actions.count >= limit {
+                // The budget has room again when so many have grown old that fewer than the limit are left.
+                let freeing = actions[actions.count - limit]
+                return Hold(
+                    reason: .budget, until: freeing.advanced(by: .seconds(3_600)),
+                    detail: "\(actions.count) of \(limit) actions per hour")
+            }
+        }
+        // The minimum is always kept, whatever it costs.
+        guard decision.direction == .out, decision.reason != .belowMinimum, let limit = budgets.replicaHoursPerDay
+        else { return nil }
+        let spent = ledger.replicaHours(at: situation.now)
+        guard spent >= limit else { return nil }
+        let tenths = Int((spent * 10).rounded())
+        return Hold(
+            reason: .budget, until: CivilTime.nextMidnight(after: situation.now),
+            detail: "\(tenths / 10).\(tenths % 10) of \(limit) replica-hours per day")
+    }
+
+    private static let lag = ScalingGuard { situation, decision in
+        guard situation.policy.lagBrake != nil, !decision.isOrdered else { return nil }
+        if situation.hasStaleLag, decision.direction == .in {
+            return Hold(reason: .staleMetrics, until: nil, detail: "no replica's lag is known")
+        }
+        guard situation.memory.isBraked == true else { return nil }
+        let worst = Int(situation.lags.values.max() ?? 0)
+        return Hold(
+            reason: .lagBrake, until: nil,
+            detail: "replicas lag by up to \(worst) s because the primary writes more than they can follow")
+    }
+
+    private static let staleness = ScalingGuard { situation, decision in
+        guard decision.direction == .in, situation.hasStaleLoad, !decision.isOrdered else { return nil }
+        let names = situation.evidence.filter { $0.perReader == nil }.map(\.metric.name).sorted()
+        return Hold(
+            reason: .staleMetrics, until: nil, detail: "no fresh reading of \(names.joined(separator: ", "))")
+    }
+
+    private static let lifetime = ScalingGuard { situation, decision in
+        guard decision.direction == .in, !decision.isOrdered, !situation.victims.all.isEmpty,
+            situation.victim == nil
+        else { return nil }
+        let ready = situation.victims.all.map { $0.stateSince }.min()
+        return Hold(
+            reason: .minimumLifetime, until: ready?.advanced(by: situation.policy.minimumLifetime), detail: nil)
+    }
+
+    private static let projection = ScalingGuard { situation, decision in
+        guard decision.direction == .in, !decision.isOrdered else { return nil }
+        let fewer = decision.current - decision.desired
+        let unable = situation.evidence.filter { !situation.bears($0, losing: fewer) }.map(\.metric.name).sorted()
+        guard !unable.isEmpty else { return nil }
+        return Hold(
+            reason: .projectedLoad, until: nil,
+            detail: "\(unable.joined(separator: ", ")) would come near its threshold of scale-out")
+    }
+
+    private static let dryRun = ScalingGuard { situation, _ in
+        situation.policy.isDryRun ? Hold(reason: .dryRun, until: nil, detail: nil) : nil
+    }
+}
+
+extension ScalingDecision {
+    /// Whether a person asked for exactly this, so that no measurement may hold it.
+    fileprivate var isOrdered: Bool { reason == .pinned || reason == .aboveMaximum }
+}
+
+extension Situation {
+    /// The replicas of ours that could be removed, the first choice first.
+    var victims: Victims {
+        let load = evidence.sorted { $0.metric.name < $1.metric.name }.first { !$0.instances.isEmpty }
+        return Victims(record: record, load: load?.instances ?? [:], lags: lags)
+    }
+
+    /// The replica to remove; nil when each is too young.
+    var victim: ReplicaRecord? {
+        victims.all.first { now.since($0.stateSince) >= policy.minimumLifetime }
+    }
+
+    /// Whether the readers that stay would bear what `evidence` shows.
+    func bears(_ evidence: MetricEvidence, losing fewer: Int) -> Bool {
+        var measured = readers
+        // What was measured before the last removal was shared by one more.
+        if let last = record.lastScaling, last.direction == .in, let then = evidence.measuredAt,
+            then < last.completedAt
+        {
+            measured += 1
+        }
+        return evidence.bears(losing: fewer, of: (measured, readers))
+    }
+
+    /// Lets the guards speak about a change that is wished for.
+    func restrain(_ decision: inout ScalingDecision) {
+        shrinkToBearable(&decision)
+        for one in ScalingGuard.all {
+            guard let hold = one.hold(self, decision) else { continue }
+            if decision.direction == .in { decision.victim = victim?.name }
+            decision.direction = nil
+            decision.reason = hold.reason
+            decision.notBefore = hold.until
+            decision.detail = hold.detail
+            return
+        }
+        guard decision.direction == .in else { return }
+        let ordered = decision.isOrdered ? victims.all.first : nil
+        decision.victim = (victim ?? ordered)?.name
+    }
+
+    /// A removal of several becomes one of as many as the others can do without, at least one.
+    private func shrinkToBearable(_ decision: inout ScalingDecision) {
+        guard decision.direction == .in, !decision.isOrdered else { return }
+        while decision.desired < decision.current - 1,
+            !evidence.allSatisfy({ bears($0, losing: decision.current - decision.desired) })
+        {
+            decision.desired += 1
+        }
+    }
+}
+
+extension CivilTime {
+    /// The end of the day of UTC that `now` is in.
+    static func nextMidnight(after now: Timestamp) -> Timestamp {
+        Timestamp(secondsSinceEpoch: (floorDivide(now.secondsSinceEpoch, 86_400) + 1) * 86_400)
+    }
+}

@@ -1,0 +1,112 @@
+package import FleetModel
+package import Logging
+import Metrics
+
+/// Makes a group's decisions: reads the metrics of its policy, decides, counts, and keeps what was decided for people.
+///
+/// What it remembers spares calls and smooths metrics; it can be thrown away at any instant and made again.
+package actor Decider {
+    /// The systems around it, each of which may be missing.
+    package struct Surroundings: Sendable {
+        /// Where readings come from; without it, policies with metrics hold and say so.
+        package var load: (any LoadSource)?
+        /// Where decisions are kept.
+        package var decisions: (any DecisionStore)?
+        /// The time zones of schedules and freezes.
+        package var zones: any UTCOffset
+        /// Between two polls of the metrics of a group.
+        package var loadPoll: Duration
+
+        /// Gathers the systems.
+        package init(
+            load: (any LoadSource)? = nil, decisions: (any DecisionStore)? = nil,
+            zones: any UTCOffset = FixedUTCOffset(), loadPoll: Duration = .seconds(15)
+        ) {
+            self.load = load
+            self.decisions = decisions
+            self.zones = zones
+            self.loadPoll = loadPoll
+        }
+    }
+
+    /// An entry that says the same again is written at most this often.
+    private static let repetitionInterval = Duration.seconds(300)
+
+    private let around: Surroundings
+    private let logger: Logger
+    private var memory = DecisionMemory()
+    private var poll: (at: Timestamp, readings: [LoadReading], failure: String?)?
+    private var entry: DecisionEntry?
+    private var savedAt: Timestamp?
+
+    /// Makes the decider of one group; `logger` names the group.
+    package init(around: Surroundings, logger: Logger) {
+        self.around = around
+        self.logger = logger
+    }
+
+    /// Decides about `record`; what comes of it is durable in the log before the caller acts.
+    package func decide(
+        _ record: GroupRecord, incidents: [Incident], at now: Timestamp
+    ) async -> ScalingDecision {
+        await read(for: record, at: now)
+        let inputs = DecisionInputs(
+            record: record, incidents: incidents, readings: poll?.readings ?? [], memory: memory, now: now,
+            offsets: around.zones)
+        let decision = ScalingDecision.decide(inputs)
+        memory = decision.memory
+        await keep(DecisionEntry(decision, of: inputs, loadFailure: poll?.failure))
+        return decision
+    }
+
+    /// Polls the metrics when the last poll is old enough; a source that fails leaves the readings there were, which
+    /// grow stale by themselves.
+    private func read(for record: GroupRecord, at now: Timestamp) async {
+        guard !record.policy.metrics.isEmpty else {
+            poll = nil
+            return
+        }
+        if let poll, now.since(poll.at) >= .zero, now.since(poll.at) < around.loadPoll { return }
+        guard let load = around.load else {
+            poll = (now, [], "no source of metrics is configured")
+            return
+        }
+        do throws(LoadSourceError) {
+            poll = (now, try await load.readings(for: record, metrics: record.policy.metrics, at: now), nil)
+        } catch {
+            if poll?.failure == nil {
+                logger.warning("reading metrics failed", metadata: ["error": "\(error)"])
+            }
+            poll = (now, poll?.readings ?? [], error.reason)
+            Counter(label: "drover_load_polls_failed_total", dimensions: [("group", record.name.text)]).increment()
+        }
+    }
+
+    private func keep(_ next: DecisionEntry) async {
+        Counter(
+            label: "drover_decisions_total",
+            dimensions: [
+                ("group", next.group.text), ("reason", next.reason.rawValue),
+                ("direction", next.direction?.rawValue ?? "hold"),
+            ]
+        ).increment()
+        Gauge(label: "drover_desired_replicas", dimensions: [("group", next.group.text)]).record(next.desired)
+        let isRepetition = entry?.repeats(as: next) ?? false
+        if isRepetition {
+            entry?.again(next)
+        } else {
+            entry = next
+            logger.info(
+                "decision", metadata: ["rule.code": "\(next.reason.rawValue)", "decision": "\(next.sentence)"])
+        }
+        guard let entry, let decisions = around.decisions else { return }
+        if isRepetition, let savedAt, next.lastAt.since(savedAt) < Self.repetitionInterval { return }
+        do throws(StoreError) {
+            try await decisions.save(entry)
+            savedAt = next.lastAt
+        } catch {
+            // The log is for people; what is done must not depend on it.
+            logger.warning("storing a decision failed", metadata: ["error": "\(error)"])
+        }
+    }
+}
