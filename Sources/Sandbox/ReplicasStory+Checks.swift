@@ -139,8 +139,8 @@ extension ReplicasStory {
         narrator.check(after == operations && managed == count, "nothing more happened: \(count) replica(s) of ours")
     }
 
-    func checkCleared() async throws {
-        for id in ["0-demo-add", "0-demo-remove"] {
+    func checkCleared(_ names: [String]) async throws {
+        for id in names.map({ "0-demo-\($0)" }) {
             try await until("incident \(id) is cleared", seconds: 30) {
                 try await incident(id)["lastProcess"].string == "clear"
             }

@@ -44,6 +44,29 @@ package struct ReplicasStory: Sendable {
     /// - Throws: `SandboxError` when something that had to come did not.
     package func play() async throws {
         let places = try await register()
+        guard options.mariadb, options.proxysql != nil else { return try await scenes(places) }
+        let traffic = Traffic(
+            nodes: endpoints.proxysql, username: Sandbox.application.username,
+            password: Sandbox.application.password, clock: clock)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            try await until("every node answers the application's queries", seconds: 60) {
+                try await traffic.probe()
+                return true
+            }
+            narrator.tell("traffic", "applications read and write through every node from here to the end")
+            tasks.addTask { await traffic.run() }
+            try await scenes(places, traffic)
+            tasks.cancelAll()
+        }
+        let count = traffic.soFar
+        narrator.tell(
+            "traffic", "\(count.queries) queries, \(count.failed) failed",
+            ["queries": .number(Double(count.queries)), "failed": .number(Double(count.failed))])
+        for failure in count.failures { narrator.tell("traffic", failure) }
+        narrator.check(count.queries > 0 && count.failed == 0, "no query failed")
+    }
+
+    private func scenes(_ places: Places, _ traffic: Traffic? = nil) async throws {
         let before = try await marks()
         try await alert("add", "open", id: "0.demo-add")
         try await checkIncident("0-demo-add", state: "open")
@@ -57,7 +80,17 @@ package struct ReplicasStory: Sendable {
         try await checkQuiet(count: 2)
         try await remove([first, second], places)
         try await checkUntouched(before)
-        try await checkCleared()
+        try await checkCleared(["add", "remove"])
+        guard let traffic else { return }
+        for address in [first, second] {
+            narrator.check(traffic.soFar.readers[address, default: 0] > 0, "\(address) answered reads")
+        }
+        try await alert("add", "open", id: "0.demo-again")
+        try await waitForCreation(of: 2)
+        try await alert("add", "closed", id: "0.demo-again")
+        let third = try await replica(number: 2, places)
+        try await until("\(third) answers reads", seconds: 30) { traffic.soFar.readers[third, default: 0] > 0 }
+        try await checkCleared(["again"])
     }
 
     // MARK: Scenes
@@ -74,8 +107,9 @@ package struct ReplicasStory: Sendable {
         let added = try await http.call(
             .POST, endpoints.api + "/",
             [
-                "action": "add_database", "instance_name": .string(Sandbox.primary), "username": "app",
-                "password": "it's a \"secret\"; \\ -- x",
+                "action": "add_database", "instance_name": .string(Sandbox.primary),
+                "username": .string(Sandbox.application.username),
+                "password": .string(Sandbox.application.password),
                 "master_instance": ["name": .string(Sandbox.primary), "ip_address": .string(places.primary)],
                 "read_replicas": .array(
                     zip(Sandbox.statics, places.statics).map {

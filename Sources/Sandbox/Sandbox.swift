@@ -22,6 +22,8 @@ package struct Sandbox: Sendable {
     /// The primary and, behind it, the static replicas.
     static let primary = "shop"
     static let statics = ["shop-replica-1", "shop-replica-2"]
+    /// What the stories register, and what MariaDB knows it by.
+    static let application = MariaDBServers.Application(username: "app", password: "it's a \"secret\"; \\ -- x")
 
     private let options: SandboxOptions
     private let clock: any Clock<Duration>
@@ -47,7 +49,7 @@ package struct Sandbox: Sendable {
         let temporary = FileManager.default.temporaryDirectory.appendingPathComponent("drover-sandbox-\(block.number)")
         let folder = options.stateDirectory ?? temporary.path
         // The simulated Cloud SQL begins anew, and so must everything that remembers it.
-        let names = ["serve", "serve.log"] + nodeNames.map(\.name)
+        let names = ["serve", "serve.log", "mariadb"] + nodeNames.map(\.name)
         for name in names { try? FileManager.default.removeItem(atPath: "\(folder)/\(name)") }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         do {
@@ -98,6 +100,15 @@ package struct Sandbox: Sendable {
                     return nil
                 }
             }
+            if options.mariadb {
+                let servers = MariaDBServers(
+                    primary: Self.primary, folder: "\(folder)/mariadb", application: Self.application,
+                    cloudSQL: cloudSQL, clock: clock, logger: logger)
+                tasks.addTask {
+                    try await servers.run()
+                    return nil
+                }
+            }
             tasks.addTask {
                 try await awaitNodes(endpoints)
                 try await serve.run()
@@ -125,7 +136,9 @@ package struct Sandbox: Sendable {
             let home = "\(folder)/\(endpoint.name)"
             if let binary = options.proxysql {
                 nodes.append(
-                    try RealNode(binary: binary, endpoint: endpoint, peers: peers, folder: home, clock: clock))
+                    try RealNode(
+                        binary: binary, endpoint: endpoint, peers: peers, folder: home, monitors: options.mariadb,
+                        clock: clock))
                 continue
             }
             try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)

@@ -54,10 +54,11 @@ struct RealNode: SandboxNode {
     let endpoint: SandboxEndpoints.Node
     let process: ChildProcess
 
-    /// Writes the node's configuration file and prepares its process; Monitor is off because the replicas' addresses
-    /// have nothing behind them, and the version check, which would call outside, is too.
+    /// Writes the node's configuration file and prepares its process; Monitor is off where the replicas' addresses
+    /// have nothing behind them, and the version check, which would call outside, always is.
     init(
-        binary: String, endpoint: SandboxEndpoints.Node, peers: [String], folder: String, clock: any Clock<Duration>
+        binary: String, endpoint: SandboxEndpoints.Node, peers: [String], folder: String, monitors: Bool,
+        clock: any Clock<Duration>
     ) throws {
         self.endpoint = endpoint
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -79,7 +80,9 @@ struct RealNode: SandboxNode {
             mysql_variables=
             {
                 interfaces="\(endpoint.mysql)"
-                monitor_enabled=false
+                monitor_enabled=\(monitors)
+                monitor_username="\(MariaDBServers.monitorUser)"
+                monitor_password="\(MariaDBServers.monitorPassword)"
                 threads=2
             }
             proxysql_servers=

@@ -6,6 +6,8 @@ package struct SandboxOptions: Sendable {
     package var satellites = 1
     /// A real ProxySQL binary in the place of the simulated nodes.
     package var proxysql: String?
+    /// Real MariaDB servers in the place of Cloud SQL's instances, replicating from a real primary.
+    package var mariadb = false
     /// How long a Cloud SQL operation takes, in seconds.
     package var operationSeconds = 2.0
     /// How long the scaler pauses after a change, in seconds.
@@ -26,6 +28,9 @@ package struct SandboxOptions: Sendable {
         if !(0...20).contains(satellites) { return "--satellites must be 0 to 20" }
         if !(0...3_600).contains(operationSeconds) { return "--operation-seconds must be 0 to 3600" }
         if !(0...3_600).contains(cooldownSeconds) { return "--cooldown-seconds must be 0 to 3600" }
+        if mariadb, MariaDBServers.programs == nil {
+            return "--mariadb needs Debian's package mariadb-server, which is not installed"
+        }
         return nil
     }
 }

@@ -17,6 +17,12 @@ struct SandboxParameters: ParsableArguments {
     @Option(help: ArgumentHelp("A real ProxySQL binary for the nodes, else they are simulated.", valueName: "path"))
     var proxysql: String?
 
+    @Flag(
+        help: ArgumentHelp(
+            "Real MariaDB servers in the place of Cloud SQL's instances, replicating from a real primary.",
+            discussion: "With --proxysql too, the demo reads and writes through every node all the time."))
+    var mariadb = false
+
     @Option(help: "How long a Cloud SQL operation takes.")
     var operationSeconds = 2.0
 
@@ -45,6 +51,7 @@ struct SandboxParameters: ParsableArguments {
         options.cores = cores
         options.satellites = satellites
         options.proxysql = proxysql
+        options.mariadb = mariadb
         options.operationSeconds = operationSeconds
         options.cooldownSeconds = cooldownSeconds
         options.stateDirectory = stateDir
