@@ -49,7 +49,7 @@ package struct BackendServer: Hashable, Codable, Sendable {
     }
 
     /// The statuses that a configuration can want; ProxySQL alone decides on SHUNNED.
-    package enum Status: String, Hashable, Codable, Sendable {
+    package enum Status: String, Hashable, Codable, Sendable, CaseIterable {
         /// Takes traffic.
         case online = "ONLINE"
         /// Takes no new connection and keeps those in use.

@@ -1,4 +1,5 @@
 import FleetModel
+import HTTPTypes
 
 /// One thing that is wrong with a request.
 struct FieldProblem: Hashable, Codable, Sendable {
@@ -14,6 +15,8 @@ struct APIError: Error, Hashable, Sendable {
     var message: String
     /// Every wrong field, where the request's content is the reason.
     var problems: [FieldProblem] = []
+    /// What the answer carries beside the body, for example `Retry-After`.
+    var headers: HTTPFields = [:]
 
     static func bad(_ message: String) -> APIError { APIError(status: 400, message: message) }
 

@@ -2,6 +2,7 @@ import FleetModel
 import Hummingbird
 import Logging
 import NIOCore
+import ProxySQLAdmin
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -14,6 +15,8 @@ struct APIParts: Sendable {
     let editor: GroupEditor
     let store: any ChangeStore
     let incidents: any IncidentStore
+    let events: (any EventLog)?
+    let publications: PublicationBoard?
     let defaultPolicy: ScalingPolicy
     let logger: Logger
     let maximumBodyBytes: Int
@@ -83,7 +86,7 @@ struct APIParts: Sendable {
     func terms(_ request: Request, _ context: ManagementContext) -> GroupEditor.Terms {
         GroupEditor.Terms(
             caller: context.caller, source: context.sourceAddress,
-            action: "\(request.method.rawValue) \(request.uri.path)", versions: nil)
+            action: "\(request.method.rawValue) \(request.uri.path)", precondition: nil)
     }
 
     private static func explain(_ error: DecodingError) -> String {
@@ -117,6 +120,8 @@ enum APIAnswer {
     /// A refusal as Chester's clients read it.
     static func compatible(_ error: APIError) -> Response {
         // Chester knows one status for what is wrong with a request's content.
-        json(["error": error.message], .init(code: error.status == 422 ? 400 : error.status))
+        json(
+            ["error": error.message], .init(integerLiteral: error.status == 422 ? 400 : error.status),
+            headers: error.headers)
     }
 }

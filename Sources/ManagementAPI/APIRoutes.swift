@@ -2,9 +2,33 @@ package import FleetModel
 package import Hummingbird
 package import Logging
 package import Pacing
+package import ProxySQLAdmin
 
 /// The role `drover api`: Chester's surface, and a better one under `/v1`.
 package struct APIRoutes: Sendable {
+    /// What is served.
+    package struct Sources: Sendable {
+        /// Groups, and who changed them.
+        package var changes: any ChangeStore
+        /// Incidents.
+        package var incidents: any IncidentStore
+        /// What happened; nil where no log is kept.
+        package var events: (any EventLog)?
+        /// What the nodes hold; nil where another process publishes.
+        package var publications: PublicationBoard?
+
+        /// Gathers the sources.
+        package init(
+            changes: any ChangeStore, incidents: any IncidentStore, events: (any EventLog)? = nil,
+            publications: PublicationBoard? = nil
+        ) {
+            self.changes = changes
+            self.incidents = incidents
+            self.events = events
+            self.publications = publications
+        }
+    }
+
     /// What the routes work with, beside the stores.
     package struct Settings: Sendable {
         /// The policy of a new group, where its document says nothing.
@@ -21,22 +45,56 @@ package struct APIRoutes: Sendable {
     }
 
     private let parts: APIParts
+    private let authenticator: any Authenticator
 
     /// Serves what is in the stores.
     package init(
-        store: any ChangeStore, incidents: any IncidentStore, settings: Settings, wallClock: any WallClock,
+        sources: Sources, settings: Settings, authenticator: any Authenticator, wallClock: any WallClock,
         logger: Logger
     ) {
+        self.authenticator = authenticator
         parts = APIParts(
             editor: GroupEditor(
-                store: store, wallClock: wallClock, groupsShareNodes: settings.groupsShareNodes),
-            store: store, incidents: incidents, defaultPolicy: settings.defaultPolicy, logger: logger,
+                store: sources.changes, wallClock: wallClock, groupsShareNodes: settings.groupsShareNodes),
+            store: sources.changes, incidents: sources.incidents, events: sources.events,
+            publications: sources.publications, defaultPolicy: settings.defaultPolicy, logger: logger,
             maximumBodyBytes: settings.maximumBodyBytes)
     }
 
     /// Adds the routes.
     package func addRoutes(to router: Router<ManagementContext>) {
+        router.add(middleware: RefusalMiddleware())
+        router.add(middleware: AuthenticationMiddleware(authenticator: authenticator))
         CompatibleRoutes(parts: parts).addRoutes(to: router)
-        GroupRoutes(parts: parts).addRoutes(to: router)
+        for operation in operations { operation.add(to: router, logger: parts.logger) }
+    }
+
+    /// Every call of `/v1`.
+    var operations: [Operation] {
+        GroupRoutes(parts: parts).operations + GroupPartRoutes(parts: parts).operations
+            + HistoryRoutes(parts: parts).operations + StateRoutes(parts: parts).operations
+    }
+}
+
+/// Gives what Hummingbird itself refuses the shape that the rest of the API has.
+struct RefusalMiddleware: RouterMiddleware {
+    func handle(
+        _ request: Request, context: ManagementContext,
+        next: (Request, ManagementContext) async throws -> Response
+    ) async throws -> Response {
+        do {
+            return try await next(request, context)
+        } catch let error as HTTPError {
+            let status = error.status.code
+            let message = error.body ?? (status == 404 ? "nothing is served here" : error.status.reasonPhrase)
+            return APIAnswer.refusal(APIError(status: status, message: message), of: request)
+        }
+    }
+}
+
+extension APIAnswer {
+    /// A refusal in the shape that the called surface has.
+    static func refusal(_ error: APIError, of request: Request) -> Response {
+        request.uri.path.hasPrefix("/v1") ? problem(error, at: request.uri.path) : compatible(error)
     }
 }

@@ -85,7 +85,8 @@ struct CompatibleRoutes: Sendable {
         }
         let asked = body.delete_replicas == true || request.uri.queryParameters.get("delete_replicas") == "true"
         _ = try await parts.editor.change(group, parts.terms(request, context)) { scene throws(APIError) in
-            try GroupRemovalRequest.applied(to: try Self.current(scene), deletesReplicas: asked, at: scene.now)
+            try GroupRemovalRequest.applied(
+                to: try Self.current(scene), deletesReplicas: asked, parameter: "delete_replicas", at: scene.now)
         }
         parts.logger.info("database is to be removed", metadata: ["group.name": "\(group)"])
         return Null()
@@ -174,13 +175,13 @@ enum GroupRemovalRequest {
     /// `current` with the wish to be removed.
     /// - Throws: 409 while it has managed replicas and the call does not say that they are to go too.
     static func applied(
-        to current: GroupRecord, deletesReplicas: Bool, at now: Timestamp
+        to current: GroupRecord, deletesReplicas: Bool, parameter: String, at now: Timestamp
     ) throws(APIError) -> GroupRecord {
         guard current.removal == nil else { return current }
         guard current.replicas.isEmpty || deletesReplicas else {
             throw .conflict(
                 "\(current.name) has \(current.replicas.count) managed replicas; repeat the call with "
-                    + "?delete_replicas=true to have them drained and deleted, or let them go first")
+                    + "?\(parameter)=true to have them drained and deleted, or let them go first")
         }
         var record = current
         record.removal = GroupRemoval(requestedAt: now, deletesReplicas: deletesReplicas)

@@ -22,8 +22,8 @@ struct GroupEditor: Sendable {
         var caller: Caller
         var source: String
         var action: String
-        /// The versions that the group may have, for `If-Match`; nil for any.
-        var versions: Set<Int64>?
+        /// What `If-Match` says; nil where there is none.
+        var precondition: Precondition?
         /// Answers without saving.
         var isDryRun = false
     }
@@ -78,11 +78,8 @@ struct GroupEditor: Sendable {
             throw APIError(error)
         }
         let stored = all.first { $0.document.name == name }
-        if let versions = terms.versions {
-            guard let stored, versions.contains(stored.version) else {
-                throw APIError(
-                    status: 412, message: "\(name) is not at the version that If-Match names; read it again")
-            }
+        if let precondition = terms.precondition {
+            try precondition.check(stored.map { EntityTag($0.document, $0.version) }, name)
         }
         let scene = Scene(
             current: stored?.document, others: all.map(\.document).filter { $0.name != name }, now: wallClock.now(),

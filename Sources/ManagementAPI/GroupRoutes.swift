@@ -1,60 +1,207 @@
 import FleetModel
 import Hummingbird
+import Logging
 
-/// Reading under `/v1`.
+/// Groups under `/v1`: the whole document and its parts.
 struct GroupRoutes: Sendable {
     let parts: APIParts
 
-    func addRoutes(to router: Router<ManagementContext>) {
-        router.get("/v1/groups/{name}") { _, context in
-            await answer { () throws(APIError) in
-                GroupDocument(
-                    try await parts.find(
-                        context.text("name"), orElse: .bad("there is no group of that name")))
-            }
+    var operations: [Operation] {
+        let group = Operation.Answer(200, "Group")
+        return [
+            Operation(
+                .get, "/v1/groups", "listGroups", "Lists groups by name.", answers: [.init(200, "GroupPage")],
+                handler: list
+            ).taking(
+                .limit, .text("after", "The `next` of the page before."),
+                .text("name", "Only groups whose name begins so."),
+                .text("primaryInstance", "Only groups of that primary."),
+                .text("address", "Only groups with a server at that address."),
+                .text("username", "Only groups with a user of that name.")),
+            Operation(
+                .get, "/v1/groups/{group}", "getGroup", "Shows a group.", answers: [group, .init(304, nil)],
+                handler: show),
+            Operation(
+                .put, "/v1/groups/{group}", "putGroup", "Makes a group, or replaces what it is.", role: .admin,
+                answers: [group, .init(201, "Group")], handler: replace
+            ).taking(.dryRun, .ifMatch).withBody("GroupInput"),
+            Operation(
+                .patch, "/v1/groups/{group}", "patchGroup", "Changes a group by a merge patch.", role: .admin,
+                answers: [group], handler: patch
+            ).taking(.dryRun, .ifMatch).withBody("GroupPatch"),
+            Operation(
+                .delete, "/v1/groups/{group}", "deleteGroup", "Withdraws a group from every node and forgets it.",
+                role: .admin, answers: [.init(202, "Group"), .init(200, "Preview")], handler: remove
+            ).taking(
+                .dryRun, .ifMatch,
+                .init(
+                    name: "deleteReplicas", meaning: "Drains and deletes the managed replicas too.",
+                    schema: ["type": "boolean"])),
+        ]
+    }
+
+    // MARK: Reading
+
+    @Sendable private func list(_ request: Request, _ context: ManagementContext) async throws(APIError) -> Response {
+        let query = request.uri.queryParameters
+        let limit = try parts.limit(request)
+        let after = query.get("after") ?? ""
+        let found = try await parts.groups().map(\.document).filter { record in
+            record.name.text > after && record.name.text.hasPrefix(query.get("name") ?? "")
+                && query.get("primaryInstance").map { $0 == record.primaryInstance.text } ?? true
+                && query.get("address").map { address in
+                    record.configuration.servers.contains { $0.address == address }
+                } ?? true
+                && query.get("username").map { record.user($0) != nil } ?? true
         }
-        router.get("/v1/groups") { _, _ in
-            await answer { () throws(APIError) in try await parts.groups().map { GroupDocument($0.document) } }
+        let page = found.prefix(limit)
+        return APIAnswer.json(
+            [
+                "items": .list(page.map { GroupDocument.shown($0) }),
+                "next": page.count < found.count ? .optional(page.last?.name.text) : .null,
+            ] as JSONValue)
+    }
+
+    @Sendable private func show(_ request: Request, _ context: ManagementContext) async throws(APIError) -> Response {
+        let stored = try await parts.group(context)
+        let tag = EntityTag(stored.document, stored.version)
+        if let known = request.headers[.ifNoneMatch], Precondition.tags(known).contains(tag.description) {
+            return Response(status: .notModified, headers: [.eTag: tag.description])
         }
-        router.get("/v1/incidents") { _, _ in
-            await answer { () throws(APIError) in
-                do throws(StoreError) {
-                    return try await parts.incidents.recent(limit: 100)
-                } catch {
-                    throw APIError(error)
-                }
-            }
+        return APIAnswer.group(GroupDocument.shown(stored.document), tag)
+    }
+
+    // MARK: Writing
+
+    @Sendable private func replace(_ request: Request, _ context: ManagementContext) async throws(APIError)
+        -> Response
+    {
+        let document = try await parts.json(request)
+        return try await parts.write(request, context) { _ throws(APIError) in document }
+    }
+
+    @Sendable private func patch(_ request: Request, _ context: ManagementContext) async throws(APIError) -> Response {
+        let document = try await parts.json(request)
+        guard case .object = document else { throw .bad("a merge patch of a group must be an object") }
+        return try await parts.write(request, context) { current throws(APIError) in
+            guard let current else { throw .notFound("there is no group \(context.text("group"))") }
+            return GroupDocument.writable(current).merged(with: document)
         }
     }
 
-    private func answer(_ body: () async throws(APIError) -> some Encodable) async -> Response {
-        do throws(APIError) {
-            return APIAnswer.json(try await body())
-        } catch {
-            return APIAnswer.compatible(error)
+    @Sendable private func remove(_ request: Request, _ context: ManagementContext) async throws(APIError) -> Response {
+        let name = try parts.groupName(context)
+        let deletesReplicas = request.uri.queryParameters.get("deleteReplicas") == "true"
+        let terms = try parts.writeTerms(request, context)
+        let outcome = try await parts.editor.change(name, terms) { scene throws(APIError) in
+            guard let current = scene.current else { throw .notFound("there is no group \(name)") }
+            return try GroupRemovalRequest.applied(
+                to: current, deletesReplicas: deletesReplicas, parameter: "deleteReplicas", at: scene.now)
         }
+        if terms.isDryRun { return APIAnswer.json(try ChangePreview.document(outcome, isRemoval: true)) }
+        parts.tellOf(outcome, context)
+        return APIAnswer.group(
+            GroupDocument.shown(outcome.after), EntityTag(outcome.after, outcome.version), .accepted)
     }
 }
 
-/// A group as `/v1` shows it: everything but secrets.
-struct GroupDocument: Encodable, Sendable {
-    var name: String
-    var generation: Int64
-    var primaryInstance: String
-    var writerHostgroup: Int
-    var readerHostgroup: Int
-    var servers: [BackendServer]
-    var replicas: [ReplicaRecord]
-    var maximumReplicas: Int
+extension APIParts {
+    /// The body as JSON.
+    /// - Throws: 415 for another media type, 400 for what is not JSON.
+    func json(_ request: Request) async throws(APIError) -> JSONValue {
+        let type = request.headers[.contentType]?.lowercased() ?? "application/json"
+        guard type.hasPrefix("application/json") || type.hasPrefix("application/merge-patch+json") else {
+            throw APIError(
+                status: 415, message: "the body must be application/json or application/merge-patch+json")
+        }
+        return try await read(JSONValue.self, request)
+    }
 
-    init(_ record: GroupRecord) {
-        name = record.name.text
-        generation = record.configuration.generation
-        primaryInstance = record.primaryInstance.text
-        writerHostgroup = record.configuration.writerHostgroup
-        readerHostgroup = record.configuration.readerHostgroup
-        servers = record.configuration.servers
-        replicas = record.replicas
-        maximumReplicas = record.policy.maximumReplicas
+    /// How many of a list are wanted.
+    func limit(_ request: Request) throws(APIError) -> Int {
+        guard let text = request.uri.queryParameters.get("limit") else { return 50 }
+        guard let limit = Int(text), (1...500).contains(limit) else {
+            throw .bad("the parameter limit must be a whole number from 1 to 500")
+        }
+        return limit
+    }
+
+    /// The number in a query parameter that may be absent.
+    func number(_ name: String, _ request: Request) throws(APIError) -> Int64? {
+        guard let text = request.uri.queryParameters.get(name) else { return nil }
+        guard let number = Int64(text), number >= 0 else {
+            throw .bad("the parameter \(name) must be a whole number, 0 or more")
+        }
+        return number
+    }
+
+    /// The name of a group in the path.
+    func groupName(_ context: ManagementContext) throws(APIError) -> InstanceName {
+        do throws(InvalidName) {
+            return try InstanceName(context.text("group"))
+        } catch {
+            throw .bad("the group's name cannot be used: \(error.rule)")
+        }
+    }
+
+    /// The group that the path names.
+    func group(_ context: ManagementContext) async throws(APIError) -> Versioned<GroupRecord> {
+        let name = context.text("group")
+        return try await versioned(name, orElse: .notFound("there is no group \(name)"))
+    }
+
+    /// The terms of a change under `/v1`.
+    func writeTerms(_ request: Request, _ context: ManagementContext) throws(APIError) -> GroupEditor.Terms {
+        var terms = terms(request, context)
+        terms.precondition = Precondition(request)
+        switch request.uri.queryParameters.get("dryRun") {
+        case nil, "false": break
+        case "true", "": terms.isDryRun = true
+        default: throw .bad("the parameter dryRun must be true or false")
+        }
+        return terms
+    }
+
+    /// Makes the group what `document` says of it.
+    func write(
+        _ request: Request, _ context: ManagementContext,
+        _ document: (GroupRecord?) throws(APIError) -> JSONValue
+    ) async throws(APIError) -> Response {
+        try await change(request, context) { scene, name throws(APIError) in
+            try GroupInput.record(
+                try document(scene.current), name: name, in: scene, policy: defaultPolicy,
+                usersAreShared: editor.groupsShareNodes)
+        }
+    }
+
+    /// Changes the group that the path names, and answers with it, or with the preview of a dry run.
+    func change(
+        _ request: Request, _ context: ManagementContext,
+        _ body: (GroupEditor.Scene, InstanceName) throws(APIError) -> GroupRecord
+    ) async throws(APIError) -> Response {
+        let name = try groupName(context)
+        let terms = try writeTerms(request, context)
+        let outcome = try await editor.change(name, terms) { scene throws(APIError) in
+            guard scene.current?.removal == nil else {
+                throw .conflict("\(name) is being removed; make it again once it is gone")
+            }
+            return try body(scene, name)
+        }
+        if terms.isDryRun { return APIAnswer.json(try ChangePreview.document(outcome)) }
+        tellOf(outcome, context)
+        return APIAnswer.group(
+            GroupDocument.shown(outcome.after), EntityTag(outcome.after, outcome.version),
+            outcome.before == nil ? .created : .ok)
+    }
+
+    /// Logs who changed what.
+    func tellOf(_ outcome: GroupEditor.Outcome, _ context: ManagementContext) {
+        guard outcome.hasChanged else { return }
+        logger.info(
+            "group changed",
+            metadata: [
+                "group.name": "\(outcome.after.name)", "caller.name": "\(context.caller.name)",
+                "group.generation": "\(outcome.after.configuration.generation)",
+            ])
     }
 }

@@ -6,10 +6,10 @@ enum GroupValidation {
     static func problems(
         of record: GroupRecord, beside others: [GroupRecord], usersAreShared: Bool
     ) -> [FieldProblem] {
-        servers(record) + users(record, others, usersAreShared) + rules(record, others) + places(record, others)
+        servers(record, others) + users(record, others, usersAreShared) + rules(record, others) + places(record, others)
     }
 
-    private static func servers(_ record: GroupRecord) -> [FieldProblem] {
+    private static func servers(_ record: GroupRecord, _ others: [GroupRecord]) -> [FieldProblem] {
         var problems: [FieldProblem] = []
         let servers = record.configuration.servers
         if servers.count > 1_000 { problems.append(.init(pointer: "/servers", detail: "there may be 1,000 servers")) }
@@ -29,6 +29,11 @@ enum GroupValidation {
                 wrong("address", "another server has that address and port")
             }
             if !(1...65_535).contains(server.port) { wrong("port", "it must be 1 to 65535") }
+            if let owner = owner(of: server.hostgroup, others) {
+                wrong("hostgroup", "hostgroup \(server.hostgroup) is the group \(owner)'s")
+            } else if !(0...1_000_000).contains(server.hostgroup) {
+                wrong("hostgroup", "it must be 0 to 1000000")
+            }
             if !(0...10_000_000).contains(server.weight) { wrong("weight", "it must be 0 to 10000000") }
             if !(0...10_000_000).contains(server.maxConnections) {
                 wrong("maxConnections", "it must be 0 to 10000000")
@@ -51,7 +56,9 @@ enum GroupValidation {
             if let problem = textProblem(user.username, 1...64) { wrong("username", problem) }
             if !names.insert(user.username).inserted { wrong("username", "another user has that name") }
             if let problem = textProblem(user.password.reveal(), 1...1_024) { wrong("password", problem) }
-            if !(0...1_000_000).contains(user.defaultHostgroup) {
+            if let owner = owner(of: user.defaultHostgroup, others) {
+                wrong("defaultHostgroup", "hostgroup \(user.defaultHostgroup) is the group \(owner)'s")
+            } else if !(0...1_000_000).contains(user.defaultHostgroup) {
                 wrong("defaultHostgroup", "it must be 0 to 1000000")
             }
             let owner = others.first { $0.configuration.users.contains { $0.username == user.username } }
@@ -78,12 +85,8 @@ enum GroupValidation {
             if let problem = textProblem(rule.username, 0...64) { wrong("username", problem) }
             if let problem = textProblem(rule.matchDigest, 1...8_192) { wrong("matchDigest", problem) }
             if let problem = textProblem(rule.comment, 0...1_024) { wrong("comment", problem) }
-            let owner = others.first {
-                [$0.configuration.writerHostgroup, $0.configuration.readerHostgroup].contains(
-                    rule.destinationHostgroup)
-            }
-            if let owner {
-                wrong("destinationHostgroup", "hostgroup \(rule.destinationHostgroup) is the group \(owner.name)'s")
+            if let owner = owner(of: rule.destinationHostgroup, others) {
+                wrong("destinationHostgroup", "hostgroup \(rule.destinationHostgroup) is the group \(owner)'s")
             } else if !(0...1_000_000).contains(rule.destinationHostgroup) {
                 wrong("destinationHostgroup", "it must be 0 to 1000000")
             }
@@ -100,11 +103,8 @@ enum GroupValidation {
         for (field, hostgroup) in [
             ("writerHostgroup", own.writerHostgroup), ("readerHostgroup", own.readerHostgroup),
         ] {
-            let owner = others.first {
-                [$0.configuration.writerHostgroup, $0.configuration.readerHostgroup].contains(hostgroup)
-            }
-            if let owner {
-                problems.append(.init(pointer: "/\(field)", detail: "hostgroup \(hostgroup) is \(owner.name)'s"))
+            if let owner = owner(of: hostgroup, others) {
+                problems.append(.init(pointer: "/\(field)", detail: "hostgroup \(hostgroup) is \(owner)'s"))
             } else if !(0...1_000_000).contains(hostgroup) {
                 problems.append(.init(pointer: "/\(field)", detail: "it must be 0 to 1000000"))
             }
@@ -117,6 +117,13 @@ enum GroupValidation {
             problems.append(.init(pointer: "/policy/maximumReplicas", detail: "it must be 0 to 100"))
         }
         return problems
+    }
+
+    /// The other group that reads from or writes to `hostgroup`.
+    private static func owner(of hostgroup: Int, _ others: [GroupRecord]) -> InstanceName? {
+        others.first {
+            [$0.configuration.writerHostgroup, $0.configuration.readerHostgroup].contains(hostgroup)
+        }?.name
     }
 
     /// What is wrong with the name of a group or server, or nil.

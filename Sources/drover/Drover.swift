@@ -14,6 +14,7 @@ struct Drover: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            ServeCommand.self, AgentCommand.self, SandboxCommand.self, DemoCommand.self, ConfigCommand.self,
+            ServeCommand.self, APICommand.self, CtlCommand.self, AgentCommand.self, SandboxCommand.self,
+            DemoCommand.self, ConfigCommand.self,
         ])
 }

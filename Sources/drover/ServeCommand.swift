@@ -44,13 +44,19 @@ struct ServeCommand: AsyncParsableCommand {
         }
         let eventful = EventfulStore(
             groups: store, incidents: store, log: events, sinks: [], surroundings: (SystemWallClock(), logger))
+        let board = PublicationBoard()
+        let api = ManagementServer(
+            settings: effective,
+            sources: .init(
+                changes: EventfulChanges(store, toldBy: eventful), incidents: eventful, events: events,
+                publications: board),
+            metrics: metrics, logger: logger)
         let group = ServiceGroup(
             configuration: .init(
                 services: [
                     .init(service: Self.ingest(effective, eventful, logger)),
-                    .init(service: Self.api(effective, (eventful, store), metrics, logger)),
-                    .init(service: try Self.scaler(effective, (eventful, store), logger)),
-                ],
+                    .init(service: try Self.scaler(effective, (eventful, store), board, logger)),
+                ] + (try api.services()).map { .init(service: $0) },
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: logger))
         logger.info(
@@ -77,28 +83,6 @@ struct ServeCommand: AsyncParsableCommand {
         return application(router, settings.address("ingest.address"), logger)
     }
 
-    private static func api(
-        _ settings: EffectiveSettings, _ stores: (documents: EventfulStore, queue: SQLiteStore),
-        _ metrics: PrometheusMetrics, _ logger: Logger
-    ) -> some Service {
-        var policy = ScalingPolicy(maximumReplicas: 5)
-        policy.scaleOutCooldown = settings.seconds("scaler.cooldown-seconds")
-        policy.scaleInCooldown = settings.seconds("scaler.cooldown-seconds")
-        policy.drainDeadline = settings.seconds("scaler.drain-deadline-seconds")
-        let router = Router(context: ManagementContext.self)
-        APIRoutes(
-            store: EventfulChanges(stores.queue, toldBy: stores.documents), incidents: stores.documents,
-            settings: .init(defaultPolicy: policy), wallClock: SystemWallClock(),
-            logger: logger
-        ).addRoutes(to: router)
-        router.get("/metrics") { _, _ in
-            Response(
-                status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
-                body: ResponseBody(byteBuffer: ByteBuffer(string: metrics.exposition())))
-        }
-        return application(router, settings.address("api.address"), logger)
-    }
-
     private static func application<Context: RequestContext & InitializableFromSource<ApplicationRequestContextSource>>(
         _ router: Router<Context>, _ address: HostAndPort?, _ logger: Logger
     ) -> some Service {
@@ -110,7 +94,9 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private static func scaler(
-        _ settings: EffectiveSettings, _ stores: (documents: EventfulStore, queue: SQLiteStore), _ logger: Logger
+        _ settings: EffectiveSettings, _ stores: (documents: EventfulStore, queue: SQLiteStore),
+        _ board: PublicationBoard,
+        _ logger: Logger
     ) throws -> Scaler {
         var admin = AdminFleet.Settings(
             username: settings.text("fleet.username"), password: settings.secret("fleet.password") ?? Secret(""))
@@ -128,7 +114,9 @@ struct ServeCommand: AsyncParsableCommand {
             project: settings.text("cloudsql.project"), privateNetwork: settings.optionalText("cloudsql.network"))
         let around = GroupWorker.Surroundings(
             groups: stores.documents, incidents: stores.documents, provider: provider,
-            fleet: AdminFleet(nodes: nodes, settings: admin, wallClock: SystemWallClock(), logger: logger),
+            fleet: ObservedFleet(
+                AdminFleet(nodes: nodes, settings: admin, wallClock: SystemWallClock(), logger: logger),
+                board: board, wallClock: SystemWallClock()),
             wallClock: SystemWallClock(), nameSuffix: Self.nameSuffix)
         return Scaler(
             around: around, queue: stores.queue,

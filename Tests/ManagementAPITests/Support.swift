@@ -7,6 +7,7 @@ import Logging
 import ManagementAPI
 import NIOCore
 import Persistence
+import ProxySQLAdmin
 import TestSupport
 import Testing
 
@@ -16,6 +17,7 @@ let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 /// Serves the API on a store of its own.
 func withAPI(
     settings: APIRoutes.Settings = .init(defaultPolicy: ScalingPolicy(maximumReplicas: 5)),
+    publications: PublicationBoard? = nil,
     _ body: @escaping @Sendable (any TestClientProtocol, SQLiteStore) async throws -> Void
 ) async throws {
     let path = FileManager.default.temporaryDirectory.appendingPathComponent("drover-api-\(UUID().uuidString)").path
@@ -23,7 +25,9 @@ func withAPI(
     let store = try SQLiteStore(directory: StateDirectory(path: path))
     let router = Router(context: ManagementContext.self)
     APIRoutes(
-        store: store, incidents: store, settings: settings, wallClock: TestWallClock(), logger: silent
+        sources: .init(changes: store, incidents: store, publications: publications), settings: settings,
+        authenticator: OpenToAll(), wallClock: TestWallClock(),
+        logger: silent
     ).addRoutes(to: router)
     try await Application(router: router).test(.router) { client in try await body(client, store) }
 }

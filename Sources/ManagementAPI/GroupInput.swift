@@ -1,0 +1,149 @@
+import FleetModel
+
+/// What a client's document makes of a group: pure, and complete in its complaints.
+struct GroupInput {
+    private var record: GroupRecord
+    private var problems: [FieldProblem]
+
+    /// The record that `document` asks for, over the one that is there; servers that Drover manages stay as they are.
+    /// - Throws: 422 that names every wrong field.
+    static func record(
+        _ document: JSONValue, name: InstanceName, in scene: GroupEditor.Scene, policy: ScalingPolicy,
+        usersAreShared: Bool
+    ) throws(APIError) -> GroupRecord {
+        let input = GroupInput(document, name, scene, policy)
+        guard !input.problems.isEmpty else { return input.record }
+        let further = GroupValidation.problems(
+            of: input.record, beside: scene.others, usersAreShared: usersAreShared)
+        guard let error = APIError(input.problems.adding(further)) else { return input.record }
+        throw error
+    }
+
+    private init(_ document: JSONValue, _ name: InstanceName, _ scene: GroupEditor.Scene, _ policy: ScalingPolicy) {
+        var reader = ObjectReader(document, at: "")
+        reader.ignore("generation", "ruleIDBase", "replicas", "lastScaling", "consecutiveFailures", "removal")
+        if let given = reader.text("name"), given != name.text {
+            reader.note("name", "it must be \"\(name)\", as in the path")
+        }
+        let current = scene.current
+        var places = current?.places ?? HostgroupAllocation.next(beside: scene.others.map(\.configuration))
+        if let writer = reader.integer("writerHostgroup") { places.writer = writer }
+        if let reading = reader.integer("readerHostgroup") { places.reader = reading }
+        let servers = Self.servers(&reader, places, current)
+        let users = Self.users(&reader, places, current)
+        let rules = Self.rules(&reader, places, name, users.first?.username ?? "")
+        let policyRead =
+            reader.any("policy").map { PolicyJSON.read($0, at: "/policy", standard: policy) }
+            ?? (policy: policy, problems: [])
+        reader.note(policyRead.problems)
+        let primary = reader.text("primaryInstance") ?? servers.first { $0.origin == .primary }?.name ?? name.text
+        var primaryInstance = name
+        do throws(InvalidName) {
+            primaryInstance = try InstanceName(primary)
+        } catch {
+            reader.note("primaryInstance", error.rule)
+        }
+        reader.finish()
+        let made = GroupRecord(
+            configuration: FleetConfiguration(
+                group: name, writerHostgroup: places.writer, readerHostgroup: places.reader,
+                ruleIDBase: places.ruleIDBase, content: (servers, users, rules)),
+            policy: policyRead.policy, primaryInstance: primaryInstance)
+        record = current ?? made
+        record.configuration = made.configuration
+        record.configuration.generation = current?.configuration.generation ?? 1
+        record.policy = made.policy
+        record.primaryInstance = made.primaryInstance
+        problems = reader.problems
+    }
+
+    private static func servers(
+        _ reader: inout ObjectReader, _ places: HostgroupAllocation, _ current: GroupRecord?
+    ) -> [BackendServer] {
+        let managed = (current?.configuration.servers ?? []).filter { $0.origin == .managed }
+        guard let documents = reader.list("servers") else {
+            if reader.any("servers") == nil { reader.note("servers", "it is missing") }
+            return managed
+        }
+        var servers: [BackendServer] = []
+        for (index, document) in documents.enumerated() {
+            var member = ObjectReader(document, at: "/servers/\(index)")
+            let name = member.requiredText("name")
+            let origin = member.word("origin", ServerOrigin.self) ?? .configured
+            var server = BackendServer(
+                name: name, address: member.requiredText("address"),
+                hostgroup: origin == .primary ? places.writer : places.reader,
+                origin: origin == .primary ? .primary : .configured)
+            server.hostgroup = member.integer("hostgroup") ?? server.hostgroup
+            server.port = member.integer("port") ?? server.port
+            server.weight = member.integer("weight") ?? server.weight
+            server.maxConnections = member.integer("maxConnections") ?? server.maxConnections
+            server.useTLS = member.flag("useTLS") ?? false
+            server.status = member.word("status", BackendServer.Status.self) ?? .online
+            member.finish()
+            if let ours = managed.first(where: { $0.name == name }) {
+                server = ours
+            } else if origin == .managed {
+                member.note("origin", "only Drover adds managed servers, and no managed one is called \"\(name)\"")
+            }
+            servers.append(server)
+            reader.note(member.problems)
+        }
+        let named = Set(servers.map(\.name))
+        return servers + managed.filter { !named.contains($0.name) }
+    }
+
+    private static func users(
+        _ reader: inout ObjectReader, _ places: HostgroupAllocation, _ current: GroupRecord?
+    ) -> [ProxyUser] {
+        guard let documents = reader.list("users") else {
+            if reader.any("users") == nil { reader.note("users", "it is missing") }
+            return []
+        }
+        var users: [ProxyUser] = []
+        for (index, document) in documents.enumerated() {
+            var member = ObjectReader(document, at: "/users/\(index)")
+            let username = member.requiredText("username")
+            var password = member.text("password").map { Secret($0) }
+            if password == nil || password?.reveal() == redacted {
+                password = current?.user(username)?.password
+                if password == nil, !username.isEmpty {
+                    member.note("password", "it is missing, and there is no user \"\(username)\" who has one")
+                }
+            }
+            var user = ProxyUser(
+                username: username, password: password ?? Secret("x"),
+                defaultHostgroup: member.integer("defaultHostgroup") ?? places.writer)
+            user.isActive = member.flag("isActive") ?? true
+            member.finish()
+            reader.note(member.problems)
+            users.append(user)
+        }
+        if users.isEmpty { reader.note("users", "there must be a user") }
+        return users
+    }
+
+    private static func rules(
+        _ reader: inout ObjectReader, _ places: HostgroupAllocation, _ name: InstanceName, _ username: String
+    ) -> [QueryRule] {
+        guard let documents = reader.list("queryRules") else {
+            return QueryRule.defaults(
+                group: name, username: username, writerHostgroup: places.writer, readerHostgroup: places.reader)
+        }
+        var next = 1
+        return documents.enumerated().map { index, document in
+            var member = ObjectReader(document, at: "/queryRules/\(index)")
+            let id = member.integer("id") ?? next
+            next = max(next, id < 1_000_000 ? id + 1 : next)
+            var rule = QueryRule(
+                id: id, username: member.text("username") ?? username, matchDigest: member.requiredText("matchDigest"),
+                destinationHostgroup: member.integer("destinationHostgroup") ?? places.writer,
+                comment: member.text("comment") ?? "")
+            rule.isActive = member.flag("isActive") ?? true
+            rule.apply = member.flag("apply") ?? true
+            member.finish()
+            reader.note(member.problems)
+            return rule
+        }
+    }
+}

@@ -1,0 +1,138 @@
+import FleetModel
+import Hummingbird
+import ProxySQLAdmin
+
+/// What is going on: replicas, publications, incidents.
+struct StateRoutes: Sendable {
+    let parts: APIParts
+
+    var operations: [Operation] {
+        [
+            Operation(
+                .get, "/v1/groups/{group}/replicas", "listReplicas", "Lists the replicas that Drover manages.",
+                answers: [.init(200, "ReplicaList")], handler: replicas),
+            Operation(
+                .get, "/v1/groups/{group}/publication", "getPublication",
+                "Shows what each node holds of a group's newest publication.", answers: [.init(200, "Publication")],
+                handler: publication),
+            Operation(
+                .get, "/v1/groups/{group}/incidents", "listGroupIncidents", "Lists a group's incidents, newest first.",
+                answers: [.init(200, "IncidentPage")], handler: incidents
+            ).taking(.limit, .state),
+            Operation(
+                .get, "/v1/incidents", "listIncidents", "Lists incidents, newest first.",
+                answers: [.init(200, "IncidentPage")], handler: incidents
+            ).taking(.limit, .state, .text("group", "Only incidents of that group.")),
+            Operation(
+                .get, "/v1/incidents/{incident}", "getIncident", "Shows an incident.",
+                answers: [.init(200, "Incident")], handler: incident),
+            Operation(
+                .get, "/v1/nodes", "listNodes", "Lists the ProxySQL nodes, with the generation of each group.",
+                answers: [.init(200, "NodeList")], handler: nodes),
+        ]
+    }
+
+    @Sendable private func replicas(
+        _ request: Request, _ context: ManagementContext
+    ) async throws(APIError) -> Response {
+        let record = try await parts.group(context).document
+        return APIAnswer.json(["items": .list(record.replicas.map(GroupDocument.replica))] as JSONValue)
+    }
+
+    @Sendable private func publication(
+        _ request: Request, _ context: ManagementContext
+    ) async throws(APIError) -> Response {
+        let record = try await parts.group(context).document
+        guard let newest = parts.publications?.newest(of: record.name) else {
+            throw .notFound("nothing of \(record.name) was published since this process began")
+        }
+        return APIAnswer.json(Self.shown(newest, wanted: record.configuration.generation))
+    }
+
+    static func shown(_ newest: PublicationBoard.Entry, wanted: Int64) -> JSONValue {
+        [
+            "generation": .integer(newest.publication.generation), "wantedGeneration": .integer(wanted),
+            "at": .text(newest.at.text), "isComplete": .bool(newest.publication.isComplete),
+            "nodes": .list(
+                newest.publication.nodes.map { node in
+                    [
+                        "node": .text(node.node), "condition": .text(node.condition.rawValue),
+                        "detail": .optional(node.detail),
+                        "backends": .list(
+                            node.backends.map {
+                                [
+                                    "hostgroup": .whole($0.hostgroup), "address": .text($0.address),
+                                    "port": .whole($0.port), "status": .text($0.status),
+                                    "connectionsInUse": .whole($0.connectionsInUse),
+                                ]
+                            }),
+                    ]
+                }),
+        ]
+    }
+
+    @Sendable private func nodes(
+        _ request: Request, _ context: ManagementContext
+    ) async throws(APIError) -> Response {
+        var groups: [String: [JSONValue]] = [:]
+        for record in try await parts.groups().map(\.document) {
+            guard let newest = parts.publications?.newest(of: record.name) else { continue }
+            for node in newest.publication.nodes {
+                groups[node.node, default: []].append([
+                    "group": .text(record.name.text), "condition": .text(node.condition.rawValue),
+                    "detail": .optional(node.detail),
+                    "generation": node.condition == .current ? .integer(newest.publication.generation) : .null,
+                    "wantedGeneration": .integer(record.configuration.generation), "at": .text(newest.at.text),
+                ])
+            }
+        }
+        return APIAnswer.json(
+            [
+                "items": .list(
+                    groups.sorted { $0.key < $1.key }.map { ["node": .text($0.key), "groups": .list($0.value)] })
+            ] as JSONValue)
+    }
+
+    @Sendable private func incidents(
+        _ request: Request, _ context: ManagementContext
+    ) async throws(APIError) -> Response {
+        let limit = try parts.limit(request)
+        let query = request.uri.queryParameters
+        if let state = query.get("state"), IncidentState(rawValue: state) == nil {
+            throw .bad("the parameter state must be open or closed")
+        }
+        var group = query.get("group")
+        if context.parameters.get("group") != nil { group = try await parts.group(context).document.name.text }
+        let recent: [Incident]
+        do throws(StoreError) {
+            recent = try await parts.incidents.recent(limit: 2_000)
+        } catch {
+            throw APIError(error)
+        }
+        let found = recent.filter { incident in
+            group.map { $0 == incident.group.text } ?? true
+                && query.get("state").map { $0 == incident.state.rawValue } ?? true
+        }
+        return APIAnswer.json(
+            ["items": .list(found.prefix(limit).map(GroupDocument.incident))] as JSONValue)
+    }
+
+    @Sendable private func incident(
+        _ request: Request, _ context: ManagementContext
+    ) async throws(APIError) -> Response {
+        let found: Versioned<Incident>?
+        do throws(StoreError) {
+            found = try await parts.incidents.incident(id: context.text("incident"))
+        } catch {
+            throw APIError(error)
+        }
+        guard let found else { throw .notFound("there is no incident of that id") }
+        return APIAnswer.json(GroupDocument.incident(found.document))
+    }
+}
+
+extension Operation.Parameter {
+    static let state = Operation.Parameter(
+        name: "state", meaning: "Only incidents of that state.",
+        schema: ["type": "string", "enum": ["open", "closed"]])
+}

@@ -1,0 +1,53 @@
+import ArgumentParser
+import Logging
+import ManagementAPI
+import Metrics
+import Observability
+import Pacing
+import Persistence
+import ServiceLifecycle
+import Settings
+import UnixSignals
+
+/// `drover api`: the management API alone.
+struct APICommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "api",
+        abstract: "Runs the management API alone.",
+        discussion: """
+            What it changes is brought to the nodes by the scaler; 'drover serve' runs both in one process. SIGTERM and \
+            SIGINT end it gracefully.
+            """)
+
+    @OptionGroup var settings: SettingsOptions
+
+    func run() async throws {
+        let effective = try await settings.effective()
+        let logger = effective.bootstrapLogging()
+        let metrics = PrometheusMetrics()
+        MetricsSystem.bootstrap(metrics)
+        let store: SQLiteStore
+        let events: SQLiteEventLog
+        do {
+            let directory = try StateDirectory(path: effective.text("state.directory"))
+            store = try SQLiteStore(directory: directory)
+            events = try SQLiteEventLog(directory: directory, capacity: effective.integer("events.capacity"))
+        } catch {
+            Console.complain("\(error)")
+            throw ExitCode.failure
+        }
+        let eventful = EventfulStore(
+            groups: store, incidents: store, log: events, sinks: [], surroundings: (SystemWallClock(), logger))
+        let server = ManagementServer(
+            settings: effective,
+            sources: .init(
+                changes: EventfulChanges(store, toldBy: eventful), incidents: eventful, events: events),
+            metrics: metrics, logger: logger)
+        let group = ServiceGroup(
+            configuration: .init(
+                services: try server.services().map { .init(service: $0) },
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        logger.info("serving", metadata: ["api.address": "\(effective.text("api.address"))"])
+        try await group.run()
+    }
+}
