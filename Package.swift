@@ -126,7 +126,8 @@ let package = Package(
         module(
             "Agent",
             [
-                .asyncHTTPClient, .hummingbird, .logging, .metrics, .nioCore, .serviceLifecycle, .unixSignals, .yams,
+                .asyncHTTPClient, .hummingbird, .logging, .metrics, .nioCore, .nioHTTP1, .serviceLifecycle,
+                .unixSignals, .yams,
                 "FleetModel", "MySQLWire", "Pacing", "Observability", "ProxySQLAdmin", "Settings",
             ]),
 
@@ -224,6 +225,7 @@ let package = Package(
             [
                 "Agent", "FakeProxySQL", "ProxySQLAdmin", "MySQLWire", "FleetModel", "Pacing", "Observability",
                 "Settings", .asyncHTTPClient, .hummingbird, .hummingbirdTesting, .httpTypes, .logging, .nioCore,
+                .nioHTTP1,
             ]),
         tests(
             "SandboxTests",

@@ -2,6 +2,7 @@ import Agent
 import ArgumentParser
 import Foundation
 import Logging
+import Metrics
 import Observability
 
 /// `drover agent`: the sidecar of a ProxySQL node, in the place of the Go agent.
@@ -22,10 +23,20 @@ struct AgentCommand: AsyncParsableCommand {
     func run() async throws {
         let arguments = try Self.arguments(words)
         if arguments.wantsHelp { throw CleanExit.helpRequest(self) }
+        if arguments.isHealthCheck {
+            return try await ProbeCommand.ask(.ready, timeout: 0.9, isDirect: true, arguments)
+        }
         let settings = try Self.settings(arguments)
         if arguments.showsConfiguration { return Self.show(settings) }
         let logger = settings.bootstrapLogging()
         for warning in settings.warnings { logger.warning("\(warning)") }
+        let metrics = PrometheusMetrics()
+        MetricsSystem.bootstrap(metrics)
+        try await AgentProcess(
+            settings: settings,
+            around: .init(
+                metrics: metrics, environment: ProcessInfo.processInfo.environment, takesSignals: true, logger: logger)
+        ).run()
     }
 
     static func arguments(_ words: [String]) throws -> AgentArguments {
@@ -37,9 +48,10 @@ struct AgentCommand: AsyncParsableCommand {
         }
     }
 
-    static func settings(_ arguments: AgentArguments) throws -> AgentSettings {
+    static func settings(_ arguments: AgentArguments, needsMode: Bool = true) throws -> AgentSettings {
         do throws(AgentSettings.Problem) {
-            return try AgentSettings(arguments: arguments, environment: ProcessInfo.processInfo.environment)
+            return try AgentSettings(
+                arguments: arguments, environment: ProcessInfo.processInfo.environment, needsMode: needsMode)
         } catch {
             for complaint in error.complaints { Console.complain(complaint) }
             throw ExitCode(78)

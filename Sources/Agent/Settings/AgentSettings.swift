@@ -39,10 +39,11 @@ package struct AgentSettings: Sendable {
     /// - Parameters:
     ///   - arguments: what stood on the command line.
     ///   - environment: every variable; an empty one of the Go agent's counts as unset, as it did there.
+    ///   - needsMode: whether it is a complaint when `agent.mode` is unset.
     ///   - read: gives the text of a file, nil when there is none.
     /// - Throws: `Problem` that names every impossible value with its source and every unknown key of Drover's file.
     package init(
-        arguments: AgentArguments, environment: [String: String],
+        arguments: AgentArguments, environment: [String: String], needsMode: Bool = true,
         read: (String) throws -> String? = AgentSettings.readFile
     ) throws(Problem) {
         var complaints: [String] = []
@@ -59,7 +60,7 @@ package struct AgentSettings: Sendable {
         }
         complaints += Self.unknownVariables(environment)
         for (name, text) in arguments.values { values[name] = Value(text: text, source: "flag") }
-        complaints += check()
+        complaints += check(needsMode: needsMode)
         guard complaints.isEmpty else { throw Problem(complaints: complaints) }
     }
 
@@ -133,7 +134,7 @@ package struct AgentSettings: Sendable {
         }
     }
 
-    private func check() -> [String] {
+    private func check(needsMode: Bool) -> [String] {
         var complaints: [String] = []
         for key in AgentSettingKey.all {
             guard let value = values[key.name] else { continue }
@@ -144,7 +145,7 @@ package struct AgentSettings: Sendable {
                     "\(key.theirs ?? key.name) is \"\(shown)\" (from \(value.source)): \(complaint)")
             }
         }
-        if optionalText("agent.mode") == nil {
+        if needsMode, optionalText("agent.mode") == nil {
             complaints.append("run_mode is not set: --run_mode=core, satellite or dump (AGENT_RUN_MODE)")
         }
         if complaints.isEmpty,

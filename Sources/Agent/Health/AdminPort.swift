@@ -1,0 +1,193 @@
+package import FleetModel
+package import Logging
+package import MySQLWire
+package import Pacing
+package import ProxySQLAdmin
+
+/// The agent's one connection to its node's admin interface.
+///
+/// Calls take turns. While one hangs, the others fail as soon as it has hung for `patience`, so that a wedged interface
+/// costs one connection and one waiting call for as long as it is wedged.
+package actor AdminPort: AdminConnection {
+    /// Where the interface is and how long things may take.
+    package struct Settings: Sendable {
+        /// Its address.
+        package var address: AgentAddress
+        /// Who logs in.
+        package var username: String
+        /// The password.
+        package var password: Secret
+        /// After this a call under way counts as hanging, for those who wait for their turn.
+        package var patience: Duration
+        /// How long a statement may take when the caller says nothing else.
+        package var timeout: Duration
+
+        /// Makes settings.
+        package init(
+            address: AgentAddress, username: String, password: Secret, patience: Duration = .seconds(5),
+            timeout: Duration = .seconds(30)
+        ) {
+            self.address = address
+            self.username = username
+            self.password = password
+            self.patience = patience
+            self.timeout = timeout
+        }
+    }
+
+    private static let maximumWaiting = 32
+
+    /// Always: a call connects when there is no connection.
+    package nonisolated let isOpen = true
+    private let settings: Settings
+    private let clock: any Clock<Duration>
+    private let wallClock: any WallClock
+    private let logger: Logger
+    private var connection: MySQLConnection?
+    private var busySince: Timestamp?
+    private var waiting: [(id: Int, continuation: CheckedContinuation<Bool, Never>)] = []
+    private var nextID = 0
+    /// Those who gave up before they had lined up.
+    private var gone: Set<Int> = []
+
+    /// Makes the port; it connects with the first call.
+    package init(_ settings: Settings, clock: any Clock<Duration>, wallClock: any WallClock, logger: Logger) {
+        self.settings = settings
+        self.clock = clock
+        self.wallClock = wallClock
+        self.logger = logger
+    }
+
+    package func query(_ statement: String) async throws(AdminError) -> MySQLResult {
+        try await query(statement, within: settings.timeout)
+    }
+
+    /// Sends one statement, connecting first when there is no connection.
+    ///
+    /// - Parameter timeout: for connecting and for the answer, each.
+    /// - Throws: `AdminError`; unless the statement was refused, the connection is gone after it.
+    package func query(_ statement: String, within timeout: Duration) async throws(AdminError) -> MySQLResult {
+        try SQLText.check(statement)
+        try await takeTurn()
+        do throws(AdminError) {
+            let result = try await send(statement, within: timeout)
+            giveTurn()
+            return result
+        } catch {
+            if error.code == .unreachable || error.code == .refused {
+                failWaiting()
+            }
+            giveTurn()
+            throw error
+        }
+    }
+
+    package func close() async {
+        let open = connection
+        connection = nil
+        await open?.close()
+    }
+
+    private func send(_ statement: String, within timeout: Duration) async throws(AdminError) -> MySQLResult {
+        let open = try await opened(within: timeout)
+        do {
+            return try await open.query(statement, timeout: timeout)
+        } catch let error as MySQLServerError {
+            throw AdminError(
+                .statementRefused,
+                "\(settings.address) refused \(SQLText.redact(statement)): \(SQLText.redact(error.message))")
+        } catch {
+            await close()
+            throw AdminError(
+                .unreachable, "\(settings.address) did not answer \(SQLText.redact(statement)): \(error)")
+        }
+    }
+
+    private func opened(within timeout: Duration) async throws(AdminError) -> MySQLConnection {
+        if let connection, connection.isOpen { return connection }
+        var configuration = MySQLConfiguration(
+            host: settings.address.host, port: settings.address.port, username: settings.username,
+            password: settings.password.reveal())
+        configuration.connectTimeout = timeout
+        do {
+            let made = try await MySQLConnection.connect(configuration, logger: logger)
+            connection = made
+            return made
+        } catch let error as MySQLWireError where error.code == .connectionFailed {
+            throw AdminError(.refused, "\(settings.address): \(error.message)")
+        } catch let error as MySQLServerError {
+            throw AdminError(
+                .statementRefused, "\(settings.address) refused the login of \(settings.username): \(error.message)")
+        } catch {
+            throw AdminError(.unreachable, "\(settings.address): \(error)")
+        }
+    }
+
+    private func takeTurn() async throws(AdminError) {
+        guard let since = busySince else {
+            busySince = wallClock.now()
+            return
+        }
+        let hanging = wallClock.now().since(since)
+        guard hanging <= settings.patience, waiting.count < Self.maximumWaiting else { throw hangs() }
+        guard await waitForTurn(for: settings.patience - hanging) else { throw hangs() }
+    }
+
+    /// Waits for the call under way, but no longer than it may last before it counts as hanging.
+    private func waitForTurn(for patience: Duration) async -> Bool {
+        nextID += 1
+        let id = nextID
+        return await withTaskGroup(of: Bool?.self) { tasks in
+            tasks.addTask { [clock] in
+                try? await clock.sleep(for: patience)
+                return nil
+            }
+            tasks.addTask { await self.line(up: id) }
+            let first = await tasks.next() ?? nil
+            if first == nil { leave(id) }
+            var isTurn = first ?? false
+            tasks.cancelAll()
+            // The turn may have come in the moment in which patience ended; it must not be lost.
+            for await other in tasks { isTurn = isTurn || other == true }
+            gone.remove(id)
+            return isTurn
+        }
+    }
+
+    private func line(up id: Int) async -> Bool {
+        guard busySince != nil else {
+            gone.remove(id)
+            busySince = wallClock.now()
+            return true
+        }
+        guard gone.remove(id) == nil else { return false }
+        return await withCheckedContinuation { waiting.append((id, $0)) }
+    }
+
+    private func leave(_ id: Int) {
+        guard let index = waiting.firstIndex(where: { $0.id == id }) else {
+            gone.insert(id)
+            return
+        }
+        waiting.remove(at: index).continuation.resume(returning: false)
+    }
+
+    private func giveTurn() {
+        guard !waiting.isEmpty else {
+            busySince = nil
+            return
+        }
+        busySince = wallClock.now()
+        waiting.removeFirst().continuation.resume(returning: true)
+    }
+
+    private func failWaiting() {
+        let all = waiting
+        waiting = []
+        for waiter in all { waiter.continuation.resume(returning: false) }
+    }
+
+    private func hangs() -> AdminError {
+        AdminError(.unreachable, "the admin interface \(settings.address) hangs: an earlier call has no answer yet")
+    }
+}

@@ -1,0 +1,116 @@
+package import FleetModel
+import MySQLWire
+package import ProxySQLAdmin
+
+/// What one look at the node's admin interface showed.
+package struct NodeObservation: Hashable, Sendable {
+    /// How many backends of a hostgroup have a status.
+    package struct Backends: Hashable, Sendable {
+        /// ProxySQL's hostgroup.
+        package var hostgroup: Int
+        /// `ONLINE`, `SHUNNED`, `OFFLINE_SOFT`.
+        package var status: String
+        /// How many.
+        package var count: Int
+
+        /// Makes a count.
+        package init(hostgroup: Int, status: String, count: Int) {
+            self.hostgroup = hostgroup
+            self.status = status
+            self.count = count
+        }
+    }
+
+    /// A row of `runtime_checksums_values`.
+    package struct Stamp: Hashable, Sendable {
+        /// The module, for example `mysql_servers_v2`.
+        package var module: String
+        /// How often this node loaded it since it started; not to be compared between nodes.
+        package var version: Int64
+        /// Seconds since 1970 of the LOAD that made the content.
+        package var epoch: Int64
+        /// Hash of the content.
+        package var checksum: String
+
+        /// Makes a stamp.
+        package init(module: String, version: Int64, epoch: Int64, checksum: String) {
+            self.module = module
+            self.version = version
+            self.epoch = epoch
+            self.checksum = checksum
+        }
+
+        /// Whether the node has content of this module: loaded since its start, or not empty.
+        package var hasContent: Bool { version > 1 || checksum.contains { !"0x".contains($0) } }
+    }
+
+    /// When the look ended.
+    package var at: Timestamp
+    /// From `runtime_mysql_servers`.
+    package var backends: [Backends]
+    /// `Client_Connections_connected`.
+    package var clients: Int
+    /// Whether PAUSE is in force; nil for versions that do not tell (before 2.6).
+    package var isPaused: Bool?
+    /// Seconds since the node started.
+    package var uptimeSeconds: Int
+    /// From `runtime_checksums_values`.
+    package var stamps: [Stamp]
+
+    /// Makes an observation.
+    package init(
+        at: Timestamp, backends: [Backends] = [], clients: Int = 0, isPaused: Bool? = nil, uptimeSeconds: Int = 0,
+        stamps: [Stamp] = []
+    ) {
+        self.at = at
+        self.backends = backends
+        self.clients = clients
+        self.isPaused = isPaused
+        self.uptimeSeconds = uptimeSeconds
+        self.stamps = stamps
+    }
+
+    /// How many backends there are, in all or of one status.
+    package func count(_ status: String? = nil) -> Int {
+        backends.filter { status == nil || $0.status == status }.reduce(0) { $0 + $1.count }
+    }
+
+    /// Whether servers, users or rules have been configured.
+    package var hasConfiguration: Bool {
+        stamps.contains { ["mysql_servers", "mysql_users", "mysql_query_rules"].contains($0.module) && $0.hasContent }
+    }
+
+    /// Looks at the node: three statements, each within `timeout`.
+    package static func look(
+        _ port: AdminPort, timeout: Duration, now: () -> Timestamp
+    ) async throws(AdminError) -> NodeObservation {
+        let servers = try await port.query(
+            "SELECT hostgroup_id, status, COUNT(*) AS servers FROM runtime_mysql_servers "
+                + "GROUP BY hostgroup_id, status", within: timeout)
+        let global = try await port.query(
+            "SELECT Variable_Name, Variable_Value FROM stats_mysql_global WHERE Variable_Name IN "
+                + "('Client_Connections_connected','mysql_listener_paused','ProxySQL_Uptime')", within: timeout)
+        let stamps = try await port.query(
+            "SELECT name, version, epoch, checksum FROM runtime_checksums_values", within: timeout)
+        let values = Dictionary(
+            global.rows.map { ($0[0] ?? "", $0[1] ?? "") }, uniquingKeysWith: { first, _ in first })
+        return NodeObservation(
+            at: now(),
+            backends: servers.rows.map {
+                Backends(hostgroup: $0.integer(0), status: ($0[1] ?? "").uppercased(), count: $0.integer(2))
+            },
+            clients: values["Client_Connections_connected"].flatMap { Int($0) } ?? 0,
+            isPaused: values["mysql_listener_paused"].map { $0 == "true" || $0 == "1" },
+            uptimeSeconds: values["ProxySQL_Uptime"].flatMap { Int($0) } ?? 0,
+            stamps: stamps.rows.map {
+                Stamp(
+                    module: $0[0] ?? "", version: Int64($0.integer(1)), epoch: Int64($0.integer(2)),
+                    checksum: $0[3] ?? "")
+            })
+    }
+}
+
+extension MySQLRow {
+    /// The number in a cell; 0 where there is none.
+    func integer(_ index: Int) -> Int { self[index].flatMap { Int($0) } ?? 0 }
+}

@@ -1,0 +1,227 @@
+import FleetModel
+import Hummingbird
+package import Logging
+import NIOCore
+package import Observability
+package import Pacing
+import ProxySQLAdmin
+import ServiceLifecycle
+import Synchronization
+
+/// A whole agent: what `drover agent` runs.
+package struct AgentProcess: Sendable {
+    /// What the agent stands on.
+    package struct Surroundings: Sendable {
+        /// Paces every loop.
+        package var clock: any Clock<Duration>
+        /// The time of day.
+        package var wallClock: any WallClock
+        /// Where metrics are kept; without it there is no `/metrics`.
+        package var metrics: PrometheusMetrics?
+        /// The process's environment variables.
+        package var environment: [String: String]
+        /// Whether signals are this agent's; several agents in one process must not take them.
+        package var takesSignals: Bool
+        /// Where everything is logged.
+        package var logger: Logger
+
+        /// Gathers them.
+        package init(
+            clock: any Clock<Duration> = ContinuousClock(), wallClock: any WallClock = SystemWallClock(),
+            metrics: PrometheusMetrics? = nil, environment: [String: String] = [:], takesSignals: Bool = false,
+            logger: Logger
+        ) {
+            self.clock = clock
+            self.wallClock = wallClock
+            self.metrics = metrics
+            self.environment = environment
+            self.takesSignals = takesSignals
+            self.logger = logger
+        }
+    }
+
+    /// What happened to the node, for those who want to hear of it.
+    package let events: AgentEvents
+    private let settings: AgentSettings
+    private let around: Surroundings
+    private let port: AdminPort
+    private let board: HealthBoard
+    private let role = RoleBoard()
+    private let drain: DrainRunner
+    private let look = Wakeup()
+    private let file: DrainFile
+    private let stop = LateEffect()
+
+    /// Makes an agent; nothing is connected before `run()`.
+    package init(settings: AgentSettings, around: Surroundings) {
+        self.settings = settings
+        self.around = around
+        events = AgentEvents(
+            node: settings.nodeName, role: settings.isCore ? "core" : "satellite", wallClock: around.wallClock)
+        port = AdminPort(
+            settings.port, clock: around.clock, wallClock: around.wallClock, logger: around.logger)
+        board = HealthBoard(policy: settings.healthPolicy, at: around.wallClock.now())
+        file = DrainFile(path: settings.text("agent.shutdown.draining-file"))
+        drain = DrainRunner(
+            machine: DrainMachine(limits: settings.drainLimits, isCore: settings.isCore), port: port, board: board,
+            file: file, time: (around.clock, around.wallClock), events: events, logger: around.logger)
+    }
+
+    /// Runs until the node was shut down, a second signal, or cancellation.
+    ///
+    /// - Parameter onServing: is told the port of the HTTP interface.
+    /// - Throws: when the HTTP port is taken.
+    package func run(onServing: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
+        if file.removeOurs() {
+            around.logger.info("the draining file of an earlier drain was removed")
+        } else if file.exists {
+            around.logger.warning(
+                "the draining file was made by hand: the node stays unready until it is removed",
+                metadata: ["path": "\(settings.text("agent.shutdown.draining-file"))"])
+        }
+        let duties = roleDuties()
+        let group = ServiceGroup(configuration: configuration(duties, onServing))
+        stop.set { await group.triggerGracefulShutdown() }
+        around.logger.info(
+            "agent",
+            metadata: [
+                "node.id": "\(settings.nodeName)", "role": "\(settings.word("agent.mode"))",
+                "proxysql.address": "\(settings.address("agent.proxysql.address"))",
+            ])
+        try await group.run()
+        await port.close()
+        events.finish()
+    }
+
+    /// Ends the agent at once, without a drain.
+    package func stopNow() async { await stop.call() }
+
+    // MARK: Parts
+
+    private func configuration(
+        _ duties: RoleDuties, _ onServing: @escaping @Sendable (Int) async -> Void
+    ) -> ServiceGroupConfiguration {
+        let poller = HealthPoller(
+            port: port, board: board, drainFile: file, clock: around.clock, wallClock: around.wallClock, wakeup: look,
+            events: events, logger: around.logger)
+        let delay = settings.seconds("agent.start-delay-seconds")
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(service: http(duties, onServing)),
+            .init(service: drain),
+            .init(service: AfterDelay(delay: delay, clock: around.clock, service: poller)),
+            .init(
+                service: DrainedExit(drain: drain), successTerminationBehavior: .gracefullyShutdownGroup,
+                failureTerminationBehavior: .gracefullyShutdownGroup),
+        ]
+        for service in duties.services {
+            services.append(.init(service: AfterDelay(delay: delay, clock: around.clock, service: service)))
+        }
+        if around.takesSignals {
+            services.append(
+                .init(
+                    service: AgentSignals(
+                        drain: drain,
+                        report: { [role, board, around] in
+                            Self.metadata(role.report, board, around.wallClock)
+                        }, reload: duties.reload, endNow: { [stop] in await stop.call() }, logger: around.logger)))
+        }
+        var configuration = ServiceGroupConfiguration(services: services, logger: around.logger)
+        configuration.maximumGracefulShutdownDuration = .seconds(5)
+        configuration.maximumCancellationDuration = .seconds(5)
+        return configuration
+    }
+
+    private func http(
+        _ duties: RoleDuties, _ onServing: @escaping @Sendable (Int) async -> Void
+    ) -> some Service {
+        let routes = AgentRoutes(
+            parts: .init(
+                board: board, role: role, drain: drain, port: port, events: events, look: look,
+                resync: duties.resync, reload: duties.reload),
+            settings: .init(
+                node: settings.nodeName, isCore: settings.isCore, token: settings.bearerToken,
+                logsProbes: settings.flag("log.probes")),
+            metrics: around.metrics, wallClock: around.wallClock, logger: around.logger)
+        let router = Router()
+        routes.addRoutes(to: router)
+        var quiet = around.logger
+        // One line a request would be one line a probe.
+        quiet.logLevel = max(.notice, quiet.logLevel)
+        return Application(
+            router: router,
+            configuration: .init(
+                address: .hostname(settings.text("agent.api.host"), port: settings.integer("agent.api.port")),
+                serverName: "drover"),
+            onServerRunning: { channel in await onServing(channel.localAddress?.port ?? 0) }, logger: quiet)
+    }
+
+    private func roleDuties() -> RoleDuties {
+        let bootstrap = AgentAddress(
+            host: settings.text("agent.core.bootstrap-host"), port: settings.address("agent.proxysql.address").port)
+        let satellite = SatelliteKeeper(
+            port: port, role: role, bootstrap: bootstrap,
+            interval: settings.seconds("agent.satellite.interval-seconds"),
+            clock: around.clock, logger: around.logger)
+        return RoleDuties(
+            services: [satellite],
+            resync: { await Self.result { () async throws(AdminError) in try await satellite.resync() } },
+            reload: { "there is nothing to reload" })
+    }
+
+    private static func result(
+        _ body: () async throws(AdminError) -> String
+    ) async -> Result<String, AdminError> {
+        do throws(AdminError) {
+            return .success(try await body())
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private static func metadata(
+        _ report: RoleReport, _ board: HealthBoard, _ wallClock: any WallClock
+    ) -> Logger.Metadata {
+        let (ready, health) = board.answer(.ready, at: wallClock.now())
+        return [
+            "ready": "\(ready.passes)", "message": "\(ready.message)", "leader": "\(report.isLeader)",
+            "boot": "\(report.boot)", "note": "\(report.note)", "peers": "\(report.peers.joined(separator: " "))",
+            "drift": "\(report.drift.joined(separator: " "))", "clients": "\(health.observation?.clients ?? 0)",
+            "backends.online": "\(health.observation?.count("ONLINE") ?? 0)",
+            "backends.total": "\(health.observation?.count() ?? 0)",
+        ]
+    }
+}
+
+/// What the role of a node brings to its agent.
+struct RoleDuties: Sendable {
+    var services: [any Service]
+    var resync: @Sendable () async -> Result<String, AdminError>
+    var reload: @Sendable () async -> String
+}
+
+/// A service that begins late.
+struct AfterDelay: Service {
+    let delay: Duration
+    let clock: any Clock<Duration>
+    let service: any Service
+
+    func run() async throws {
+        if delay > .zero {
+            await cancelWhenGracefulShutdown { try? await clock.sleep(for: delay) }
+        }
+        try await service.run()
+    }
+}
+
+/// An effect that is known only after those who cause it.
+final class LateEffect: Sendable {
+    private let effect = Mutex<(@Sendable () async -> Void)?>(nil)
+
+    func set(_ effect: @escaping @Sendable () async -> Void) {
+        self.effect.withLock { $0 = effect }
+    }
+
+    func call() async {
+        await effect.withLock { $0 }?()
+    }
+}

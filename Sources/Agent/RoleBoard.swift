@@ -1,0 +1,46 @@
+import Synchronization
+
+/// What the loops of a role have to say about themselves; the API reads it without waiting for them.
+package struct RoleReport: Hashable, Sendable {
+    /// Whether this agent acts for the cores.
+    package var isLeader = false
+    /// Who acts, as far as is known.
+    package var leader: String?
+    /// The order of the mounted configuration.
+    package var order: ConfigurationOrder?
+    /// The order of what the cluster runs.
+    package var running: ConfigurationOrder?
+    /// When each configuration's first pod was created.
+    package var seen: [String: Int64] = [:]
+    /// The generation of the followed configuration that the node was seen to run.
+    package var generation: Int64?
+    /// The generation that is wanted of it.
+    package var wantedGeneration: Int64?
+    /// What the start of a core is at.
+    package var boot = "none"
+    /// One sentence about what was last done and why.
+    package var note = ""
+    /// Names of the cores that are known.
+    package var peers: [String] = []
+    /// Modules that differ from a core's.
+    package var drift: [String] = []
+
+    /// Makes an empty report.
+    package init() {}
+}
+
+/// Where the report stands.
+package final class RoleBoard: Sendable {
+    private let state = Mutex(RoleReport())
+
+    /// Makes a board with an empty report.
+    package init() {}
+
+    /// What it says now.
+    package var report: RoleReport { state.withLock { $0 } }
+
+    /// Changes what it says.
+    package func update(_ change: (inout RoleReport) -> Void) {
+        state.withLock { change(&$0) }
+    }
+}

@@ -1,0 +1,46 @@
+import FleetModel
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The settings, as the parts of an agent want them.
+extension AgentSettings {
+    /// Whether the node is a core.
+    package var isCore: Bool { word("agent.mode") == "core" }
+
+    /// The node's name.
+    package var nodeName: String { optionalText("agent.name") ?? ProcessInfo.processInfo.hostName }
+
+    /// How the admin interface is reached.
+    package var port: AdminPort.Settings {
+        AdminPort.Settings(
+            address: address("agent.proxysql.address"), username: text("agent.proxysql.username"),
+            password: secret("agent.proxysql.password") ?? Secret(""),
+            patience: seconds("agent.health.timeout-seconds"), timeout: seconds("agent.statement-timeout-seconds"))
+    }
+
+    /// The rules by which probes are answered.
+    package var healthPolicy: HealthPolicy {
+        let wanted = word("agent.health.require-configuration")
+        return HealthPolicy(
+            interval: seconds("agent.health.interval-seconds"), timeout: seconds("agent.health.timeout-seconds"),
+            tries: integer("agent.health.tries"), requiredHostgroups: integers("agent.health.required-hostgroups"),
+            requiresConfiguration: wanted == "auto" ? !isCore : wanted == "true")
+    }
+
+    /// How long a drain may take.
+    package var drainLimits: DrainMachine.Limits {
+        DrainMachine.Limits(
+            propagation: seconds("agent.shutdown.propagation-seconds"),
+            drain: seconds("agent.shutdown.drain-timeout-seconds"),
+            total: seconds("agent.shutdown.timeout-seconds"), poll: seconds("agent.shutdown.poll-seconds"))
+    }
+
+    /// Who may change something through the API.
+    package var bearerToken: BearerToken {
+        BearerToken(token: secret("agent.api.token"), file: optionalText("agent.api.token-file"))
+    }
+}

@@ -1,0 +1,109 @@
+import AsyncHTTPClient
+import FakeProxySQL
+import FleetModel
+import Foundation
+import Logging
+import NIOCore
+import NIOHTTP1
+import Pacing
+import TestSupport
+
+@testable import Agent
+
+let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+
+/// Starts a simulated node, serves it while `body` runs, and takes it down.
+func withFake<Value: Sendable>(
+    _ configuration: FakeProxySQL.Configuration, _ body: (FakeProxySQL) async throws -> Value
+) async throws -> Value {
+    let fake = try await FakeProxySQL.start(configuration, logger: quiet)
+    return try await withThrowingTaskGroup(of: Void.self) { tasks in
+        tasks.addTask { try await fake.run() }
+        let result: Result<Value, any Error>
+        do {
+            result = .success(try await body(fake))
+        } catch {
+            result = .failure(error)
+        }
+        await fake.stop()
+        try await tasks.waitForAll()
+        return try result.get()
+    }
+}
+
+/// A simulated node with an address of its own.
+func node(_ name: String, variables: [String: String] = [:]) -> FakeProxySQL.Configuration {
+    .init(
+        name: name, host: OwnAddress.next(), adminPort: 0, mysqlPort: 0, clusterCheckInterval: .milliseconds(20),
+        variables: variables)
+}
+
+/// A running agent, as its users see it.
+struct RunningAgent: Sendable {
+    let base: String
+    let process: AgentProcess
+
+    /// Calls an endpoint; the status and the body.
+    func call(
+        _ method: HTTPMethod, _ path: String, token: String? = nil, timeout: Duration = .seconds(20)
+    ) async throws -> (status: Int, body: [String: Any]) {
+        var request = HTTPClientRequest(url: base + path)
+        request.method = method
+        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
+        let response = try await HTTPClient.shared.execute(request, timeout: TimeAmount(timeout))
+        let body = try await response.body.collect(upTo: 1 << 20)
+        let data = Data(body.readableBytesView)
+        let value = (try? JSONSerialization.jsonObject(with: data)) as? [String: Any]
+        return (Int(response.status.code), value ?? ["text": String(decoding: data, as: UTF8.self)])
+    }
+
+    /// Asks until `isEnough`, for at most ten seconds; the last answer.
+    func status(until isEnough: ([String: Any]) -> Bool) async throws -> [String: Any] {
+        var last: [String: Any] = [:]
+        for _ in 0..<500 {
+            last = try await call(.GET, "/v1/status").body
+            if isEnough(last) { return last }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return last
+    }
+}
+
+/// Starts an agent for `fake`, gives it to `body`, and ends it; `body` returning while the agent goes on is the rule.
+func withAgent<Value: Sendable>(
+    _ fake: FakeProxySQL, mode: String = "satellite", _ more: [String: String] = [:],
+    _ body: (RunningAgent) async throws -> Value
+) async throws -> Value {
+    var arguments = try AgentArguments([])
+    arguments.values = [
+        "agent.mode": mode, "agent.proxysql.address": "\(fake.adminEndpoint)", "agent.proxysql.password": "radmin",
+        "agent.api.host": "127.0.0.1", "agent.api.port": "0", "agent.api.token": "let-me", "agent.name": "node",
+        "agent.shutdown.draining-file": NSTemporaryDirectory() + "drover-\(UUID().uuidString)",
+        "agent.shutdown.propagation-seconds": "0", "agent.shutdown.drain-timeout-seconds": "5",
+        "agent.shutdown.timeout-seconds": "8", "agent.shutdown.poll-seconds": "0.05",
+        "agent.health.interval-seconds": "0.05", "agent.health.timeout-seconds": "0.2",
+        "agent.satellite.interval-seconds": "0.1", "agent.kubernetes": "off",
+    ].merging(more) { $1 }
+    let process = AgentProcess(
+        settings: try AgentSettings(arguments: arguments, environment: [:], read: { _ in nil }),
+        around: .init(logger: quiet))
+    let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
+    return try await withThrowingTaskGroup(of: Void.self) { tasks in
+        tasks.addTask {
+            defer { continuation.finish() }
+            try await process.run { continuation.yield($0) }
+        }
+        var iterator = ports.makeAsyncIterator()
+        let port = await iterator.next() ?? 0
+        let result: Result<Value, any Error>
+        do {
+            result = .success(
+                try await body(RunningAgent(base: "http://127.0.0.1:\(port)", process: process)))
+        } catch {
+            result = .failure(error)
+        }
+        await process.stopNow()
+        try await tasks.waitForAll()
+        return try result.get()
+    }
+}
