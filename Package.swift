@@ -180,7 +180,7 @@ let package = Package(
             ]),
         tests("SettingsTests", ["Settings", .configuration, .systemPackage, "FleetModel"]),
         tests("ObservabilityTests", ["Observability", .logging, .metrics, .coreMetrics]),
-        tests("PacingTests", ["Pacing", .serviceLifecycle, .logging]),
+        tests("PacingTests", ["Pacing", "FleetModel", .serviceLifecycle, .logging]),
         tests("PersistenceTests", ["Persistence", "FleetModel", "Pacing", .grdb, .logging]),
         tests(
             "ProxySQLAdminTests",

@@ -81,7 +81,8 @@ package final class FakeProxySQL: Sendable {
     }
 
     let configuration: Configuration
-    let node: ProxySQLNode
+    /// What it holds, for whoever sets the scene without SQL.
+    package let node: ProxySQLNode
     let clock: any Clock<Duration>
     let logger: Logger
     let gate = Gate()

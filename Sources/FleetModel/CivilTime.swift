@@ -32,7 +32,7 @@ package struct CivilTime: Hashable, Sendable {
     }
 
     /// Days from 1970-01-01 to the given day.
-    static func dayNumber(year: Int, month: Int, day: Int) -> Int64 {
+    package static func dayNumber(year: Int, month: Int, day: Int) -> Int64 {
         let shiftedYear = Int64(month <= 2 ? year - 1 : year)
         let era = floorDivide(shiftedYear, 400)
         let yearOfEra = shiftedYear - era * 400
@@ -41,7 +41,7 @@ package struct CivilTime: Hashable, Sendable {
     }
 
     /// 0 for Sunday to 6 for Saturday; 1970-01-01 was a Thursday.
-    static func weekday(dayNumber: Int64) -> Int {
+    package static func weekday(dayNumber: Int64) -> Int {
         let remainder = (dayNumber + 4) % 7
         return Int(remainder < 0 ? remainder + 7 : remainder)
     }

@@ -53,6 +53,7 @@ package final class SQLiteStore: Sendable {
                     """)
         }
         registerChanges(in: &migrator)
+        registerDecisions(in: &migrator)
         return migrator
     }
 

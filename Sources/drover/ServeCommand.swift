@@ -112,12 +112,19 @@ struct ServeCommand: AsyncParsableCommand {
                 endpoint: settings.text("cloudsql.endpoint"), timeout: settings.seconds("cloudsql.timeout-seconds"),
                 credentials: try settings.credentials(for: .cloudSQL, at: "cloudsql.endpoint", logger), logger: logger),
             project: settings.text("cloudsql.project"), privateNetwork: settings.optionalText("cloudsql.network"))
-        let around = GroupWorker.Surroundings(
+        var around = GroupWorker.Surroundings(
             groups: stores.documents, incidents: stores.documents, provider: provider,
             fleet: ObservedFleet(
                 AdminFleet(nodes: nodes, settings: admin, wallClock: SystemWallClock(), logger: logger),
                 board: board, wallClock: SystemWallClock()),
             wallClock: SystemWallClock(), nameSuffix: Self.nameSuffix)
+        let pool = PoolLoad(
+            nodes: nodes,
+            settings: .init(
+                username: admin.username, password: admin.password, timeout: admin.statementTimeout),
+            wallClock: SystemWallClock(), logger: logger)
+        around.deciding = Decider.Surroundings(
+            load: LoadSources([pool]), decisions: stores.queue, zones: SystemTimeZones())
         return Scaler(
             around: around, queue: stores.queue,
             settings: ScalerSettings(
