@@ -7,6 +7,15 @@ package struct GoogleError: Error, Hashable, Sendable {
     package var reason: String
     /// Text for people.
     package var message: String
+    /// Whether it is answered in the newer form: `{"error":{"code","message","status"}}`.
+    package var isCanonical = false
+
+    /// Makes an error in the newer form, for example with `NOT_FOUND`, as Pub/Sub and Datastore answer.
+    package static func canonical(_ status: Int, _ code: String, _ message: String) -> GoogleError {
+        var error = GoogleError(status, code, message)
+        error.isCanonical = true
+        return error
+    }
 
     /// Makes an error.
     package init(_ status: Int, _ reason: String, _ message: String) {
@@ -17,7 +26,14 @@ package struct GoogleError: Error, Hashable, Sendable {
 
     /// The answer's body.
     package var body: JSONValue {
-        [
+        if isCanonical {
+            return [
+                "error": [
+                    "code": .number(Double(status)), "message": .string(message), "status": .string(reason),
+                ]
+            ]
+        }
+        return [
             "error": [
                 "code": .number(Double(status)), "message": .string(message),
                 "errors": [["message": .string(message), "domain": "global", "reason": .string(reason)]],

@@ -91,6 +91,9 @@ package struct Incident: Hashable, Codable, Sendable {
         self.updatedBy = "ingest"
     }
 
+    /// Whether anything of it is still to be done or written down.
+    package var isActive: Bool { state == .open || lastProcess != .clear }
+
     /// What an alert did to the incident that was stored under its id.
     package enum Change: Hashable, Sendable {
         /// There was none: it was stored.

@@ -274,11 +274,6 @@ extension SQLiteStore: IncidentStore {
     }
 }
 
-extension Incident {
-    /// Whether anything of it is still to be done or written down.
-    var isActive: Bool { state == .open || lastProcess != .clear }
-}
-
 extension SQLiteStore: WorkQueue {
     package func publish(_ message: WorkMessage, at now: Timestamp) async throws(StoreError) {
         try await write("publishing a message") { database in
