@@ -21,6 +21,7 @@ extension Target.Dependency {
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
     static let hummingbirdTesting = product(name: "HummingbirdTesting", package: "hummingbird")
     static let logging = product(name: "Logging", package: "swift-log")
     static let metrics = product(name: "Metrics", package: "swift-metrics")
@@ -143,6 +144,9 @@ let package = Package(
                 .httpTypes, .hummingbird, .nioCore, .logging, .serviceLifecycle, "FleetModel", "Pacing",
             ]),
         module(
+            "FakeKubernetes",
+            [.hummingbird, .hummingbirdCore, .nioCore, .logging, .yams, "FleetModel", "KubernetesClient", "Pacing"]),
+        module(
             "Sandbox",
             [
                 .hummingbird, .asyncHTTPClient, .logging, .serviceLifecycle, .subprocess, .systemPackage, .nioCore,
@@ -200,7 +204,10 @@ let package = Package(
             ]),
         tests(
             "KubernetesClientTests",
-            ["KubernetesClient", "FleetModel", "Pacing", .nioCore, .logging, .systemPackage]),
+            [
+                "KubernetesClient", "FakeKubernetes", "FleetModel", "Pacing", .nioCore, .logging, .subprocess,
+                .systemPackage,
+            ]),
         tests(
             "ScalerTests",
             [

@@ -21,20 +21,21 @@ package enum JSON: Hashable, Sendable, Codable, ExpressibleByStringLiteral, Expr
 
     package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
+        // A guess that fails costs more than one that does not: the most frequent come first.
         if container.decodeNil() {
             self = .null
+        } else if let value = try? container.decode(String.self) {
+            self = .string(value)
+        } else if let value = try? container.decode([String: JSON].self) {
+            self = .object(value)
         } else if let value = try? container.decode(Bool.self) {
             self = .bool(value)
         } else if let value = try? container.decode(Int64.self) {
             self = .integer(value)
         } else if let value = try? container.decode(Double.self) {
             self = .number(value)
-        } else if let value = try? container.decode(String.self) {
-            self = .string(value)
-        } else if let value = try? container.decode([JSON].self) {
-            self = .array(value)
         } else {
-            self = .object(try container.decode([String: JSON].self))
+            self = .array(try container.decode([JSON].self))
         }
     }
 

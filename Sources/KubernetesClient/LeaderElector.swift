@@ -92,7 +92,7 @@ package final class LeaderElector: Sendable {
                 tasks.cancelAll()
             }
         }
-        await release()
+        if !Task.isCancelled { await release() }
     }
 
     private func contend(_ body: @escaping @Sendable (Leadership) async -> Void) async {
