@@ -49,6 +49,9 @@ extension ScalingPolicy {
                     "must not contain quotation marks")
                 check.seconds(series.alignmentPeriod, "\(field).source.alignmentPeriodSeconds", 60...86_400)
             }
+            check.that(
+                metric.source != .proxySQLConnections || metric.basis == .perReader, "\(field).basis",
+                "must be \"perReader\" for proxySQLConnections, which is a share")
             guard metric.role == .load else { continue }
             let (out, into) = (metric.scaleOut, metric.scaleIn)
             check.that(

@@ -1,42 +1,37 @@
 import FleetModel
+import Pacing
 
-/// A group's policy in the documents of `/v1`.
+/// A group's policy in the documents of `/v1`: the same document as in files.
 enum PolicyJSON {
+    private static let zones = SystemTimeZones()
+
     /// The policy as it is shown.
     static func shown(_ policy: ScalingPolicy) -> JSONValue {
-        [
-            "minimumReplicas": .whole(policy.minimumReplicas), "maximumReplicas": .whole(policy.maximumReplicas),
-            "scaleOutCooldownSeconds": seconds(policy.scaleOutCooldown),
-            "scaleInCooldownSeconds": seconds(policy.scaleInCooldown),
-            "drainDeadlineSeconds": seconds(policy.drainDeadline),
-        ]
+        (try? JSONValue(encoding: policy)) ?? .null
     }
 
     /// The policy of a document; what it leaves out is as in `standard`.
     static func read(
         _ value: JSONValue, at pointer: String, standard: ScalingPolicy
     ) -> (policy: ScalingPolicy, problems: [FieldProblem]) {
-        var reader = ObjectReader(value, at: pointer)
-        var policy = standard
-        policy.minimumReplicas = reader.integer("minimumReplicas") ?? standard.minimumReplicas
-        policy.maximumReplicas = reader.integer("maximumReplicas") ?? standard.maximumReplicas
-        func pause(_ name: String, _ longest: Double, _ standard: Duration) -> Duration {
-            guard let seconds = reader.seconds(name) else { return standard }
-            guard (0...longest).contains(seconds) else {
-                reader.note(name, "it must be 0 to \(Int(longest)) seconds")
-                return standard
-            }
-            return .milliseconds(Int64(seconds * 1_000))
+        guard case .object = value else {
+            return (standard, [FieldProblem(pointer: pointer, detail: "it must be an object")])
         }
-        policy.scaleOutCooldown = pause("scaleOutCooldownSeconds", 86_400, standard.scaleOutCooldown)
-        policy.scaleInCooldown = pause("scaleInCooldownSeconds", 86_400, standard.scaleInCooldown)
-        policy.drainDeadline = pause("drainDeadlineSeconds", 604_800, standard.drainDeadline)
-        reader.finish()
-        return (policy, reader.problems)
+        do {
+            let policy = try shown(standard).merged(with: value)
+                .decoded(ScalingPolicy.self, userInfo: ScalingPolicy.strictReading)
+            return (policy, policy.problems(offsets: zones).map { field($0, at: pointer) })
+        } catch let error as PolicyProblems {
+            return (standard, error.problems.map { field($0, at: pointer) })
+        } catch {
+            return (standard, [FieldProblem(pointer: pointer, detail: "it cannot be read as a policy")])
+        }
     }
 
-    private static func seconds(_ duration: Duration) -> JSONValue {
-        let milliseconds = duration.wholeMilliseconds
-        return milliseconds % 1_000 == 0 ? .integer(milliseconds / 1_000) : .number(Double(milliseconds) / 1_000)
+    /// `metrics[0].scaleOut` as `/policy/metrics/0/scaleOut`.
+    private static func field(_ problem: PolicyProblem, at pointer: String) -> FieldProblem {
+        let parts = problem.field.split { $0 == "." || $0 == "[" || $0 == "]" }
+        return FieldProblem(
+            pointer: ([pointer] + parts.map(String.init)).joined(separator: "/"), detail: problem.message)
     }
 }
