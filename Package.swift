@@ -22,6 +22,7 @@ extension Target.Dependency {
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
+    static let hummingbirdTLS = product(name: "HummingbirdTLS", package: "hummingbird")
     static let hummingbirdTesting = product(name: "HummingbirdTesting", package: "hummingbird")
     static let logging = product(name: "Logging", package: "swift-log")
     static let metrics = product(name: "Metrics", package: "swift-metrics")
@@ -120,8 +121,8 @@ let package = Package(
         module(
             "ManagementAPI",
             [
-                .hummingbird, .logging, .metrics, .nioCore, .crypto, "FleetModel", "Pacing", "Observability",
-                "Persistence", "ProxySQLAdmin",
+                .hummingbird, .httpTypes, .logging, .metrics, .nioCore, .nioSSL, .crypto, "FleetModel", "Pacing",
+                "Observability", "Persistence", "ProxySQLAdmin",
             ]),
 
         module(
@@ -159,7 +160,9 @@ let package = Package(
         .executableTarget(
             name: "drover",
             dependencies: [
-                .argumentParser, .asyncHTTPClient, .configuration, .hummingbird, .logging, .metrics,
+                .argumentParser, .asyncHTTPClient, .configuration, .hummingbird, .hummingbirdCore, .hummingbirdTLS,
+                .logging, .metrics,
+                .nioCore, .yams,
                 .serviceLifecycle, .unixSignals, .systemPackage,
                 "FleetModel", "MySQLWire", "Settings", "Observability", "Pacing", "Persistence", "ProxySQLAdmin",
                 "GoogleCloud", "Agent", "Scaler", "Ingest", "ManagementAPI", "Sandbox", "FakeProxySQL", "FakeGoogle",

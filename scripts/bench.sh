@@ -56,7 +56,7 @@ echo "bench: alerts made durable (webhook, 32 connections) against bare fsync'd 
 ingest=$(free_port)
 api=$(free_port)
 dist/drover serve --set state.directory="$work/serve" --set ingest.address=127.0.0.1:"$ingest" \
-    --set api.address=127.0.0.1:"$api" --set log.level=error 2>"$work/serve.log" &
+    --set api.address=127.0.0.1:"$api" --set api.authentication=none --set log.level=error 2>"$work/serve.log" &
 pids+=($!)
 for _ in $(seq 100); do curl -fs "http://127.0.0.1:$ingest/healthz" >/dev/null 2>&1 && break; sleep 0.1; done
 "$bin/alerts" "http://127.0.0.1:$ingest/" "$work" 5000

@@ -2,6 +2,7 @@ import FleetModel
 import Hummingbird
 import Logging
 import NIOCore
+import Pacing
 import ProxySQLAdmin
 
 #if canImport(FoundationEssentials)
@@ -19,16 +20,39 @@ struct APIParts: Sendable {
     let publications: PublicationBoard?
     let defaultPolicy: ScalingPolicy
     let logger: Logger
+    let wallClock: any WallClock
+    let clock: any Clock<Duration>
     let maximumBodyBytes: Int
+    let bodyTimeout: Duration
 
     /// The bytes of the body.
-    /// - Throws: 413 when there are too many.
+    /// - Throws: 413 when there are too many, 408 when they do not come in time.
     func bytes(_ request: Request) async throws(APIError) -> Data {
-        do {
-            return Data(try await request.body.collect(upTo: maximumBodyBytes).readableBytesView)
-        } catch {
-            throw APIError(
-                status: 413, message: "the body has more than \(maximumBodyBytes) bytes or did not arrive whole")
+        let (body, maximum, clock, timeout) = (request.body, maximumBodyBytes, clock, bodyTimeout)
+        let collected: Result<ByteBuffer, any Error>? = await withTaskGroup(
+            of: Result<ByteBuffer, any Error>?.self
+        ) { tasks in
+            tasks.addTask {
+                do {
+                    return .success(try await body.collect(upTo: maximum))
+                } catch {
+                    return .failure(error)
+                }
+            }
+            tasks.addTask {
+                try? await clock.sleep(for: timeout)
+                return nil
+            }
+            defer { tasks.cancelAll() }
+            return await tasks.next() ?? nil
+        }
+        switch collected {
+        case .success(let buffer): return Data(buffer.readableBytesView)
+        case .failure(let error) where error is NIOTooManyBytesError:
+            throw APIError(status: 413, message: "the body has more than \(maximum) bytes")
+        case .failure: throw .bad("the body did not arrive whole")
+        case nil:
+            throw APIError(status: 408, message: "the body did not arrive within \(timeout.components.seconds) s")
         }
     }
 

@@ -37,6 +37,10 @@ package struct APIRoutes: Sendable {
         package var groupsShareNodes = true
         /// The largest body, in bytes.
         package var maximumBodyBytes = 1 << 20
+        /// How long the body of a request may take to come.
+        package var bodyTimeout = Duration.seconds(20)
+        /// Requests that one address may make a second; nil for any number.
+        package var requestsPerSecond: Int?
 
         /// Makes settings with the defaults of `drover serve`.
         package init(defaultPolicy: ScalingPolicy) {
@@ -46,24 +50,28 @@ package struct APIRoutes: Sendable {
 
     private let parts: APIParts
     private let authenticator: any Authenticator
+    private let limit: RateLimit?
 
     /// Serves what is in the stores.
     package init(
-        sources: Sources, settings: Settings, authenticator: any Authenticator, wallClock: any WallClock,
-        logger: Logger
+        sources: Sources, settings: Settings, authenticator: any Authenticator,
+        time: (wall: any WallClock, clock: any Clock<Duration>), logger: Logger
     ) {
         self.authenticator = authenticator
+        limit = settings.requestsPerSecond.map { RateLimit(perSecond: Double($0), wallClock: time.wall) }
         parts = APIParts(
             editor: GroupEditor(
-                store: sources.changes, wallClock: wallClock, groupsShareNodes: settings.groupsShareNodes),
+                store: sources.changes, wallClock: time.wall, groupsShareNodes: settings.groupsShareNodes),
             store: sources.changes, incidents: sources.incidents, events: sources.events,
             publications: sources.publications, defaultPolicy: settings.defaultPolicy, logger: logger,
-            maximumBodyBytes: settings.maximumBodyBytes)
+            wallClock: time.wall, clock: time.clock, maximumBodyBytes: settings.maximumBodyBytes,
+            bodyTimeout: settings.bodyTimeout)
     }
 
     /// Adds the routes.
     package func addRoutes(to router: Router<ManagementContext>) {
         router.add(middleware: RefusalMiddleware())
+        if let limit { router.add(middleware: RateLimitMiddleware(limit: limit)) }
         router.add(middleware: AuthenticationMiddleware(authenticator: authenticator))
         CompatibleRoutes(parts: parts).addRoutes(to: router)
         for operation in operations { operation.add(to: router, logger: parts.logger) }

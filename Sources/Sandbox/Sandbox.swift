@@ -185,7 +185,8 @@ package struct Sandbox: Sendable {
         let poll = min(max(options.operationSeconds / 5, 0.05), 1)
         let settings = [
             "state.directory": "\(folder)/serve", "ingest.address": String(endpoints.ingest.dropFirst(7)),
-            "api.address": String(endpoints.api.dropFirst(7)), "cloudsql.endpoint": endpoints.cloudsql,
+            "api.address": String(endpoints.api.dropFirst(7)), "api.authentication": "none",
+            "cloudsql.endpoint": endpoints.cloudsql,
             "cloudsql.project": Self.project, "fleet.nodes": nodes, "scaler.poll-seconds": "\(poll)",
             "scaler.cooldown-seconds": "\(options.cooldownSeconds)", "scaler.resync-seconds": "5",
             "fleet.statement-timeout-seconds": "5",

@@ -14,6 +14,11 @@ package struct SettingsError: Error, Hashable, Sendable, CustomStringConvertible
     /// One sentence each: key, value, source and what to do.
     package var complaints: [String]
 
+    /// Gathers complaints.
+    package init(complaints: [String]) {
+        self.complaints = complaints
+    }
+
     package var description: String { complaints.joined(separator: "\n") }
 }
 
@@ -66,9 +71,11 @@ package struct EffectiveSettings: Sendable {
             }
             values[key.name] = value
         }
-        if let address = values["api.address"].flatMap({ HostAndPort($0.text) }), !address.isLoopback {
+        let isOpen = (authentication ?? "none") == "none"
+        if isOpen, let address = values["api.address"].flatMap({ HostAndPort($0.text) }), !address.isLoopback {
             complaints.append(
-                "api.address is \"\(address)\": without authentication the API listens on loopback addresses only")
+                "api.address is \"\(address)\": without authentication the API listens on loopback addresses only; "
+                    + "set api.authentication")
         }
         guard complaints.isEmpty else { throw SettingsError(complaints: complaints) }
     }
@@ -80,6 +87,13 @@ package struct EffectiveSettings: Sendable {
             if key.isSecret, value != nil { value?.text = "[redacted]" }
             return (key, value)
         }
+    }
+
+    /// How callers of the API prove who they are; what Chester's environment implies where it is not set, and nil where
+    /// nothing says it.
+    package var authentication: String? {
+        values["api.authentication"]?.text
+            ?? (values["api.iap-project-number"] != nil && values["api.iap-backend-service-id"] != nil ? "iap" : nil)
     }
 
     /// The text of a key; empty when it is unset.

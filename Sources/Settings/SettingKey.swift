@@ -14,6 +14,8 @@ package struct SettingKey: Hashable, Sendable {
         case address
         /// One of these words.
         case word([String])
+        /// Some of these words, separated by commas; the first one stands alone.
+        case words([String])
         /// `name=role@host:port`, separated by commas.
         case nodes
     }
@@ -43,9 +45,7 @@ package struct SettingKey: Hashable, Sendable {
     }
 
     /// Chester's names for the same thing, read where ours is not set.
-    package var chesterVariable: String? {
-        name == "cloudsql.project" ? "PROJECT_ID" : nil
-    }
+    package var chesterVariable: String? { Self.chesterVariables[name] }
 
     /// What is wrong with `value`, or nil.
     package func complaint(about value: String) -> String? {
@@ -66,6 +66,10 @@ package struct SettingKey: Hashable, Sendable {
             return HostAndPort(value) == nil ? "it must be host:port" : nil
         case .word(let words):
             return words.contains(value) ? nil : "it must be one of \(words.joined(separator: ", "))"
+        case .words(let words):
+            let given = value.split(separator: ",").map(String.init)
+            guard !given.isEmpty, given.allSatisfy(words.contains), given.count == 1 || !given.contains(words[0])
+            else { return "it must be \(words[0]), or one or more of \(words.dropFirst().joined(separator: ", "))" }
         case .nodes:
             return NodeAddress.list(value) == nil
                 ? "it must be name=role@host:port, separated by commas; role is core or satellite" : nil
@@ -74,52 +78,51 @@ package struct SettingKey: Hashable, Sendable {
     }
 
     /// Every key there is.
-    package static let all: [SettingKey] = [
-        SettingKey("state.directory", .text, "/var/lib/drover", "Folder of the embedded store; one process owns it."),
-        SettingKey(
-            "events.capacity", .integer(100...10_000_000), "10000", "How many of the newest events are kept."),
-        SettingKey("ingest.address", .address, "127.0.0.1:8081", "Where the alert webhook listens."),
-        SettingKey(
-            "ingest.auth-token", .text, nil, "Value that the query parameter auth_token must have.", isSecret: true),
-        SettingKey(
-            "ingest.max-body-bytes", .integer(1_024...16_777_216), "262144", "Largest notification, in bytes."),
-        SettingKey("api.address", .address, "127.0.0.1:8082", "Where the management API and /metrics listen."),
-        SettingKey(
-            "api.authentication", .word(["none"]), "none",
-            "How callers of the API prove who they are; none is allowed on loopback addresses only."),
-        SettingKey(
-            "scaler.cooldown-seconds", .seconds(0...86_400), "300",
-            "Pause after a completed change of size, for groups that set none."),
-        SettingKey(
-            "scaler.drain-deadline-seconds", .seconds(0...86_400), "600",
-            "How long a draining replica may keep connections in use."),
-        SettingKey("scaler.poll-seconds", .seconds(0.01...600), "5", "Between two looks at a Cloud SQL operation."),
-        SettingKey(
-            "scaler.resync-seconds", .seconds(1...3_600), "30", "Between two verifications of quiet nodes."),
-        SettingKey(
-            "scaler.operation-deadline-seconds", .seconds(60...86_400), "5400",
-            "After this an operation is reported as stuck."),
-        SettingKey(
-            "scaler.unreachable-after-seconds", .seconds(1...86_400), "300",
-            "After this a node that does not answer is taken for down."),
-        SettingKey(
-            "cloudsql.endpoint", .text, "https://sqladmin.googleapis.com", "Address of the Cloud SQL Admin API."),
-        SettingKey("cloudsql.project", .text, nil, "Google Cloud project of the instances."),
-        SettingKey(
-            "cloudsql.network", .text, nil, "Private network of new replicas; their primary's when unset."),
-        SettingKey(
-            "cloudsql.timeout-seconds", .seconds(0.1...600), "30", "How long one call of the API may take."),
-        SettingKey("fleet.nodes", .nodes, nil, "The ProxySQL nodes: name=role@host:port, separated by commas."),
-        SettingKey("fleet.username", .text, "radmin", "Admin user of the ProxySQL nodes."),
-        SettingKey("fleet.password", .text, nil, "Its password.", isSecret: true),
-        SettingKey("fleet.save-to-disk", .flag, "true", "Whether what is loaded is saved to disk."),
-        SettingKey(
-            "fleet.statement-timeout-seconds", .seconds(0.1...600), "10", "How long one admin statement may take."),
-        SettingKey(
-            "log.level", .word(["trace", "debug", "info", "notice", "warning", "error", "critical"]), "info",
-            "The least important messages that are written."),
-        SettingKey("log.format", .word(["json", "text"]), "json", "How messages are written, to standard error."),
-    ]
+    package static let all: [SettingKey] =
+        [
+            SettingKey(
+                "state.directory", .text, "/var/lib/drover", "Folder of the embedded store; one process owns it."),
+            SettingKey(
+                "events.capacity", .integer(100...10_000_000), "10000", "How many of the newest events are kept."),
+            SettingKey("ingest.address", .address, "127.0.0.1:8081", "Where the alert webhook listens."),
+            SettingKey(
+                "ingest.auth-token", .text, nil, "Value that the query parameter auth_token must have.", isSecret: true),
+            SettingKey(
+                "ingest.max-body-bytes", .integer(1_024...16_777_216), "262144", "Largest notification, in bytes."),
+        ] + api + [
+            SettingKey(
+                "scaler.cooldown-seconds", .seconds(0...86_400), "300",
+                "Pause after a completed change of size, for groups that set none."),
+            SettingKey(
+                "scaler.drain-deadline-seconds", .seconds(0...86_400), "600",
+                "How long a draining replica may keep connections in use."),
+            SettingKey("scaler.poll-seconds", .seconds(0.01...600), "5", "Between two looks at a Cloud SQL operation."),
+            SettingKey(
+                "scaler.resync-seconds", .seconds(1...3_600), "30", "Between two verifications of quiet nodes."),
+            SettingKey(
+                "scaler.operation-deadline-seconds", .seconds(60...86_400), "5400",
+                "After this an operation is reported as stuck."),
+            SettingKey(
+                "scaler.unreachable-after-seconds", .seconds(1...86_400), "300",
+                "After this a node that does not answer is taken for down."),
+            SettingKey(
+                "cloudsql.endpoint", .text, "https://sqladmin.googleapis.com", "Address of the Cloud SQL Admin API."),
+            SettingKey("cloudsql.project", .text, nil, "Google Cloud project of the instances."),
+            SettingKey(
+                "cloudsql.network", .text, nil, "Private network of new replicas; their primary's when unset."),
+            SettingKey(
+                "cloudsql.timeout-seconds", .seconds(0.1...600), "30", "How long one call of the API may take."),
+            SettingKey("fleet.nodes", .nodes, nil, "The ProxySQL nodes: name=role@host:port, separated by commas."),
+            SettingKey("fleet.username", .text, "radmin", "Admin user of the ProxySQL nodes."),
+            SettingKey("fleet.password", .text, nil, "Its password.", isSecret: true),
+            SettingKey("fleet.save-to-disk", .flag, "true", "Whether what is loaded is saved to disk."),
+            SettingKey(
+                "fleet.statement-timeout-seconds", .seconds(0.1...600), "10", "How long one admin statement may take."),
+            SettingKey(
+                "log.level", .word(["trace", "debug", "info", "notice", "warning", "error", "critical"]), "info",
+                "The least important messages that are written."),
+            SettingKey("log.format", .word(["json", "text"]), "json", "How messages are written, to standard error."),
+        ]
 }
 
 /// A host and a TCP port.

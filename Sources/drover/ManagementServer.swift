@@ -1,5 +1,9 @@
+import ArgumentParser
+import AsyncHTTPClient
 import FleetModel
 import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
 import Logging
 import ManagementAPI
 import NIOCore
@@ -16,12 +20,27 @@ struct ManagementServer {
     let logger: Logger
 
     /// What has to run.
+    /// - Throws: `ExitCode` 78 after every complaint was printed.
     func services() throws -> [any Service] {
+        do {
+            return try made()
+        } catch let error as SettingsError {
+            for complaint in error.complaints { Console.complain(complaint) }
+        } catch {
+            Console.complain("\(error)")
+        }
+        throw ExitCode(78)
+    }
+
+    private func made() throws -> [any Service] {
         let router = Router(context: ManagementContext.self)
+        var options = APIRoutes.Settings(defaultPolicy: defaultPolicy)
+        options.maximumBodyBytes = settings.integer("api.max-body-bytes")
+        options.bodyTimeout = settings.seconds("api.body-timeout-seconds")
+        options.requestsPerSecond = settings.integer("api.requests-per-second")
         APIRoutes(
-            sources: sources, settings: .init(defaultPolicy: defaultPolicy), authenticator: OpenToAll(),
-            wallClock: SystemWallClock(),
-            logger: logger
+            sources: sources, settings: options, authenticator: try authenticator(),
+            time: (SystemWallClock(), ContinuousClock()), logger: logger
         ).addRoutes(to: router)
         let metrics = metrics
         router.get("/metrics") { _, _ in
@@ -32,12 +51,103 @@ struct ManagementServer {
         let address = settings.address("api.address")
         return [
             Application(
-                router: router,
+                router: router, server: try server(),
                 configuration: .init(
                     address: .hostname(address?.host ?? "127.0.0.1", port: address?.port ?? 0),
-                    serverName: "drover"),
+                    serverName: "drover",
+                    availableConnectionsDelegate: MaximumAvailableConnections(
+                        settings.integer("api.max-connections"))),
                 logger: logger)
         ]
+    }
+
+    private func server() throws -> HTTPServerBuilder {
+        let idle = TimeAmount.milliseconds(settings.seconds("api.idle-timeout-seconds").wholeMilliseconds)
+        let plain = HTTPServerBuilder.http1(configuration: .init(idleTimeout: idle))
+        let files = (settings.optionalText("api.tls-certificate-file"), settings.optionalText("api.tls-key-file"))
+        guard let certificate = files.0, let key = files.1 else {
+            guard files.0 == nil, files.1 == nil else {
+                throw SettingsError(complaints: ["api.tls-certificate-file and api.tls-key-file go together"])
+            }
+            return plain
+        }
+        let tls = try ServerTLS(
+            certificateFile: certificate, keyFile: key, wallClock: SystemWallClock(), logger: logger)
+        return try .tls(plain, tlsConfiguration: try tls.configuration())
+    }
+
+    private func authenticator() throws -> any Authenticator {
+        guard let ways = settings.authentication?.split(separator: ",").map(String.init) else {
+            throw SettingsError(complaints: [
+                "api.authentication is not set: name iap, tokens or basic, or none on a loopback address"
+            ])
+        }
+        guard ways != ["none"] else { return OpenToAll() }
+        func needed(_ key: String, _ way: String) throws -> String {
+            guard let text = settings.optionalText(key), !text.isEmpty else {
+                throw SettingsError(complaints: ["api.authentication is \(way) and needs \(key)"])
+            }
+            return text
+        }
+        var users: RequestAuthenticator.ProxyUsers?
+        if ways.contains("iap") {
+            let number = try needed("api.iap-project-number", "iap")
+            let service = try needed("api.iap-backend-service-id", "iap")
+            users = .init(
+                verifier: IAPVerifier(
+                    audience: "/projects/\(number)/global/backendServices/\(service)", keys: keys(),
+                    wallClock: SystemWallClock()),
+                allowed: try allowedUsers(needed("api.allowed-users", "iap")))
+        }
+        var basic: RequestAuthenticator.Credentials?
+        if ways.contains("basic") || settings.flag("api.basic-enabled") {
+            basic = .init(
+                username: Secret(try needed("api.basic-username", "basic")),
+                password: Secret(try needed("api.basic-password", "basic")))
+        }
+        var tokens: TokenFile?
+        if ways.contains("tokens") {
+            tokens = try TokenFile(
+                path: try needed("api.token-file", "tokens"), wallClock: SystemWallClock(), logger: logger)
+        }
+        return RequestAuthenticator(proxyUsers: users, basic: basic, tokens: tokens)
+    }
+
+    private func keys() -> IAPKeys {
+        let url = settings.text("api.iap-keys-url")
+        return IAPKeys(wallClock: SystemWallClock()) {
+            let clock = ContinuousClock()
+            // The timeout of `execute` ends at the head; the deadline covers the body too.
+            return try await withThrowingTaskGroup { tasks in
+                tasks.addTask {
+                    let response = try await HTTPClient.shared.execute(
+                        HTTPClientRequest(url: url), timeout: .seconds(10))
+                    let body = try await response.body.collect(upTo: 1 << 20)
+                    return String(buffer: body).utf8.map(\.self)
+                }
+                tasks.addTask {
+                    try await clock.sleep(for: .seconds(10))
+                    throw CancellationError()
+                }
+                defer { tasks.cancelAll() }
+                return try await tasks.next() ?? []
+            }
+        }
+    }
+
+    private func allowedUsers(_ text: String) throws -> [String: Caller.Role] {
+        var users: [String: Caller.Role] = [:]
+        for part in text.split(separator: ",") {
+            let words = part.split(separator: "=").map { String($0.drop { $0 == " " }) }
+            guard let role = words.count == 1 ? .admin : Caller.Role(rawValue: words.last ?? ""), words.count <= 2
+            else {
+                throw SettingsError(complaints: [
+                    "api.allowed-users: \"\(part)\" must be an e-mail address, or one followed by =read, =operate or =admin"
+                ])
+            }
+            users[words[0]] = role
+        }
+        return users
     }
 
     private var defaultPolicy: ScalingPolicy {

@@ -17,7 +17,7 @@ let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 /// Serves the API on a store of its own.
 func withAPI(
     settings: APIRoutes.Settings = .init(defaultPolicy: ScalingPolicy(maximumReplicas: 5)),
-    publications: PublicationBoard? = nil,
+    publications: PublicationBoard? = nil, authenticator: any Authenticator = OpenToAll(),
     _ body: @escaping @Sendable (any TestClientProtocol, SQLiteStore) async throws -> Void
 ) async throws {
     let path = FileManager.default.temporaryDirectory.appendingPathComponent("drover-api-\(UUID().uuidString)").path
@@ -26,7 +26,8 @@ func withAPI(
     let router = Router(context: ManagementContext.self)
     APIRoutes(
         sources: .init(changes: store, incidents: store, publications: publications), settings: settings,
-        authenticator: OpenToAll(), wallClock: TestWallClock(),
+        authenticator: authenticator,
+        time: (TestWallClock(), ContinuousClock()),
         logger: silent
     ).addRoutes(to: router)
     try await Application(router: router).test(.router) { client in try await body(client, store) }
