@@ -106,7 +106,13 @@ let package = Package(
                 .systemPackage, .yams, "FleetModel", "Pacing",
             ]),
 
+        .systemLibrary(
+            name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib",
+            providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+
         // The roles.
+        module(
+            "DigestExport", [.logging, .serviceLifecycle, "CZlib", "FleetModel", "MySQLWire", "Pacing"]),
         module(
             "Scaler",
             [
@@ -166,6 +172,7 @@ let package = Package(
                 .serviceLifecycle, .unixSignals, .systemPackage,
                 "FleetModel", "MySQLWire", "Settings", "Observability", "Pacing", "Persistence", "ProxySQLAdmin",
                 "GoogleCloud", "Agent", "Scaler", "Ingest", "ManagementAPI", "Sandbox", "FakeProxySQL", "FakeGoogle",
+                "DigestExport",
             ],
             swiftSettings: strict),
 
@@ -211,6 +218,9 @@ let package = Package(
                 "KubernetesClient", "FakeKubernetes", "FleetModel", "Pacing", .nioCore, .logging, .subprocess,
                 .systemPackage,
             ]),
+        tests(
+            "DigestExportTests",
+            ["DigestExport", "FakeProxySQL", "MySQLWire", "FleetModel", "Pacing", .nioCore, .nioPosix, .logging]),
         tests(
             "ScalerTests",
             [

@@ -69,4 +69,23 @@ for line in sys.stdin:
     event = json.loads(line)
     if "online-seconds" in event:
         print("  %.3f s, %.2f of the 1 s that the operation took" % (event["online-seconds"], event["online-seconds"]))'
+if [ -n "${PROXYSQL_BIN:-}" ] && [ -x "$PROXYSQL_BIN" ]; then
+    echo "bench: about 200,000 digests of a real ProxySQL into a file, against mariadb --batch --quick"
+    admin=$(free_port)
+    cat >"$work/proxysql.cnf" <<CNF
+datadir="$work/proxysql"
+admin_variables={ admin_credentials="radmin:radmin" mysql_ifaces="127.0.0.1:$admin" }
+mysql_variables={ interfaces="127.0.0.1:$(free_port)" monitor_enabled=false threads=2 }
+CNF
+    mkdir "$work/proxysql"
+    "$PROXYSQL_BIN" -f -M --no-version-check -c "$work/proxysql.cnf" -D "$work/proxysql" >"$work/proxysql.log" 2>&1 &
+    pids+=($!)
+    client=(mariadb --no-defaults -h127.0.0.1 -P"$admin" -uradmin -pradmin --skip-ssl)
+    for _ in $(seq 100); do "${client[@]}" -e 'SELECT 1' >/dev/null 2>&1 && break; sleep 0.1; done
+    # ProxySQL's own test command: that many thousand random queries into the digests.
+    "${client[@]}" -e 'PROXYSQLTEST 1 200'
+    AGENT_PROXYSQL_PASSWORD=radmin Benchmarks/dump.py "$work" "$admin" dist/drover
+else
+    echo "bench: no dump of digests: PROXYSQL_BIN does not name a binary"
+fi
 echo "bench: done"

@@ -138,6 +138,25 @@ public struct MySQLRow: Sendable {
         }
     }
 
+    /// Hands over the bytes of all cells at once, nil for NULL; they must not be used after `body` returned. For those
+    /// who copy rows by the hundred thousand.
+    public func withCells<Value>(_ body: (UnsafeBufferPointer<UnsafeRawBufferPointer?>) -> Value) -> Value {
+        bytes.withUnsafeReadableBytes { raw in
+            withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer?.self, capacity: columns.list.count) { cells in
+                var offset = 0
+                for index in cells.indices {
+                    var cell: UnsafeRawBufferPointer?
+                    if case .value(let range)? = Self.nextCell(raw, &offset) {
+                        cell = UnsafeRawBufferPointer(rebasing: raw[range])
+                    }
+                    cells.initializeElement(at: index, to: cell)
+                }
+                defer { cells.deinitialize() }
+                return body(UnsafeBufferPointer(cells))
+            }
+        }
+    }
+
     private enum Cell {
         case null
         case value(Range<Int>)

@@ -30,6 +30,7 @@ struct AgentCommand: AsyncParsableCommand {
         if arguments.showsConfiguration { return Self.show(settings) }
         let logger = settings.bootstrapLogging()
         for warning in settings.warnings { logger.warning("\(warning)") }
+        if settings.word("agent.mode") == "dump" { return try await DumpCommand.once(settings, logger) }
         let metrics = PrometheusMetrics()
         MetricsSystem.bootstrap(metrics)
         try await AgentProcess(
