@@ -117,7 +117,7 @@ let package = Package(
             "Scaler",
             [
                 .logging, .metrics, .serviceLifecycle,
-                "FleetModel", "Pacing", "Observability", "ProxySQLAdmin", "GoogleCloud", "Persistence",
+                "FleetModel", "MySQLWire", "Pacing", "Observability", "ProxySQLAdmin", "GoogleCloud", "Persistence",
             ]),
         module(
             "Ingest",
@@ -169,7 +169,7 @@ let package = Package(
                 .argumentParser, .asyncHTTPClient, .configuration, .hummingbird, .hummingbirdCore, .hummingbirdTLS,
                 .logging, .metrics,
                 .nioCore, .yams,
-                .serviceLifecycle, .unixSignals, .systemPackage,
+                .serviceLifecycle, .unixSignals, .systemPackage, .nioSSL,
                 "FleetModel", "MySQLWire", "Settings", "Observability", "Pacing", "Persistence", "ProxySQLAdmin",
                 "GoogleCloud", "Agent", "Scaler", "Ingest", "ManagementAPI", "Sandbox", "FakeProxySQL", "FakeGoogle",
                 "DigestExport",

@@ -75,14 +75,20 @@ package struct BackendServer: Hashable, Codable, Sendable {
     /// Who put it there.
     package var origin: Origin
 
-    /// Makes a backend that is ONLINE, of weight 1, on port 3306, with 1,000 connections, which are Chester's defaults.
+    /// MySQL's port.
+    package static let usualPort = 3_306
+    /// The weight of a backend that none is named for. A hundred, so that a new replica can begin with a few
+    /// hundredths of a full share; ProxySQL's own 1 cannot be divided.
+    package static let usualWeight = 100
+
+    /// Makes a backend that is ONLINE, of the usual weight, on port 3306, with 1,000 connections.
     package init(name: String, address: String, hostgroup: Int, origin: Origin) {
         self.name = name
         self.address = address
-        self.port = 3306
+        self.port = Self.usualPort
         self.hostgroup = hostgroup
         self.status = .online
-        self.weight = 1
+        self.weight = Self.usualWeight
         self.maxConnections = 1_000
         self.useTLS = false
         self.origin = origin

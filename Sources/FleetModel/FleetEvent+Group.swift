@@ -79,6 +79,11 @@ extension FleetEvent {
                 .replicaAdmitted, .info,
                 "Replica \(name)\(address) passed its checks and is being brought to the nodes of group \(group)."
             )
+        case .ramping:
+            return (
+                .replicaRamping, .info,
+                "Replica \(name) takes its first reads of group \(group); its share grows step by step."
+            )
         case .serving:
             return (.replicaServing, .info, "Replica \(name) serves reads of group \(group): \(size) are in use.")
         case .draining:

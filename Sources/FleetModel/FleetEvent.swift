@@ -23,6 +23,8 @@ package struct FleetEvent: Hashable, Codable, Sendable {
         case replicaAdmitted = "replica-admitted"
         /// Every live node sends the replica traffic.
         case replicaServing = "replica-serving"
+        /// A replica takes a part of its share of the traffic, and more with time.
+        case replicaRamping = "replica-ramping"
         /// The replica takes no new connections.
         case replicaDraining = "replica-draining"
         /// The replica is being taken out of every node.

@@ -33,20 +33,72 @@ extension GroupRecord {
         }
     }
 
-    /// The replica may serve: it enters the configuration, whose generation grows.
-    package mutating func admit(_ name: InstanceName, address: String, at now: Timestamp) {
+    /// The replica may serve: it enters the configuration, whose generation grows, with the first weight of `rule`.
+    package mutating func admit(_ name: InstanceName, address: String, by rule: AdmissionRule, at now: Timestamp) {
+        let full = readerWeight
         change(name) {
             $0.address = address
+            $0.fullWeight = full
             $0.enter(.admitted, at: now)
         }
         configuration.servers.removeAll { $0.name == name.text }
-        configuration.servers.append(
-            BackendServer(
-                name: name.text, address: address, hostgroup: configuration.readerHostgroup, origin: .managed))
+        var server = BackendServer(
+            name: name.text, address: address, hostgroup: configuration.readerHostgroup, origin: .managed)
+        server.weight = rule.weight(after: 0, full: full) ?? full
+        configuration.servers.append(server)
         configuration.generation += 1
     }
 
-    /// Every live node sends the replica traffic: the change of size is complete.
+    /// The share of a reader: the largest of those that were configured, so that a managed one gets no less.
+    private var readerWeight: Int {
+        let readers = configuration.servers.filter {
+            $0.hostgroup == configuration.readerHostgroup && $0.origin != .managed
+        }
+        return readers.map(\.weight).max().map { max(1, $0) } ?? BackendServer.usualWeight
+    }
+
+    /// The replica's present share; nil while it is not in the configuration.
+    package func weight(of name: InstanceName) -> Int? {
+        configuration.servers.first { $0.name == name.text }?.weight
+    }
+
+    /// Every live node sends the replica the part of its share that the ramp began with.
+    package mutating func ramp(_ name: InstanceName, at now: Timestamp) {
+        change(name) { $0.enter(.ramping, at: now) }
+    }
+
+    /// Gives the replica a larger share; the next one is due an interval later.
+    package mutating func raise(_ name: InstanceName, to weight: Int, at now: Timestamp) {
+        change(name) { $0.enter(.ramping, at: now) }
+        for index in configuration.servers.indices where configuration.servers[index].name == name.text {
+            configuration.servers[index].weight = weight
+        }
+        configuration.generation += 1
+    }
+
+    /// Wants a replica back that was about to go. One that still drains takes traffic again at once, its caches are
+    /// warm; one that is out of the configuration must show again that it is fit to serve.
+    package mutating func takeBack(_ name: InstanceName, for incidentID: String, at now: Timestamp) {
+        let isInConfiguration = weight(of: name) != nil
+        change(name) {
+            $0.incidentID = incidentID
+            $0.enter(isInConfiguration ? .admitted : .starting, at: now)
+        }
+        guard isInConfiguration else { return }
+        for index in configuration.servers.indices where configuration.servers[index].name == name.text {
+            configuration.servers[index].status = .online
+        }
+        configuration.generation += 1
+    }
+
+    /// Takes up a replica that carries our labels and that the record knows nothing of, as after a restored backup.
+    package mutating func adopt(_ name: InstanceName, at now: Timestamp) {
+        var replica = ReplicaRecord(name: name, incidentID: "", at: now)
+        replica.enter(.starting, at: now)
+        replicas.append(replica)
+    }
+
+    /// Every live node sends the replica its full share: the change of size is complete.
     package mutating func serve(_ name: InstanceName, at now: Timestamp) {
         change(name) { $0.enter(.serving, at: now) }
         lastScaling = ScalingEvent(direction: .out, completedAt: now)

@@ -7,7 +7,7 @@ extension Incident {
         }
         return switch replica.state {
         case .planned, .creating, .starting, .deleting: .instanceCall
-        case .admitted, .draining: .configurationUpdate
+        case .admitted, .ramping, .draining: .configurationUpdate
         case .removed: .publication
         case .failed: .fail
         case .serving, .gone: .statusCheck

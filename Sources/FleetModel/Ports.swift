@@ -18,6 +18,8 @@ package struct Versioned<Document: Sendable>: Sendable {
 package enum StoreError: Error, Sendable, CustomStringConvertible {
     /// Somebody saved the document in between: load it again and decide again.
     case conflict(document: String)
+    /// Another scaler leads now: stop acting.
+    case fenced(document: String)
     /// The store itself failed; `reason` says what was attempted and what to do.
     case unavailable(reason: String)
     /// The stored bytes are not a document of this version of Drover.
@@ -26,6 +28,7 @@ package enum StoreError: Error, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .conflict(let document): "\(document) was changed by somebody else; load it again"
+        case .fenced(let document): "\(document) was not saved: another scaler leads now"
         case .unavailable(let reason): "the store is unavailable: \(reason)"
         case .corrupt(let document, let reason): "\(document) in the store cannot be read: \(reason)"
         }
@@ -51,6 +54,8 @@ package protocol IncidentStore: Sendable {
 package protocol GroupStore: Sendable {
     /// The group's record.
     func group(_ name: InstanceName) async throws(StoreError) -> Versioned<GroupRecord>?
+    /// The names of all groups, in order.
+    func names() async throws(StoreError) -> [InstanceName]
     /// All groups, by name.
     func groups() async throws(StoreError) -> [Versioned<GroupRecord>]
     /// Stores a new group; throws `.conflict` when one of that name exists.
@@ -59,6 +64,23 @@ package protocol GroupStore: Sendable {
     func save(_ record: GroupRecord, ifVersion version: Int64) async throws(StoreError)
     /// Removes a group; throws `.conflict` when `version` is not the stored one.
     func remove(_ name: InstanceName, ifVersion version: Int64) async throws(StoreError)
+}
+
+extension GroupStore {
+    /// For stores that cannot read names alone.
+    package func names() async throws(StoreError) -> [InstanceName] {
+        try await groups().map(\.document.name)
+    }
+}
+
+/// Sees to it that of several scalers one acts.
+package protocol LeadershipLock: Sendable {
+    /// Takes the lead, or keeps it, for `duration` from `now`. A token is never given out twice and only grows; whoever
+    /// keeps the lead keeps its token.
+    /// - Returns: nil while somebody else leads.
+    func lead(as holder: String, for duration: Duration, at now: Timestamp) async throws(StoreError) -> Int64?
+    /// Lets others lead at once.
+    func resign(as holder: String) async throws(StoreError)
 }
 
 /// A message that wakes the scaler; it carries no state of its own, so losing the order of messages loses nothing.

@@ -7,6 +7,10 @@ package protocol ReplicaProvider: Sendable {
     func deleteReplica(_ request: ReplicaRequest) async throws(ProviderError) -> String
     /// The instance, or nil when the provider says that there is none.
     func instance(named name: InstanceName) async throws(ProviderError) -> ProviderInstance?
+    /// The instances that carry the labels of ours, of all groups.
+    func managedReplicas() async throws(ProviderError) -> ProviderListing
+    /// Whether the instance's labels say that it is ours, for `group`.
+    func isOurs(_ instance: ProviderInstance, of group: InstanceName) -> Bool
     /// The operation's present status.
     func operation(id: String) async throws(ProviderError) -> ProviderOperation
     /// The operations on the instance that the provider remembers, newest first.
@@ -66,6 +70,21 @@ package struct ProviderInstance: Hashable, Sendable {
         self.privateAddress = privateAddress
         self.primary = primary
         self.labels = labels
+    }
+}
+
+/// The instances that the provider showed.
+package struct ProviderListing: Hashable, Sendable {
+    /// In no order.
+    package var instances: [ProviderInstance]
+    /// False when the provider said that some could not be looked at. Even a complete list proves no absence: a
+    /// single instance is asked for before anything is concluded from it.
+    package var isComplete: Bool
+
+    /// Makes a listing.
+    package init(instances: [ProviderInstance], isComplete: Bool) {
+        self.instances = instances
+        self.isComplete = isComplete
     }
 }
 

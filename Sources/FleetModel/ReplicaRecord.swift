@@ -11,14 +11,19 @@ package struct ReplicaRecord: Hashable, Codable, Sendable {
         case creating
         /// The instance exists. Leads out: the admission checks. Can become `admitted`, `failed`.
         case starting
-        /// It is in the configuration. Leads out: publication. Can become `serving`.
+        /// It is in the configuration, with the first weight of its ramp. Leads out: publication. Can become `ramping`,
+        /// `serving`, `failed`.
         case admitted
-        /// Every live node sends it traffic. Can become `draining`.
+        /// Every live node sends it a part of its share. Leads out: the next weight, and its publication. Can become
+        /// `serving`, `failed`.
+        case ramping
+        /// Every live node sends it its full share. Can become `draining`, and `failed` when the provider lost it.
         case serving
         /// OFFLINE_SOFT is in the configuration. Leads out: publication and waiting for its connections.
-        /// Can become `removed`.
+        /// Can become `removed`, and `admitted` when it is wanted back.
         case draining
-        /// It is out of the configuration. Leads out: publication. Can become `deleting`.
+        /// It is out of the configuration. Leads out: publication. Can become `deleting`, and `starting` when it is
+        /// wanted back.
         case removed
         /// No node knows it any more. Leads out: the delete call, then waiting for it. Can become `gone`.
         case deleting
@@ -38,6 +43,8 @@ package struct ReplicaRecord: Hashable, Codable, Sendable {
     package var operationID: String?
     /// Its private address, once known.
     package var address: String?
+    /// Its share of the traffic at the end of its ramp, once it was admitted.
+    package var fullWeight: Int?
     /// When it was planned.
     package var plannedAt: Timestamp
     /// When the present state was entered.
@@ -80,6 +87,8 @@ package struct GroupRecord: Hashable, Codable, Sendable {
     package var removal: GroupRemoval?
     /// Key material that was stored with the group.
     package var tls: TLSMaterial?
+    /// The highest token of leadership under which this was written: a scaler with a lower one acts no more.
+    package var fence: Int64?
     /// What the group did lately and what it cost; absent until the first decision.
     package var ledger: ScalingLedger?
 

@@ -39,7 +39,7 @@ struct APIError: Error, Hashable, Sendable {
 
     init(_ error: StoreError) {
         switch error {
-        case .conflict:
+        case .conflict, .fenced:
             self.init(status: 409, message: "\(error)")
         case .unavailable:
             self.init(status: 503, message: "the store failed and nothing was changed; try again")

@@ -46,6 +46,10 @@ package struct EventfulStore: GroupStore, IncidentStore {
         try await groupStore.group(name)
     }
 
+    package func names() async throws(StoreError) -> [InstanceName] {
+        try await groupStore.names()
+    }
+
     package func groups() async throws(StoreError) -> [Versioned<GroupRecord>] {
         try await groupStore.groups()
     }

@@ -27,6 +27,7 @@ package final class SQLiteStore: Sendable {
         do {
             database = try DatabasePool(path: "\(directory.path)/drover.sqlite", configuration: configuration)
             try Self.migrations.migrate(database)
+            try database.write(Self.endLeadership)
         } catch {
             throw .unavailable(
                 reason: "the database in \(directory.path) cannot be opened: \(error); restore it from a backup, or "
@@ -54,6 +55,7 @@ package final class SQLiteStore: Sendable {
         }
         registerChanges(in: &migrator)
         registerDecisions(in: &migrator)
+        registerLeadership(in: &migrator)
         return migrator
     }
 
@@ -113,6 +115,14 @@ extension SQLiteStore: GroupStore {
             try Row.fetchOne(
                 database, sql: "SELECT version, document FROM fleet_group WHERE name = ?", arguments: [name.text]
             ).map { try Self.group($0, name.text) }
+        }
+    }
+
+    package func names() async throws(StoreError) -> [InstanceName] {
+        try await read("reading the groups' names") { database in
+            try String.fetchAll(database, sql: "SELECT name FROM fleet_group ORDER BY name").map {
+                try InstanceName($0)
+            }
         }
     }
 

@@ -183,18 +183,24 @@ package struct Sandbox: Sendable {
     private func makeServe(_ folder: String, _ endpoints: SandboxEndpoints) -> ChildProcess {
         let nodes = endpoints.proxysql.map { "\($0.name)=\($0.role)@\($0.admin)" }.joined(separator: ",")
         let poll = min(max(options.operationSeconds / 5, 0.05), 1)
-        let settings = [
+        var settings = [
             "state.directory": "\(folder)/serve", "ingest.address": String(endpoints.ingest.dropFirst(7)),
             "api.address": String(endpoints.api.dropFirst(7)), "api.authentication": "none",
             "cloudsql.endpoint": endpoints.cloudsql,
             "cloudsql.project": Self.project, "fleet.nodes": nodes, "scaler.poll-seconds": "\(poll)",
             "scaler.cooldown-seconds": "\(options.cooldownSeconds)", "scaler.resync-seconds": "5",
-            "fleet.statement-timeout-seconds": "5",
+            "fleet.statement-timeout-seconds": "5", "scaler.inventory-seconds": "10",
+            "scaler.ramp-seconds": "\(min(options.operationSeconds, 2))", "scaler.admission-samples": "2",
         ]
+        var environment = ["PATH": "/usr/bin:/bin", "DROVER_FLEET_PASSWORD": "radmin"]
+        if options.mariadb {
+            settings["scaler.monitor-username"] = MariaDBServers.monitorUser
+            environment["DROVER_SCALER_MONITOR_PASSWORD"] = MariaDBServers.monitorPassword
+        }
         return ChildProcess(
             executable: options.executable,
             arguments: ["serve"] + settings.sorted { $0.key < $1.key }.flatMap { ["--set", "\($0.key)=\($0.value)"] },
-            environment: ["PATH": "/usr/bin:/bin", "DROVER_FLEET_PASSWORD": "radmin"],
+            environment: environment,
             logFile: "\(folder)/serve.log", restarts: true, clock: clock)
     }
 

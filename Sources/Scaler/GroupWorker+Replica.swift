@@ -12,7 +12,7 @@ extension GroupWorker {
         case .planned: try await create(replica, stored)
         case .creating: try await awaitCreation(replica, stored)
         case .starting: try await admit(replica, stored)
-        case .admitted: try await serve(replica, stored)
+        case .admitted, .ramping: try await serve(replica, stored)
         case .draining: try await drain(replica, stored)
         case .removed: try await withdraw(replica, stored)
         case .deleting: try await delete(replica, stored)
@@ -72,46 +72,6 @@ extension GroupWorker {
         }
         try await save(record, stored.version)
         return .did("the creation of \(replica.name) ended")
-    }
-
-    private func admit(
-        _ replica: ReplicaRecord, _ stored: Versioned<GroupRecord>
-    ) async throws(StoreError) -> StepReport {
-        var record = stored.document
-        do throws(ProviderError) {
-            let now = around.wallClock.now()
-            let instance = try await around.provider.instance(named: replica.name)
-            switch (instance?.state, instance?.privateAddress) {
-            case (nil, _):
-                guard now.since(replica.stateSince) > .seconds(120) else { return stillWaiting("looking for", replica) }
-                record.fail(replica.name, because: "it does not exist after its creation", at: now)
-            case (.failed, _):
-                record.fail(replica.name, because: "the instance is FAILED", at: now)
-            case (.runnable, let address?) where instance?.primary == record.primaryInstance.text:
-                record.admit(replica.name, address: address, at: now)
-            case (.runnable, _?):
-                record.fail(replica.name, because: "it replicates from \(instance?.primary ?? "nothing")", at: now)
-            default:
-                return stillWaiting("starting", replica)
-            }
-        } catch {
-            return postponed("looking at", replica, error)
-        }
-        try await save(record, stored.version)
-        return .did("looked at \(replica.name), which was created")
-    }
-
-    private func serve(
-        _ replica: ReplicaRecord, _ stored: Versioned<GroupRecord>
-    ) async throws(StoreError) -> StepReport {
-        let publication = await publish(stored.document.configuration)
-        guard publication.isComplete else {
-            return .waits(Self.incomplete(publication), next: settings.publicationRetry)
-        }
-        var record = stored.document
-        record.serve(replica.name, at: around.wallClock.now())
-        try await save(record, stored.version)
-        return .did("\(replica.name) serves on every node")
     }
 
     private func drain(
@@ -200,7 +160,8 @@ extension GroupWorker {
         ReplicaRequest(name: replica.name, primary: record.primaryInstance, group: record.name)
     }
 
-    private func stillWaiting(_ doing: String, _ replica: ReplicaRecord) -> StepReport {
+    func stillWaiting(_ doing: String, _ replica: ReplicaRecord) -> StepReport {
+        failedCalls = 0
         if around.wallClock.now().since(replica.stateSince) > settings.operationDeadline {
             logger.error(
                 "operation is stuck",
@@ -210,11 +171,16 @@ extension GroupWorker {
     }
 
     /// A call failed in a way that may pass, or that a person must mend; either way the state stays as it is.
-    private func postponed(_ doing: String, _ replica: ReplicaRecord, _ error: ProviderError) -> StepReport {
+    func postponed(_ doing: String, _ replica: ReplicaRecord, _ error: ProviderError) -> StepReport {
         logger.warning(
             "provider call failed",
             metadata: ["replica.name": "\(replica.name)", "error": "\(error)", "error.code": "\(error.code.rawValue)"])
-        let wait = error.isRetryable ? settings.operationPoll : settings.operationPoll * 12
-        return .waits("\(doing) \(replica.name) failed and is tried again: \(error)", next: wait)
+        let doubled = settings.operationPoll * (1 << min(failedCalls, 6)) * Double.random(in: 0.5...1)
+        // Whose turn it is at the primary changes often; everything else is better for some quiet.
+        let wait = error.code == .operationInProgress ? settings.operationPoll : min(doubled, .seconds(300))
+        failedCalls += 1
+        return .waits(
+            "\(doing) \(replica.name) failed and is tried again: \(error)",
+            next: error.isRetryable ? wait : settings.operationPoll * 12)
     }
 }

@@ -22,19 +22,27 @@ package actor GroupWorker {
         package var wallClock: any WallClock
         /// The unique end of a replica's name: lower-case letters and digits.
         package var nameSuffix: @Sendable () -> String
+        /// What asks a new replica how it replicates; without it, a replica serves once the provider says that it runs.
+        package var probe: (any ReplicationProbe)?
+        /// The provider's list of our replicas, shared by all groups.
+        package var inventory: Inventory
+        /// Whose turn it is to act; without it, this process is the only scaler.
+        package var fence: Fence?
         /// What decisions are made with.
         package var deciding = Decider.Surroundings()
 
-        /// Gathers the systems.
+        /// Gathers the systems; the provider's list of our replicas is made anew after `inventoryLifetime`.
         package init(
             groups: any GroupStore, incidents: any IncidentStore, provider: any ReplicaProvider,
-            fleet: any ProxyFleet, wallClock: any WallClock, nameSuffix: @escaping @Sendable () -> String
+            fleet: any ProxyFleet, wallClock: any WallClock, inventoryLifetime: Duration = .seconds(300),
+            nameSuffix: @escaping @Sendable () -> String
         ) {
             self.groups = groups
             self.incidents = incidents
             self.provider = provider
             self.fleet = fleet
             self.wallClock = wallClock
+            self.inventory = Inventory(provider: provider, wallClock: wallClock, lifetime: inventoryLifetime)
             self.nameSuffix = nameSuffix
         }
     }
@@ -46,6 +54,12 @@ package actor GroupWorker {
     /// The last complete publication, and when it was.
     private var verified: (generation: Int64, at: Timestamp)?
     private let decider: Decider
+    /// Good looks at the replica that is about to serve.
+    var samples = AdmissionSamples()
+    /// Calls of the provider that failed one after another.
+    var failedCalls = 0
+    /// What this worker has made of the provider's list.
+    var sighting = Sighting()
 
     /// Makes the worker of the group `name`.
     package init(name: InstanceName, around: Surroundings, settings: ScalerSettings, logger: Logger) {
@@ -63,13 +77,22 @@ package actor GroupWorker {
     /// - Throws: `StoreError` when the store failed; nothing is lost, call again.
     package func step() async throws(StoreError) -> StepReport? {
         guard let stored = try await around.groups.group(name) else { return nil }
+        // Before anything else the record learns who leads, so that a predecessor that still runs cannot save it.
+        if let token = around.fence?.current, token != stored.document.fence {
+            try await save(stored.document, stored.version)
+            return .did("took the group over")
+        }
         let incidents = try await around.incidents.active(group: name)
         let report: StepReport
         if let replica = stored.document.replicaUnderWay {
             try await follow(incidents, in: stored.document)
             // Decided all the same: metrics go on being watched, and people see why nothing else happens.
-            _ = await decision(about: stored, incidents)
-            report = try await advance(replica, of: stored)
+            let decision = await decision(about: stored, incidents)
+            if isWantedBack(replica, stored.document, decision, incidents.map(\.document)) {
+                report = try await takeBack(replica, stored, decision)
+            } else {
+                report = try await advance(replica, of: stored)
+            }
         } else if stored.document.removal != nil {
             report = try await removeGroup(stored)
         } else {
@@ -90,9 +113,14 @@ package actor GroupWorker {
         _ stored: Versioned<GroupRecord>, _ incidents: [Versioned<Incident>]
     ) async throws(StoreError) -> StepReport {
         let now = around.wallClock.now()
+        if let report = try await takeInventory(stored) { return report }
         let decision = await decision(about: stored, incidents)
         switch decision.direction {
         case .out:
+            // Blind, it might create beside a replica that is there already.
+            guard sighting.hasListed else {
+                return .waits("Cloud SQL's instances could not be listed yet", next: settings.operationPoll)
+            }
             return try await planReplica(stored, decision, incidents, now)
         case .in:
             guard let victim = decision.victim else {
@@ -164,7 +192,9 @@ package actor GroupWorker {
         return publication
     }
 
-    func save(_ record: GroupRecord, _ version: Int64) async throws(StoreError) {
+    func save(_ changed: GroupRecord, _ version: Int64) async throws(StoreError) {
+        var record = changed
+        if let fence = around.fence { try fence.stamp(&record) }
         try await around.groups.save(record, ifVersion: version)
         Gauge(label: "drover_managed_replicas", dimensions: [("group", name.text)]).record(record.managedCount)
     }

@@ -10,14 +10,18 @@ package struct Scaler: Service {
     private let settings: ScalerSettings
     private let clock: any Clock<Duration>
     private let logger: Logger
+    private let lock: (any LeadershipLock)?
 
-    /// Makes the role; nothing runs before `run()`.
+    /// Makes the role; nothing runs before `run()`. With a `lock` it works only while it leads.
     package init(
-        around: GroupWorker.Surroundings, queue: any WorkQueue, settings: ScalerSettings, clock: any Clock<Duration>,
-        logger: Logger
+        around: GroupWorker.Surroundings, queue: any WorkQueue, lock: (any LeadershipLock)?, settings: ScalerSettings,
+        clock: any Clock<Duration>, logger: Logger
     ) {
+        var around = around
+        if lock != nil, around.fence == nil { around.fence = Fence() }
         self.around = around
         self.queue = queue
+        self.lock = lock
         self.settings = settings
         self.clock = clock
         self.logger = logger
@@ -27,19 +31,27 @@ package struct Scaler: Service {
     /// finish.
     package func run() async throws {
         await cancelWhenGracefulShutdown {
-            await withDiscardingTaskGroup { tasks in
-                var wakeups: [InstanceName: Wakeup] = [:]
-                while !Task.isCancelled {
-                    let messages = await look()
-                    for group in messages.groups where wakeups[group] == nil {
-                        let wakeup = Wakeup()
-                        wakeups[group] = wakeup
-                        tasks.addTask { await work(on: group, wakeup: wakeup) }
-                    }
-                    for delivery in messages.deliveries { wakeups[delivery.message.group]?.wake() }
-                    await acknowledge(messages.deliveries)
-                    try? await clock.sleep(for: settings.queuePoll)
+            guard let lock, let fence = around.fence else { return await scale() }
+            await Leadership(
+                lock: lock, fence: fence, duration: settings.leadershipDuration, clock: clock,
+                wallClock: around.wallClock, logger: logger
+            ).whileLeading { await scale() }
+        }
+    }
+
+    private func scale() async {
+        await withDiscardingTaskGroup { tasks in
+            var wakeups: [InstanceName: Wakeup] = [:]
+            while !Task.isCancelled {
+                let messages = await look()
+                for group in messages.groups where wakeups[group] == nil {
+                    let wakeup = Wakeup()
+                    wakeups[group] = wakeup
+                    tasks.addTask { await work(on: group, wakeup: wakeup) }
                 }
+                for delivery in messages.deliveries { wakeups[delivery.message.group]?.wake() }
+                await acknowledge(messages.deliveries)
+                try? await clock.sleep(for: settings.queuePoll)
             }
         }
     }
@@ -50,7 +62,7 @@ package struct Scaler: Service {
         do throws(StoreError) {
             let deliveries = try await queue.receive(
                 limit: 1_000, visibility: .seconds(60), at: around.wallClock.now())
-            return (try await around.groups.groups().map(\.document.name), deliveries)
+            return (try await around.groups.names(), deliveries)
         } catch {
             logger.error("store failed", metadata: ["error": "\(error)"])
             return ([], [])

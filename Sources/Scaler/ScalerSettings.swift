@@ -1,4 +1,4 @@
-import FleetModel
+package import FleetModel
 
 /// How patient the scaler is.
 package struct ScalerSettings: Sendable {
@@ -13,18 +13,28 @@ package struct ScalerSettings: Sendable {
     package var operationDeadline: Duration
     /// Between two looks at the work queue.
     package var queuePoll: Duration
+    /// Between two lists of the provider's instances, which find replicas that are lost or that nobody knows.
+    package var inventoryPeriod: Duration
+    /// How long the lead is held without being renewed.
+    package var leadershipDuration: Duration
+    /// When a new replica may serve, and how fast it gets its share.
+    package var admission: AdmissionRule
 
     /// Makes settings with the defaults of `drover serve`.
     package init(
         operationPoll: Duration = .seconds(5), publicationRetry: Duration = .seconds(1),
         resync: Duration = .seconds(30), operationDeadline: Duration = .seconds(5_400),
-        queuePoll: Duration = .milliseconds(500)
+        queuePoll: Duration = .milliseconds(500), inventoryPeriod: Duration = .seconds(300),
+        leadershipDuration: Duration = .seconds(15), admission: AdmissionRule = AdmissionRule()
     ) {
         self.operationPoll = operationPoll
         self.publicationRetry = publicationRetry
         self.resync = resync
         self.operationDeadline = operationDeadline
         self.queuePoll = queuePoll
+        self.inventoryPeriod = inventoryPeriod
+        self.leadershipDuration = leadershipDuration
+        self.admission = admission
     }
 }
 

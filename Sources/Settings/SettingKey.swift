@@ -89,22 +89,7 @@ package struct SettingKey: Hashable, Sendable {
                 "ingest.auth-token", .text, nil, "Value that the query parameter auth_token must have.", isSecret: true),
             SettingKey(
                 "ingest.max-body-bytes", .integer(1_024...16_777_216), "262144", "Largest notification, in bytes."),
-        ] + api + [
-            SettingKey(
-                "scaler.cooldown-seconds", .seconds(0...86_400), "300",
-                "Pause after a completed change of size, for groups that set none."),
-            SettingKey(
-                "scaler.drain-deadline-seconds", .seconds(0...86_400), "600",
-                "How long a draining replica may keep connections in use."),
-            SettingKey("scaler.poll-seconds", .seconds(0.01...600), "5", "Between two looks at a Cloud SQL operation."),
-            SettingKey(
-                "scaler.resync-seconds", .seconds(1...3_600), "30", "Between two verifications of quiet nodes."),
-            SettingKey(
-                "scaler.operation-deadline-seconds", .seconds(60...86_400), "5400",
-                "After this an operation is reported as stuck."),
-            SettingKey(
-                "scaler.unreachable-after-seconds", .seconds(1...86_400), "300",
-                "After this a node that does not answer is taken for down."),
+        ] + api + scaler + [
             SettingKey(
                 "cloudsql.endpoint", .text, "https://sqladmin.googleapis.com", "Address of the Cloud SQL Admin API."),
             SettingKey("cloudsql.project", .text, nil, "Google Cloud project of the instances."),

@@ -117,7 +117,9 @@ struct ServeCommand: AsyncParsableCommand {
             fleet: ObservedFleet(
                 AdminFleet(nodes: nodes, settings: admin, wallClock: SystemWallClock(), logger: logger),
                 board: board, wallClock: SystemWallClock()),
-            wallClock: SystemWallClock(), nameSuffix: Self.nameSuffix)
+            wallClock: SystemWallClock(), inventoryLifetime: settings.seconds("scaler.inventory-seconds"),
+            nameSuffix: Self.nameSuffix)
+        around.probe = try settings.replicationProbe(logger)
         let pool = PoolLoad(
             nodes: nodes,
             settings: .init(
@@ -126,13 +128,7 @@ struct ServeCommand: AsyncParsableCommand {
         around.deciding = Decider.Surroundings(
             load: LoadSources([pool]), decisions: stores.queue, zones: SystemTimeZones())
         return Scaler(
-            around: around, queue: stores.queue,
-            settings: ScalerSettings(
-                operationPoll: settings.seconds("scaler.poll-seconds"),
-                publicationRetry: min(.seconds(1), settings.seconds("scaler.poll-seconds")),
-                resync: settings.seconds("scaler.resync-seconds"),
-                operationDeadline: settings.seconds("scaler.operation-deadline-seconds"),
-                queuePoll: .milliseconds(250)),
+            around: around, queue: stores.queue, lock: stores.queue, settings: ScalerSettings(settings),
             clock: ContinuousClock(), logger: logger)
     }
 

@@ -38,7 +38,9 @@ struct FleetEventTests {
         step { $0.plan(name, for: "0-abc", at: now) }
         step { $0.creationBegan(name, operationID: "op", at: now) }
         step { $0.creationEnded(name, at: now) }
-        step { $0.admit(name, address: "10.0.0.9", at: now) }
+        step { $0.admit(name, address: "10.0.0.9", by: AdmissionRule(), at: now) }
+        step { $0.ramp(name, at: now) }
+        step { $0.raise(name, to: 100, at: now) }
         step { $0.serve(name, at: now) }
         step { $0.drain(name, for: "0-def", at: now) }
         step { $0.remove(name, at: now) }
@@ -47,8 +49,8 @@ struct FleetEventTests {
         step { $0.forget(name, at: now) }
         #expect(
             kinds == [
-                .replicaPlanned, .replicaCreating, .replicaStarting, .replicaAdmitted, .replicaServing,
-                .replicaDraining, .replicaRemoved, .replicaDeleting, .replicaGone,
+                .replicaPlanned, .replicaCreating, .replicaStarting, .replicaAdmitted, .replicaRamping,
+                .replicaServing, .replicaDraining, .replicaRemoved, .replicaDeleting, .replicaGone,
             ])
     }
 

@@ -29,7 +29,7 @@ func serving(_ record: inout GroupRecord, _ name: String, at now: Timestamp) thr
     record.plan(name, for: "add-1", at: now)
     record.creationBegan(name, operationID: "o", at: now)
     record.creationEnded(name, at: now)
-    record.admit(name, address: "127.0.0.\(record.replicas.count + 20)", at: now)
+    record.admit(name, address: "127.0.0.\(record.replicas.count + 20)", by: AdmissionRule(), at: now)
     record.serve(name, at: now)
 }
 

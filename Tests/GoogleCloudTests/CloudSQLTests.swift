@@ -110,20 +110,25 @@ struct CloudSQLTests {
         }
     }
 
-    @Test("our replicas of a group are listed, another group's are not, and a partial list is no list")
+    @Test("our replicas are listed, each with the group that its labels name, and a partial list says that it is one")
     func list() async throws {
         try await withCloudSQL { standIn, provider, clock in
             _ = try await provider.createReplica(try wanted("shop-a"))
             clock.advance(by: .seconds(101))
             _ = try await provider.createReplica(try wanted("shop-b", group: "shop2"))
             clock.advance(by: .seconds(101))
-            let found = try await provider.replicas(of: try InstanceName("shop"))
+            let listing = try await provider.managedReplicas()
+            #expect(listing.isComplete)
+            #expect(Set(listing.instances.map(\.name.text)) == ["shop-a", "shop-b"])
+            let group = try InstanceName("shop")
+            let found = listing.instances.filter { provider.isOurs($0, of: group) }
             #expect(found.map(\.name.text) == ["shop-a"])
             #expect(found.first?.state == .runnable)
             var fault = CloudSQLFault(.partialList)
             fault.method = "GET"
             standIn.inject(fault)
-            await expect(.unavailable) { _ = try await provider.replicas(of: try InstanceName("shop")) }
+            let partial = try await provider.managedReplicas()
+            #expect(!partial.isComplete)
         }
     }
 

@@ -173,7 +173,7 @@ struct GroupRoutesTests {
             let replica = try InstanceName("shop-m1")
             let now = Timestamp(secondsSinceEpoch: 1)
             record.plan(replica, for: "i", at: now)
-            record.admit(replica, address: "127.0.9.9", at: now)
+            record.admit(replica, address: "127.0.9.9", by: AdmissionRule(), at: now)
             record.serve(replica, at: now)
             try await store.save(record, ifVersion: stored.version)
             let replaced = try await client.call(.put, "/v1/groups/shop", shop)

@@ -34,6 +34,10 @@ private struct NoProvider: ReplicaProvider {
     func operation(id: String) async throws(ProviderError) -> ProviderOperation {
         throw ProviderError(.notFound, id)
     }
+    func managedReplicas() async throws(ProviderError) -> ProviderListing {
+        ProviderListing(instances: [], isComplete: true)
+    }
+    func isOurs(_ instance: ProviderInstance, of group: InstanceName) -> Bool { false }
     func operations(on name: InstanceName) async throws(ProviderError) -> [ProviderOperation] { [] }
 }
 
@@ -48,7 +52,7 @@ struct RemovalTests {
             let now = Timestamp(secondsSinceEpoch: 1)
             let replica = try InstanceName("shop-m1")
             record.plan(replica, for: "i", at: now)
-            record.admit(replica, address: "127.0.9.9", at: now)
+            record.admit(replica, address: "127.0.9.9", by: AdmissionRule(), at: now)
             record.serve(replica, at: now)
             try await store.save(record, ifVersion: stored.version)
             let nodes = Nodes()

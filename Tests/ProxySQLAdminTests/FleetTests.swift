@@ -7,9 +7,10 @@ import Testing
 
 private let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-/// Simulated nodes and a fleet over them, on free ports.
+/// Simulated nodes and a fleet over them, on free ports. Only a test in which a node hangs waits for `patience`.
 private func withFleet(
-    nodes count: Int = 1, _ body: (AdminFleet, [FakeProxySQL], TestWallClock) async throws -> Void
+    nodes count: Int = 1, patience: Duration = .seconds(30),
+    _ body: (AdminFleet, [FakeProxySQL], TestWallClock) async throws -> Void
 ) async throws {
     try await withThrowingTaskGroup(of: Void.self) { tasks in
         var fakes: [FakeProxySQL] = []
@@ -21,7 +22,7 @@ private func withFleet(
         }
         let clock = TestWallClock()
         var settings = AdminFleet.Settings(username: "radmin", password: Secret("radmin"))
-        settings.statementTimeout = .milliseconds(500)
+        settings.statementTimeout = patience
         let fleet = AdminFleet(
             nodes: fakes.enumerated().map { index, fake in
                 FleetNode(
@@ -135,7 +136,7 @@ struct FleetTests {
 
     @Test("a wedged node holds nobody else, and is down only after a long silence")
     func wedged() async throws {
-        try await withFleet(nodes: 3) { fleet, fakes, clock in
+        try await withFleet(nodes: 3, patience: .seconds(2)) { fleet, fakes, clock in
             let wanted = try configuration()
             try await fakes[1].wedge()
             let first = await fleet.publish(wanted)
@@ -166,7 +167,7 @@ struct FleetTests {
 
     @Test("a node that hangs is not asked again at once, and other groups do not pay for it")
     func backsOff() async throws {
-        try await withFleet(nodes: 2) { fleet, fakes, clock in
+        try await withFleet(nodes: 2, patience: .seconds(2)) { fleet, fakes, clock in
             let wanted = try configuration()
             try await fakes[1].wedge()
             #expect(await fleet.publish(wanted).nodes.map(\.condition) == [.current, .unknown])

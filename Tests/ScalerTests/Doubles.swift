@@ -102,6 +102,16 @@ final class ProviderDouble: ReplicaProvider {
         }
     }
 
+    func managedReplicas() async throws(ProviderError) -> ProviderListing {
+        var listing = ProviderListing(instances: [], isComplete: true)
+        for name in state.withLock({ $0.instances.keys.sorted() }) {
+            if let instance = try await instance(named: name) { listing.instances.append(instance) }
+        }
+        return listing
+    }
+
+    func isOurs(_ instance: ProviderInstance, of group: InstanceName) -> Bool { true }
+
     func operation(id: String) async throws(ProviderError) -> ProviderOperation {
         let found = state.withLock { state -> ProviderOperation? in
             guard let index = state.operations.firstIndex(where: { $0.id == id }) else { return nil }
@@ -163,6 +173,7 @@ struct MortalStore: GroupStore, IncidentStore {
     }
 
     func group(_ name: InstanceName) async throws(StoreError) -> Versioned<GroupRecord>? { try await store.group(name) }
+    func names() async throws(StoreError) -> [InstanceName] { try await store.names() }
     func groups() async throws(StoreError) -> [Versioned<GroupRecord>] { try await store.groups() }
     func insert(_ record: GroupRecord) async throws(StoreError) { try await store.insert(record) }
 

@@ -78,7 +78,7 @@ package struct CloudSQLReplicaProvider: ReplicaProvider {
                 "it is not a read replica"
             } else if ![wanted.primary.text, "\(project):\(wanted.primary)"].contains(found.masterInstanceName) {
                 "it replicates from \(found.masterInstanceName ?? "nothing")"
-            } else if !Self.isOurs(found, wanted.group) {
+            } else if !Self.isOurs(found.settings?.userLabels ?? [:], wanted.group) {
                 "its labels do not say that it is ours"
             } else if found.settings?.deletionProtectionEnabled == true {
                 "it is protected from deletion"
@@ -104,10 +104,13 @@ package struct CloudSQLReplicaProvider: ReplicaProvider {
         return Self.provided(found, name)
     }
 
-    /// Whether the labels say that the instance is ours, for `group`.
-    static func isOurs(_ found: DatabaseInstance, _ group: InstanceName) -> Bool {
-        let labels = found.settings?.userLabels ?? [:]
-        return labels[ownerLabel] == "true" && labels[groupLabel] == label(group)
+    package func isOurs(_ instance: ProviderInstance, of group: InstanceName) -> Bool {
+        Self.isOurs(instance.labels, group)
+    }
+
+    /// Whether the labels say that an instance is ours, for `group`.
+    static func isOurs(_ labels: [String: String], _ group: InstanceName) -> Bool {
+        labels[ownerLabel] == "true" && labels[groupLabel] == label(group)
     }
 
     /// The instance as the scaler sees it.

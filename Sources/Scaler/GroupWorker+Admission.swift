@@ -1,0 +1,118 @@
+import FleetModel
+import Logging
+import Metrics
+import Pacing
+
+// From an instance that exists to a replica with its full share of the traffic.
+
+extension GroupWorker {
+    /// Lets a replica serve that runs, replicates from our primary and, where it can be asked, keeps up.
+    func admit(
+        _ replica: ReplicaRecord, _ stored: Versioned<GroupRecord>
+    ) async throws(StoreError) -> StepReport {
+        var record = stored.document
+        let now = around.wallClock.now()
+        do throws(ProviderError) {
+            let instance = try await around.provider.instance(named: replica.name)
+            failedCalls = 0
+            switch (instance?.state, instance?.privateAddress) {
+            case (nil, _):
+                guard now.since(replica.stateSince) > .seconds(120) else { return stillWaiting("looking for", replica) }
+                record.fail(replica.name, because: "it does not exist after its creation", at: now)
+            case (.failed, _):
+                record.fail(replica.name, because: "the instance is FAILED", at: now)
+            case (.runnable, let address?) where instance?.primary == record.primaryInstance.text:
+                if let report = await gate(replica, at: address, now) {
+                    guard now.since(replica.stateSince) > settings.admission.deadline else { return report }
+                    record.fail(replica.name, because: "it was not fit to serve: \(report.sentence)", at: now)
+                } else {
+                    record.admit(replica.name, address: address, by: settings.admission, at: now)
+                }
+            case (.runnable, _?):
+                record.fail(replica.name, because: "it replicates from \(instance?.primary ?? "nothing")", at: now)
+            default:
+                return stillWaiting("starting", replica)
+            }
+        } catch {
+            return postponed("looking at", replica, error)
+        }
+        try await save(record, stored.version)
+        return .did("looked at \(replica.name), which was created")
+    }
+
+    /// - Returns: nil when the replica may serve, else what it waits for.
+    private func gate(_ replica: ReplicaRecord, at address: String, _ now: Timestamp) async -> StepReport? {
+        guard let probe = around.probe else { return nil }
+        let health = await probe.look(at: address, port: BackendServer.usualPort)
+        guard !samples.take(health, by: settings.admission) else {
+            samples = AdmissionSamples()
+            return nil
+        }
+        logger.debug(
+            "not admitted yet", metadata: ["replica.name": "\(replica.name)", "replica.health": "\(health.sentence)"])
+        let good = "\(samples.inARow) of \(settings.admission.samples) good looks"
+        return .waits("\(replica.name) does not serve yet: \(health.sentence); \(good)", next: settings.operationPoll)
+    }
+
+    /// Brings the replica to every node and raises its share until it is full.
+    func serve(
+        _ replica: ReplicaRecord, _ stored: Versioned<GroupRecord>
+    ) async throws(StoreError) -> StepReport {
+        var record = stored.document
+        let publication = await publish(record.configuration)
+        guard publication.isComplete else {
+            return .waits(Self.incomplete(publication), next: settings.publicationRetry)
+        }
+        let now = around.wallClock.now()
+        let weight = record.weight(of: replica.name) ?? 0
+        guard let next = settings.admission.weight(after: weight, full: replica.fullWeight ?? weight) else {
+            record.serve(replica.name, at: now)
+            try await save(record, stored.version)
+            return .did("\(replica.name) serves on every node")
+        }
+        guard replica.state == .ramping else {
+            record.ramp(replica.name, at: now)
+            try await save(record, stored.version)
+            return .did("\(replica.name) takes its first reads, at weight \(weight)")
+        }
+        let left = settings.admission.rampInterval - now.since(replica.stateSince)
+        guard left <= .zero else {
+            return .waits("\(replica.name) keeps weight \(weight) for now", next: min(left, settings.resync))
+        }
+        if let probe = around.probe, let address = replica.address {
+            let health = await probe.look(at: address, port: BackendServer.usualPort)
+            guard settings.admission.isFit(health) else {
+                logger.warning(
+                    "share not raised",
+                    metadata: ["replica.name": "\(replica.name)", "replica.health": "\(health.sentence)"])
+                return .waits(
+                    "\(replica.name) keeps weight \(weight): \(health.sentence)", next: settings.operationPoll)
+            }
+        }
+        record.raise(replica.name, to: next, at: now)
+        try await save(record, stored.version)
+        return .did("\(replica.name) goes from weight \(weight) to \(next)")
+    }
+
+    // MARK: Wanted back
+
+    /// Whether a replica that is about to go is wanted after all; once its deletion may have begun, it is too late.
+    func isWantedBack(
+        _ replica: ReplicaRecord, _ record: GroupRecord, _ decision: ScalingDecision, _ incidents: [Incident]
+    ) -> Bool {
+        guard replica.state == .draining || replica.state == .removed, replica.failure == nil, record.removal == nil
+        else { return false }
+        return decision.desired > decision.current || incidents.contains { $0.state == .open && $0.action == .add }
+    }
+
+    /// Takes such a replica back.
+    func takeBack(
+        _ replica: ReplicaRecord, _ stored: Versioned<GroupRecord>, _ decision: ScalingDecision
+    ) async throws(StoreError) -> StepReport {
+        var record = stored.document
+        samples = AdmissionSamples()
+        record.takeBack(replica.name, for: decision.wish?.name ?? replica.incidentID, at: around.wallClock.now())
+        try await save(record, stored.version)
+        return .did("\(replica.name) was about to go and is wanted back")
+    }
+}

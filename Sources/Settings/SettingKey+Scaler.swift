@@ -1,0 +1,46 @@
+extension SettingKey {
+    /// How the scaler decides, waits and lets replicas serve.
+    static let scaler: [SettingKey] = [
+        SettingKey(
+            "scaler.cooldown-seconds", .seconds(0...86_400), "300",
+            "Pause after a completed change of size, for groups that set none."),
+        SettingKey(
+            "scaler.drain-deadline-seconds", .seconds(0...86_400), "600",
+            "How long a draining replica may keep connections in use."),
+        SettingKey("scaler.poll-seconds", .seconds(0.01...600), "5", "Between two looks at a Cloud SQL operation."),
+        SettingKey(
+            "scaler.resync-seconds", .seconds(1...3_600), "30", "Between two verifications of quiet nodes."),
+        SettingKey(
+            "scaler.operation-deadline-seconds", .seconds(60...86_400), "5400",
+            "After this an operation is reported as stuck."),
+        SettingKey(
+            "scaler.inventory-seconds", .seconds(1...86_400), "300",
+            "Between two lists of the Cloud SQL instances, which find replicas that are lost or unknown."),
+        SettingKey(
+            "scaler.monitor-username", .text, nil,
+            "Account that asks replicas how they replicate; without it a replica serves once it is RUNNABLE."),
+        SettingKey("scaler.monitor-password", .text, nil, "Its password.", isSecret: true),
+        SettingKey(
+            "scaler.monitor-tls", .word(["preferred", "required", "disabled"]), "preferred",
+            "Whether that account's connections use TLS."),
+        SettingKey(
+            "scaler.monitor-tls-ca", .text, nil,
+            "File with the certificate authorities of the replicas; without it their certificates are not verified."),
+        SettingKey(
+            "scaler.admission-lag-seconds", .seconds(0...86_400), "10",
+            "Replication lag above which a new replica does not serve yet."),
+        SettingKey(
+            "scaler.admission-samples", .integer(1...1_000), "3",
+            "Looks in a row, a poll apart, that must find a new replica fit to serve."),
+        SettingKey(
+            "scaler.admission-deadline-seconds", .seconds(1...604_800), "7200",
+            "After this a new replica that was never fit to serve is given up."),
+        SettingKey(
+            "scaler.ramp-seconds", .seconds(0...86_400), "60",
+            "How long it takes from a new replica's first read to its full weight."),
+        SettingKey("scaler.ramp-steps", .integer(1...100), "5", "In how many steps the weight grows."),
+        SettingKey(
+            "scaler.unreachable-after-seconds", .seconds(1...86_400), "300",
+            "After this a node that does not answer is taken for down."),
+    ]
+}

@@ -1,0 +1,54 @@
+import FleetModel
+import Logging
+import MySQLWire
+import NIOSSL
+import Pacing
+import Scaler
+import Settings
+
+extension ScalerSettings {
+    /// What the keys under `scaler.` say.
+    init(_ settings: EffectiveSettings) {
+        self.init(
+            operationPoll: settings.seconds("scaler.poll-seconds"),
+            publicationRetry: min(.seconds(1), settings.seconds("scaler.poll-seconds")),
+            resync: settings.seconds("scaler.resync-seconds"),
+            operationDeadline: settings.seconds("scaler.operation-deadline-seconds"),
+            queuePoll: .milliseconds(250), inventoryPeriod: settings.seconds("scaler.inventory-seconds"),
+            admission: AdmissionRule(
+                lagLimit: settings.seconds("scaler.admission-lag-seconds"),
+                samples: settings.integer("scaler.admission-samples"),
+                deadline: settings.seconds("scaler.admission-deadline-seconds"),
+                rampDuration: settings.seconds("scaler.ramp-seconds"),
+                rampSteps: settings.integer("scaler.ramp-steps")))
+    }
+}
+
+extension EffectiveSettings {
+    /// What asks replicas how they replicate; nil without an account for it.
+    /// - Throws: when the file of the certificate authority cannot be read.
+    func replicationProbe(_ logger: Logger) throws -> MySQLReplicationProbe? {
+        guard let username = optionalText("scaler.monitor-username") else {
+            logger.notice("no scaler.monitor-username: a new replica serves once it is RUNNABLE, whatever its lag")
+            return nil
+        }
+        return MySQLReplicationProbe(
+            username: username, password: secret("scaler.monitor-password") ?? Secret(""), tls: try monitorTLS(),
+            timeout: .seconds(5), logger: logger)
+    }
+
+    private func monitorTLS() throws -> MySQLConfiguration.TLS {
+        guard text("scaler.monitor-tls") != "disabled" else { return .disabled }
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        if let authority = optionalText("scaler.monitor-tls-ca") {
+            // The certificates of Cloud SQL name the instance, not its address.
+            configuration.certificateVerification = .noHostnameVerification
+            configuration.trustRoots = .file(authority)
+        } else {
+            configuration.certificateVerification = .none
+        }
+        let context = try NIOSSLContext(configuration: configuration)
+        return text("scaler.monitor-tls") == "required"
+            ? .required(context, hostname: nil) : .preferred(context, hostname: nil)
+    }
+}
