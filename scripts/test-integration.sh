@@ -37,7 +37,7 @@ else
 fi
 
 swift build --product drover
-DROVER_INTEGRATION=1 swift test --filter 'Integration'
+DROVER_INTEGRATION=1 swift test --no-parallel --filter 'Integration'
 
 echo "integration: Cloud SQL stand-in against Google's schemas and gcloud"
 scripts/check_cloudsql.py "$(swift build --show-bin-path)/drover" .cache/google

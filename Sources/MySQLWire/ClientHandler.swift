@@ -65,6 +65,8 @@ final class ClientHandler: ChannelDuplexHandler {
     func fail(_ error: any Error) {
         guard failure == nil else { return }
         failure = error
+        // Whoever learns of the failure finds the socket closed.
+        context?.close(promise: nil)
         connected.fail(error)
         finishSink(error)
         current?.fail(error)
@@ -72,7 +74,6 @@ final class ClientHandler: ChannelDuplexHandler {
         let waiting = queue
         queue = []
         for command in waiting { command.fail(error) }
-        context?.close(promise: nil)
     }
 
     func resumeReading() {
