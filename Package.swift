@@ -163,6 +163,8 @@ let package = Package(
                 "FakeProxySQL", "FakeGoogle", "GoogleCloud", "Scaler", "Ingest", "ManagementAPI",
             ]),
 
+        module("Simulation", [.yams, "FleetModel"]),
+
         .executableTarget(
             name: "drover",
             dependencies: [
@@ -172,7 +174,7 @@ let package = Package(
                 .serviceLifecycle, .unixSignals, .systemPackage, .nioSSL,
                 "FleetModel", "MySQLWire", "Settings", "Observability", "Pacing", "Persistence", "ProxySQLAdmin",
                 "GoogleCloud", "Agent", "Scaler", "Ingest", "ManagementAPI", "Sandbox", "FakeProxySQL", "FakeGoogle",
-                "DigestExport",
+                "DigestExport", "Simulation",
             ],
             swiftSettings: strict),
 
@@ -194,6 +196,7 @@ let package = Package(
             ]),
         tests("SettingsTests", ["Settings", .configuration, .systemPackage, "FleetModel"]),
         tests("ObservabilityTests", ["Observability", .logging, .metrics, .coreMetrics]),
+        tests("SimulationTests", ["Simulation", "FleetModel"]),
         tests("PacingTests", ["Pacing", "FleetModel", .serviceLifecycle, .logging]),
         tests("PersistenceTests", ["Persistence", "FleetModel", "Pacing", .grdb, .logging]),
         tests(

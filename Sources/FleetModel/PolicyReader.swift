@@ -19,6 +19,11 @@ package struct PolicyProblems: Error, Hashable, Sendable, CustomStringConvertibl
     /// One or more problems, in the order of the document.
     package var problems: [PolicyProblem]
 
+    /// Gathers problems.
+    package init(problems: [PolicyProblem]) {
+        self.problems = problems
+    }
+
     package var description: String { problems.map(\.description).joined(separator: "\n") }
 }
 

@@ -15,6 +15,6 @@ struct Drover: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             ServeCommand.self, APICommand.self, CtlCommand.self, AgentCommand.self, ProbeCommand.self,
-            DumpCommand.self, SandboxCommand.self, DemoCommand.self, ConfigCommand.self,
+            DumpCommand.self, SandboxCommand.self, DemoCommand.self, ConfigCommand.self, SimulateCommand.self,
         ])
 }
