@@ -51,7 +51,8 @@ package struct FleetSimulator: Sendable {
     package func run(over trace: LoadTrace, named name: String) throws(SimulationError) -> SimulationRun {
         let steps = Steps(trace: trace, interval: model.interval)
         var run = SimulationRun(name: name, steps: steps.count)
-        var fleet = SimulatedFleet(model: model, record: try record(of: trace), at: steps.moment(0))
+        var fleet = SimulatedFleet(
+            model: model, record: try record(of: trace), isRamped: driver == .policy, at: steps.moment(0))
         var memory = DecisionMemory()
         var reasons: [ScalingDecision.Reason: Int] = [:]
         let delay = Int(model.metricDelay / model.interval)
@@ -154,16 +155,19 @@ private struct SimulatedFleet {
     private var serving: [(name: InstanceName, since: Timestamp)] = []
     private var underWay: (name: InstanceName, isAddition: Bool, begun: Timestamp)?
     private var named = 0
+    private let isRamped: Bool
 
     /// The minimum is there from the beginning.
-    init(model: SimulationModel, record: GroupRecord, at start: Timestamp) {
+    init(model: SimulationModel, record: GroupRecord, isRamped: Bool, at start: Timestamp) {
         self.model = model
+        self.isRamped = isRamped
         self.record = record
         let long = start.advanced(by: .zero - model.warmUp)
         for _ in 0..<record.policy.minimumReplicas {
             guard let name = nextName() else { return }
             self.record.plan(name, for: "", at: long)
             begin(serving: name, at: long)
+            self.record.serve(name, at: long)
         }
         self.record.lastScaling = nil
     }
@@ -175,25 +179,29 @@ private struct SimulatedFleet {
 
     private mutating func begin(serving name: InstanceName, at now: Timestamp) {
         record.creationBegan(name, operationID: nil, at: now)
-        record.admit(name, address: name.text, at: now)
-        record.serve(name, at: now)
+        record.admit(name, address: name.text, by: AdmissionRule(), at: now)
         serving.append((name, now))
     }
 
-    /// What was under way ends when its time has come.
+    /// What was under way goes on when its time has come.
     mutating func pass(until now: Timestamp) {
         guard let change = underWay else { return }
-        let time = change.isAddition ? model.provisioning : model.draining + model.deletion
-        let end = change.begun.advanced(by: time)
-        guard now >= end else { return }
-        underWay = nil
-        if change.isAddition {
-            begin(serving: change.name, at: end)
-        } else {
+        guard change.isAddition else {
+            let end = change.begun.advanced(by: model.draining + model.deletion)
+            guard now >= end else { return }
+            underWay = nil
             record.remove(change.name, at: end)
             record.deletionMayBegin(change.name, at: end)
-            record.forget(change.name, at: end)
+            return record.forget(change.name, at: end)
         }
+        let beginning = change.begun.advanced(by: model.provisioning)
+        guard now >= beginning else { return }
+        if serving.last?.name != change.name { begin(serving: change.name, at: beginning) }
+        // The change is complete when the replica has its full share; Chester has no ramp and goes on at once.
+        let end = isRamped ? beginning.advanced(by: model.warmUp) : beginning
+        guard now >= end else { return }
+        underWay = nil
+        record.serve(change.name, at: end)
     }
 
     /// Queries go to each reader by its capacity, so all are as busy.
