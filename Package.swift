@@ -127,7 +127,8 @@ let package = Package(
         module(
             "ManagementAPI",
             [
-                .hummingbird, .httpTypes, .logging, .metrics, .nioCore, .nioSSL, .crypto, "FleetModel", "Pacing",
+                .hummingbird, .httpTypes, .logging, .metrics, .nioCore, .nioSSL, .serviceLifecycle, .crypto,
+                "FleetModel", "Pacing",
                 "Observability", "Persistence", "ProxySQLAdmin",
             ]),
 
@@ -241,7 +242,9 @@ let package = Package(
             "ManagementAPITests",
             [
                 "ManagementAPI", "Persistence", "FleetModel", "Pacing", "Scaler", "ProxySQLAdmin", "FakeProxySQL",
-                "MySQLWire", .hummingbird, .hummingbirdTesting, .nioCore, .httpTypes, .logging, .crypto,
+                "MySQLWire", .asyncHTTPClient, .hummingbird, .hummingbirdTesting, .nioCore, .nioHTTP1, .httpTypes,
+                .logging,
+                .crypto,
             ]),
         tests(
             "AgentTests",

@@ -43,6 +43,12 @@ package struct FleetEvent: Hashable, Codable, Sendable {
         case incidentCleared = "incident-cleared"
         /// A step that an alert asked for failed for good.
         case incidentFailed = "incident-failed"
+        /// Every live node holds a generation.
+        case publicationFinished = "publication-finished"
+        /// A node that may be alive does not hold a generation yet.
+        case publicationIncomplete = "publication-incomplete"
+        /// Something else than before was decided about a group's size.
+        case decisionMade = "decision-made"
     }
 
     /// How much attention an event wants.

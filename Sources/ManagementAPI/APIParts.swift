@@ -17,6 +17,8 @@ struct APIParts: Sendable {
     let store: any ChangeStore
     let incidents: any IncidentStore
     let events: (any EventLog)?
+    let signal: EventSignal
+    let decisions: (any DecisionStore)?
     let publications: PublicationBoard?
     let defaultPolicy: ScalingPolicy
     let logger: Logger

@@ -1,6 +1,7 @@
 package import FleetModel
 package import Hummingbird
 package import Logging
+import NIOCore
 package import Pacing
 package import ProxySQLAdmin
 
@@ -14,17 +15,24 @@ package struct APIRoutes: Sendable {
         package var incidents: any IncidentStore
         /// What happened; nil where no log is kept.
         package var events: (any EventLog)?
+        /// Tells when there is more in the log.
+        package var signal: EventSignal
+        /// What was decided; nil where nothing is kept.
+        package var decisions: (any DecisionStore)?
         /// What the nodes hold; nil where another process publishes.
         package var publications: PublicationBoard?
 
         /// Gathers the sources.
         package init(
             changes: any ChangeStore, incidents: any IncidentStore, events: (any EventLog)? = nil,
+            signal: EventSignal = EventSignal(), decisions: (any DecisionStore)? = nil,
             publications: PublicationBoard? = nil
         ) {
             self.changes = changes
             self.incidents = incidents
             self.events = events
+            self.signal = signal
+            self.decisions = decisions
             self.publications = publications
         }
     }
@@ -63,6 +71,7 @@ package struct APIRoutes: Sendable {
             editor: GroupEditor(
                 store: sources.changes, wallClock: time.wall, groupsShareNodes: settings.groupsShareNodes),
             store: sources.changes, incidents: sources.incidents, events: sources.events,
+            signal: sources.signal, decisions: sources.decisions,
             publications: sources.publications, defaultPolicy: settings.defaultPolicy, logger: logger,
             wallClock: time.wall, clock: time.clock, maximumBodyBytes: settings.maximumBodyBytes,
             bodyTimeout: settings.bodyTimeout)
@@ -74,6 +83,13 @@ package struct APIRoutes: Sendable {
         if let limit { router.add(middleware: RateLimitMiddleware(limit: limit)) }
         router.add(middleware: AuthenticationMiddleware(authenticator: authenticator))
         CompatibleRoutes(parts: parts).addRoutes(to: router)
+        let operations = operations
+        let document = OpenAPI.document(operations).bytes()
+        router.get("/v1/openapi.json") { _, _ in
+            Response(
+                status: .ok, headers: [.contentType: "application/json"],
+                body: ResponseBody(byteBuffer: ByteBuffer(bytes: document)))
+        }
         for operation in operations { operation.add(to: router, logger: parts.logger) }
     }
 
@@ -81,6 +97,7 @@ package struct APIRoutes: Sendable {
     var operations: [Operation] {
         GroupRoutes(parts: parts).operations + GroupPartRoutes(parts: parts).operations
             + HistoryRoutes(parts: parts).operations + StateRoutes(parts: parts).operations
+            + DecisionRoutes(parts: parts).operations + EventRoutes(parts: parts).operations
     }
 }
 

@@ -66,6 +66,11 @@ package enum JSONValue: Hashable, Sendable {
         self = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(value))
     }
 
+    /// The value that `bytes` are the text of.
+    package init(_ bytes: Data) throws {
+        self = try JSONDecoder().decode(JSONValue.self, from: bytes)
+    }
+
     /// This value, read as `type`.
     package func decoded<Value: Decodable>(
         _ type: Value.Type, userInfo: [CodingUserInfoKey: any Sendable] = [:]

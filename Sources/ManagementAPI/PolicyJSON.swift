@@ -20,12 +20,17 @@ enum PolicyJSON {
         do {
             let policy = try shown(standard).merged(with: value)
                 .decoded(ScalingPolicy.self, userInfo: ScalingPolicy.strictReading)
-            return (policy, policy.problems(offsets: zones).map { field($0, at: pointer) })
+            return (policy, problems(policy, at: pointer))
         } catch let error as PolicyProblems {
             return (standard, error.problems.map { field($0, at: pointer) })
         } catch {
             return (standard, [FieldProblem(pointer: pointer, detail: "it cannot be read as a policy")])
         }
+    }
+
+    /// What is wrong with `policy`, which stands at `pointer`.
+    static func problems(_ policy: ScalingPolicy, at pointer: String) -> [FieldProblem] {
+        policy.problems(offsets: zones).map { field($0, at: pointer) }
     }
 
     /// `metrics[0].scaleOut` as `/policy/metrics/0/scaleOut`.

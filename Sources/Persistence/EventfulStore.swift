@@ -27,8 +27,8 @@ package struct EventfulStore: GroupStore, IncidentStore {
         self.logger = surroundings.logger
     }
 
-    /// A log that cannot be written must not undo, repeat or hold up what is already durable.
-    func tell(_ events: [FleetEvent]) async {
+    /// Tells of events. A log that cannot be written must not undo, repeat or hold up what is already durable.
+    package func tell(_ events: [FleetEvent]) async {
         guard !events.isEmpty else { return }
         var told = events
         do throws(StoreError) {

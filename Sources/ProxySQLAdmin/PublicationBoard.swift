@@ -23,8 +23,14 @@ package final class PublicationBoard: Sendable {
     }
 
     /// Notes a publication.
-    package func note(_ publication: Publication, of group: InstanceName, at now: Timestamp) {
-        entries.withLock { $0[group] = Entry(publication: publication, at: now) }
+    /// - Returns: the one before.
+    @discardableResult
+    package func note(_ publication: Publication, of group: InstanceName, at now: Timestamp) -> Publication? {
+        entries.withLock { entries in
+            let before = entries[group]?.publication
+            entries[group] = Entry(publication: publication, at: now)
+            return before
+        }
     }
 
     /// Takes a group that is gone from the board.
@@ -38,17 +44,24 @@ package struct ObservedFleet: ProxyFleet {
     private let fleet: any ProxyFleet
     private let board: PublicationBoard
     private let wallClock: any WallClock
+    private let tell: @Sendable ([FleetEvent]) async -> Void
 
-    /// Wraps `fleet`.
-    package init(_ fleet: any ProxyFleet, board: PublicationBoard, wallClock: any WallClock) {
+    /// Wraps `fleet`; `tell` hears when nodes stand differently than before.
+    package init(
+        _ fleet: any ProxyFleet, board: PublicationBoard, wallClock: any WallClock,
+        tell: @escaping @Sendable ([FleetEvent]) async -> Void
+    ) {
         self.fleet = fleet
         self.board = board
         self.wallClock = wallClock
+        self.tell = tell
     }
 
     package func publish(_ configuration: FleetConfiguration) async -> Publication {
         let publication = await fleet.publish(configuration)
-        board.note(publication, of: configuration.group, at: wallClock.now())
+        let (now, group) = (wallClock.now(), configuration.group)
+        let before = board.note(publication, of: group, at: now)
+        await tell(FleetEvent.between(old: before, new: publication, of: group, at: now))
         return publication
     }
 

@@ -36,12 +36,14 @@ struct APICommand: AsyncParsableCommand {
             Console.complain("\(error)")
             throw ExitCode.failure
         }
+        let signal = EventSignal()
         let eventful = EventfulStore(
-            groups: store, incidents: store, log: events, sinks: [], surroundings: (SystemWallClock(), logger))
+            groups: store, incidents: store, log: events, sinks: [signal], surroundings: (SystemWallClock(), logger))
         let server = ManagementServer(
             settings: effective,
             sources: .init(
-                changes: EventfulChanges(store, toldBy: eventful), incidents: eventful, events: events),
+                changes: EventfulChanges(store, toldBy: eventful), incidents: eventful, events: events,
+                signal: signal, decisions: store),
             metrics: metrics, logger: logger)
         let group = ServiceGroup(
             configuration: .init(

@@ -63,7 +63,9 @@ struct ManagementServer {
 
     private func server() throws -> HTTPServerBuilder {
         let idle = TimeAmount.milliseconds(settings.seconds("api.idle-timeout-seconds").wholeMilliseconds)
-        let plain = HTTPServerBuilder.http1(configuration: .init(idleTimeout: idle))
+        let plain = HTTPServerBuilder.http1(
+            configuration: .init(
+                additionalChannelHandlers: [StalledWriteHandler(timeout: .seconds(30))], idleTimeout: idle))
         let files = (settings.optionalText("api.tls-certificate-file"), settings.optionalText("api.tls-key-file"))
         guard let certificate = files.0, let key = files.1 else {
             guard files.0 == nil, files.1 == nil else {

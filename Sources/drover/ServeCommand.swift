@@ -42,14 +42,15 @@ struct ServeCommand: AsyncParsableCommand {
             Console.complain("\(error)")
             throw ExitCode.failure
         }
+        let signal = EventSignal()
         let eventful = EventfulStore(
-            groups: store, incidents: store, log: events, sinks: [], surroundings: (SystemWallClock(), logger))
+            groups: store, incidents: store, log: events, sinks: [signal], surroundings: (SystemWallClock(), logger))
         let board = PublicationBoard()
         let api = ManagementServer(
             settings: effective,
             sources: .init(
                 changes: EventfulChanges(store, toldBy: eventful), incidents: eventful, events: events,
-                publications: board),
+                signal: signal, decisions: store, publications: board),
             metrics: metrics, logger: logger)
         let group = ServiceGroup(
             configuration: .init(
@@ -116,7 +117,7 @@ struct ServeCommand: AsyncParsableCommand {
             groups: stores.documents, incidents: stores.documents, provider: provider,
             fleet: ObservedFleet(
                 AdminFleet(nodes: nodes, settings: admin, wallClock: SystemWallClock(), logger: logger),
-                board: board, wallClock: SystemWallClock()),
+                board: board, wallClock: SystemWallClock(), tell: stores.documents.tell),
             wallClock: SystemWallClock(), inventoryLifetime: settings.seconds("scaler.inventory-seconds"),
             nameSuffix: Self.nameSuffix)
         around.probe = try settings.replicationProbe(logger)
@@ -126,7 +127,8 @@ struct ServeCommand: AsyncParsableCommand {
                 username: admin.username, password: admin.password, timeout: admin.statementTimeout),
             wallClock: SystemWallClock(), logger: logger)
         around.deciding = Decider.Surroundings(
-            load: LoadSources([pool]), decisions: stores.queue, zones: SystemTimeZones())
+            load: LoadSources([pool]), decisions: EventfulDecisions(stores.queue, toldBy: stores.documents),
+            zones: SystemTimeZones())
         return Scaler(
             around: around, queue: stores.queue, lock: stores.queue, settings: ScalerSettings(settings),
             clock: ContinuousClock(), logger: logger)

@@ -14,23 +14,36 @@ import Testing
 /// A logger that says nothing.
 let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-/// Serves the API on a store of its own.
+/// Serves the API on a store of its own; over a socket where `isLive` says so.
 func withAPI(
     settings: APIRoutes.Settings = .init(defaultPolicy: ScalingPolicy(maximumReplicas: 5)),
-    publications: PublicationBoard? = nil, authenticator: any Authenticator = OpenToAll(),
+    publications: PublicationBoard? = nil, authenticator: any Authenticator = OpenToAll(), isLive: Bool = false,
+    routes: (@Sendable ([String]) -> Void)? = nil,
     _ body: @escaping @Sendable (any TestClientProtocol, SQLiteStore) async throws -> Void
 ) async throws {
     let path = FileManager.default.temporaryDirectory.appendingPathComponent("drover-api-\(UUID().uuidString)").path
     defer { try? FileManager.default.removeItem(atPath: path) }
-    let store = try SQLiteStore(directory: StateDirectory(path: path))
+    let directory = try StateDirectory(path: path)
+    let store = try SQLiteStore(directory: directory)
+    let events = try SQLiteEventLog(directory: directory)
+    let signal = EventSignal()
+    let eventful = EventfulStore(
+        groups: store, incidents: store, log: events, sinks: [signal], surroundings: (TestWallClock(), silent))
     let router = Router(context: ManagementContext.self)
     APIRoutes(
-        sources: .init(changes: store, incidents: store, publications: publications), settings: settings,
-        authenticator: authenticator,
-        time: (TestWallClock(), ContinuousClock()),
-        logger: silent
+        sources: .init(
+            changes: EventfulChanges(store, toldBy: eventful), incidents: eventful, events: events, signal: signal,
+            decisions: store, publications: publications),
+        settings: settings, authenticator: authenticator, time: (TestWallClock(), ContinuousClock()), logger: silent
     ).addRoutes(to: router)
-    try await Application(router: router).test(.router) { client in try await body(client, store) }
+    routes?(
+        router.routes.map { route in
+            let path = "\(route.path)"
+            return "\(route.method.rawValue.lowercased()) \(path.hasPrefix("/") ? path : "/" + path)"
+        })
+    try await Application(
+        router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)), logger: silent
+    ).test(isLive ? .live : .router) { client in try await body(client, store) }
 }
 
 /// What came back, as far as tests look at it.

@@ -1,0 +1,223 @@
+import FleetModel
+
+/// The documents of `/v1` as JSON Schema (draft 2020-12, as OpenAPI 3.1 uses it).
+enum OpenAPISchemas {
+    static let all: [String: JSONValue] = shown.merging(written) { $1 }.merging(OpenAPISchemas.chester) { $1 }
+
+    private static let text: JSONValue = ["type": "string"]
+    private static let optionalText: JSONValue = ["type": ["string", "null"]]
+    private static let integer: JSONValue = ["type": "integer"]
+    private static let flag: JSONValue = ["type": "boolean"]
+    private static let time: JSONValue = ["type": "string", "format": "date-time"]
+    private static let hostgroup: JSONValue = ["type": "integer", "minimum": 0, "maximum": 1_000_000]
+
+    static func object(
+        _ properties: [String: JSONValue], required: [String]? = nil, isOpen: Bool = false
+    ) -> JSONValue {
+        [
+            "type": "object", "properties": .object(properties),
+            "required": .list((required ?? properties.keys.sorted()).map { .text($0) }),
+            "additionalProperties": .bool(isOpen),
+        ]
+    }
+
+    private static func list(of schema: String) -> JSONValue {
+        ["type": "array", "items": OpenAPI.reference(schema)]
+    }
+
+    private static func page(of schema: String, cursor: JSONValue) -> JSONValue {
+        object(["items": list(of: schema), "next": cursor])
+    }
+
+    private static func items(of schema: String) -> JSONValue { object(["items": list(of: schema)]) }
+
+    // MARK: What is shown
+
+    private static let shown: [String: JSONValue] = [
+        "Problem": object(
+            [
+                "type": text, "title": text, "status": integer, "detail": text, "instance": text,
+                "errors": ["type": "array", "items": object(["pointer": text, "detail": text])],
+            ], required: ["type", "title", "status", "detail", "instance"]),
+        "Group": object([
+            "name": text, "generation": integer, "primaryInstance": text, "writerHostgroup": hostgroup,
+            "readerHostgroup": hostgroup, "ruleIDBase": integer, "servers": list(of: "Server"),
+            "users": list(of: "User"), "queryRules": list(of: "QueryRule"), "policy": OpenAPI.reference("Policy"),
+            "replicas": list(of: "Replica"),
+            "lastScaling": [
+                "anyOf": [["type": "null"], object(["direction": ["enum": ["out", "in"]], "completedAt": time])]
+            ],
+            "consecutiveFailures": integer,
+            "removal": ["anyOf": [["type": "null"], object(["requestedAt": time, "deletesReplicas": flag])]],
+        ]),
+        "GroupPage": page(of: "Group", cursor: optionalText),
+        "Server": object([
+            "name": text, "address": text, "port": integer, "hostgroup": hostgroup,
+            "status": ["enum": ["ONLINE", "OFFLINE_SOFT"]], "weight": integer, "maxConnections": integer,
+            "useTLS": flag, "origin": ["enum": ["primary", "configured", "managed"]],
+        ]),
+        "ServerList": items(of: "Server"),
+        "User": object([
+            "username": text, "password": ["const": "REDACTED"], "defaultHostgroup": hostgroup, "isActive": flag,
+        ]),
+        "UserList": items(of: "User"),
+        "QueryRule": object([
+            "id": integer, "username": text, "isActive": flag, "matchDigest": text, "destinationHostgroup": hostgroup,
+            "apply": flag, "comment": text,
+        ]),
+        "QueryRuleList": items(of: "QueryRule"),
+        "Replica": object([
+            "name": text,
+            "state": ["enum": .list(ReplicaRecord.State.allCases.map { .text($0.rawValue) })],
+            "stateSince": time, "plannedAt": time, "incidentId": optionalText, "operationId": optionalText,
+            "address": optionalText, "failure": optionalText,
+        ]),
+        "ReplicaList": items(of: "Replica"),
+        "Publication": object([
+            "generation": integer, "wantedGeneration": integer, "at": time, "isComplete": flag,
+            "nodes": list(of: "NodePublication"),
+        ]),
+        "NodePublication": object([
+            "node": text, "condition": ["enum": ["current", "behind", "unknown", "down"]], "detail": optionalText,
+            "backends": [
+                "type": "array",
+                "items": object([
+                    "hostgroup": hostgroup, "address": text, "port": integer, "status": text,
+                    "connectionsInUse": integer,
+                ]),
+            ],
+        ]),
+        "Node": object([
+            "node": text,
+            "groups": [
+                "type": "array",
+                "items": object([
+                    "group": text, "condition": ["enum": ["current", "behind", "unknown", "down"]],
+                    "detail": optionalText, "generation": ["type": ["integer", "null"]], "wantedGeneration": integer,
+                    "at": time,
+                ]),
+            ],
+        ]),
+        "NodeList": items(of: "Node"),
+        "Incident": object([
+            "id": text, "policyName": text, "state": ["enum": ["open", "closed"]], "startedAt": time,
+            "closedAt": optionalText, "group": text, "primaryInstance": text, "replicaBaseName": text,
+            "action": ["enum": ["add", "remove"]], "documentation": text, "lastProcess": text,
+            "operationId": optionalText, "lastReplicaName": optionalText, "lastAddress": optionalText,
+            "updatedAt": time, "updatedBy": text,
+        ]),
+        "IncidentPage": items(of: "Incident"),
+        "Change": object([
+            "id": integer, "group": text, "generation": integer, "at": time, "actor": text, "source": text,
+            "action": text,
+        ]),
+        "ChangePage": page(of: "Change", cursor: ["type": ["integer", "null"]]),
+        "Decision": object(
+            [
+                "group": text, "firstAt": time, "lastAt": time, "count": integer, "direction": ["enum": ["out", "in"]],
+                "reason": text, "current": integer, "desired": integer, "wish": ["type": "object"],
+                "wishes": ["type": "array"], "victim": text, "notBefore": time, "detail": text, "sentence": text,
+                "inputs": ["type": "object"],
+            ],
+            required: ["group", "firstAt", "lastAt", "count", "reason", "current", "desired", "sentence", "inputs"],
+            isOpen: true),
+        "DecisionPage": page(of: "Decision", cursor: optionalText),
+        "Event": object([
+            "id": integer, "time": time, "group": text, "kind": text,
+            "severity": ["enum": ["info", "warning", "error"]], "sentence": text,
+            "fields": ["type": "object", "additionalProperties": text],
+        ]),
+        "EventList": items(of: "Event"),
+        "Preview": object([
+            "changed": flag, "generation": integer,
+            "rows": [
+                "type": "array",
+                "items": object([
+                    "table": text, "action": ["enum": ["insert", "update", "delete"]],
+                    "key": ["type": "array", "items": text],
+                    "columns": [
+                        "type": "object",
+                        "additionalProperties": object(["before": optionalText, "after": optionalText]),
+                    ],
+                ]),
+            ],
+            "loads": ["type": "array", "items": text], "before": ["type": ["object", "null"]],
+            "after": ["type": ["object", "null"]],
+        ]),
+        "Policy": policy(required: ["minimumReplicas", "maximumReplicas"]),
+    ]
+
+    // MARK: What is written
+
+    private static let groupMembers: [String: JSONValue] = [
+        "name": text, "primaryInstance": text, "writerHostgroup": hostgroup, "readerHostgroup": hostgroup,
+        "servers": OpenAPI.reference("ServerListInput"), "users": OpenAPI.reference("UserListInput"),
+        "queryRules": OpenAPI.reference("QueryRuleListInput"), "policy": OpenAPI.reference("PolicyPatch"),
+        "generation": ["description": "Read only; ignored."], "ruleIDBase": ["description": "Read only; ignored."],
+        "replicas": ["description": "Read only; ignored."], "lastScaling": ["description": "Read only; ignored."],
+        "consecutiveFailures": ["description": "Read only; ignored."],
+        "removal": ["description": "Read only; ignored."],
+    ]
+
+    private static let written: [String: JSONValue] = [
+        "GroupInput": object(groupMembers, required: ["servers", "users"]),
+        "GroupPatch": object(groupMembers, required: []),
+        "ServerInput": object(
+            [
+                "name": text, "address": text, "port": ["type": "integer", "minimum": 1, "maximum": 65_535],
+                "hostgroup": hostgroup, "status": ["enum": ["ONLINE", "OFFLINE_SOFT"]],
+                "weight": ["type": "integer", "minimum": 0, "maximum": 10_000_000],
+                "maxConnections": ["type": "integer", "minimum": 0, "maximum": 10_000_000], "useTLS": flag,
+                "origin": ["enum": ["primary", "configured", "managed"]],
+            ], required: ["address"]),
+        "ServerListInput": ["type": "array", "items": OpenAPI.reference("ServerInput"), "maxItems": 1_000],
+        "UserInput": object(
+            [
+                "username": ["type": "string", "minLength": 1, "maxLength": 64],
+                "password": ["type": "string", "maxLength": 1_024], "defaultHostgroup": hostgroup, "isActive": flag,
+            ], required: []),
+        "UserListInput": ["type": "array", "items": OpenAPI.reference("UserInput"), "maxItems": 1_000],
+        "QueryRuleInput": object(
+            [
+                "id": ["type": "integer", "minimum": 1, "maximum": 999], "username": text, "isActive": flag,
+                "matchDigest": ["type": "string", "minLength": 1, "maxLength": 8_192],
+                "destinationHostgroup": hostgroup, "apply": flag, "comment": ["type": "string", "maxLength": 1_024],
+            ], required: ["matchDigest"]),
+        "QueryRuleListInput": ["type": "array", "items": OpenAPI.reference("QueryRuleInput"), "maxItems": 999],
+        "PolicyPatch": policy(required: []),
+        "Rollback": object(["generation": ["type": "integer", "minimum": 1]]),
+        "Pause": object(
+            [
+                "direction": ["enum": ["out", "in", "both"]], "until": time,
+                "forSeconds": ["type": "number", "minimum": 1, "maximum": 31_536_000],
+                "reason": ["type": "string", "maxLength": 1_000],
+            ], required: []),
+        "Resume": object(["direction": ["enum": ["out", "in", "both"]]], required: []),
+        "Pin": object(
+            [
+                "size": ["type": "integer", "minimum": 0, "maximum": 1_000], "until": time,
+                "forSeconds": ["type": "number", "minimum": 1, "maximum": 31_536_000],
+                "reason": ["type": "string", "maxLength": 1_000],
+            ], required: ["size"]),
+    ]
+
+    private static func policy(required: [String]) -> JSONValue {
+        let seconds: JSONValue = ["type": "number", "minimum": 0]
+        let hold = object(["until": time, "reason": text], required: ["until"])
+        let count: JSONValue = ["type": "integer", "minimum": 0, "maximum": 1_000]
+        return object(
+            [
+                "minimumReplicas": count, "maximumReplicas": count, "step": ["type": "object"],
+                "scaleOutCooldownSeconds": seconds, "scaleInCooldownSeconds": seconds,
+                "scaleOutStabilizationSeconds": seconds, "scaleInStabilizationSeconds": seconds,
+                "drainDeadlineSeconds": seconds, "minimumLifetimeSeconds": seconds,
+                "victim": ["enum": ["youngest", "oldest", "leastLoaded", "mostLagging"]],
+                "metrics": ["type": "array", "items": ["type": "object"]],
+                "schedules": ["type": "array", "items": ["type": "object"]],
+                "freezes": ["type": "array", "items": ["type": "object"]], "budgets": ["type": "object"],
+                "lagBrake": ["type": "object"], "scaleOutPause": hold, "scaleInPause": hold,
+                "pin": object(["size": count, "until": time, "reason": text], required: ["size", "until"]),
+                "dryRun": flag,
+            ], required: required)
+    }
+}
