@@ -164,7 +164,7 @@ let package = Package(
                 "FakeProxySQL", "FakeGoogle", "GoogleCloud", "Scaler", "Ingest", "ManagementAPI",
             ]),
 
-        module("Simulation", [.yams, "FleetModel"]),
+        module("Simulation", ["FleetModel"]),
 
         .executableTarget(
             name: "drover",

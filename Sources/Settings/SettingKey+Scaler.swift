@@ -11,6 +11,14 @@ extension SettingKey {
         SettingKey(
             "scaler.resync-seconds", .seconds(1...3_600), "30", "Between two verifications of quiet nodes."),
         SettingKey(
+            "scaler.maximum-replicas", .integer(0...1_000), "5",
+            "Managed replicas that are never exceeded, for groups that set none."),
+        SettingKey(
+            "scaler.default-policy-file", .text, nil,
+            "YAML or JSON file with the policy of groups that set none, in the place of the defaults above."),
+        SettingKey(
+            "scaler.load-poll-seconds", .seconds(1...3_600), "15", "Between two looks at the metrics of a group."),
+        SettingKey(
             "scaler.operation-deadline-seconds", .seconds(60...86_400), "5400",
             "After this an operation is reported as stuck."),
         SettingKey(

@@ -34,7 +34,7 @@ struct ManagementServer {
 
     private func made() throws -> [any Service] {
         let router = Router(context: ManagementContext.self)
-        var options = APIRoutes.Settings(defaultPolicy: defaultPolicy)
+        var options = APIRoutes.Settings(defaultPolicy: try settings.defaultPolicy())
         options.maximumBodyBytes = settings.integer("api.max-body-bytes")
         options.bodyTimeout = settings.seconds("api.body-timeout-seconds")
         options.requestsPerSecond = settings.integer("api.requests-per-second")
@@ -150,13 +150,5 @@ struct ManagementServer {
             users[words[0]] = role
         }
         return users
-    }
-
-    private var defaultPolicy: ScalingPolicy {
-        var policy = ScalingPolicy(maximumReplicas: 5)
-        policy.scaleOutCooldown = settings.seconds("scaler.cooldown-seconds")
-        policy.scaleInCooldown = settings.seconds("scaler.cooldown-seconds")
-        policy.drainDeadline = settings.seconds("scaler.drain-deadline-seconds")
-        return policy
     }
 }

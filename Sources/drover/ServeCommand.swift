@@ -128,7 +128,7 @@ struct ServeCommand: AsyncParsableCommand {
             wallClock: SystemWallClock(), logger: logger)
         around.deciding = Decider.Surroundings(
             load: LoadSources([pool]), decisions: EventfulDecisions(stores.queue, toldBy: stores.documents),
-            zones: SystemTimeZones())
+            zones: SystemTimeZones(), loadPoll: settings.seconds("scaler.load-poll-seconds"))
         return Scaler(
             around: around, queue: stores.queue, lock: stores.queue, settings: ScalerSettings(settings),
             clock: ContinuousClock(), logger: logger)

@@ -2,6 +2,7 @@ import ArgumentParser
 import FleetModel
 import Foundation
 import Pacing
+import Settings
 import Simulation
 
 /// `drover simulate`: what a scaling policy would have done.
@@ -30,7 +31,7 @@ struct SimulateCommand: AsyncParsableCommand {
 
     private static func policy(_ path: String) throws -> ScalingPolicy {
         let text = try text(path)
-        do throws(SimulationError) {
+        do throws(PolicyProblems) {
             return try PolicyFile.read(text, offsets: SystemTimeZones())
         } catch {
             throw refuse("the policy in \(path) cannot be used", "\n\(error)")
