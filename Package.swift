@@ -161,7 +161,8 @@ let package = Package(
                 .nioPosix, .nioHTTP1,
                 .unixSignals,
                 "FleetModel", "Pacing", "Observability", "Settings", "Persistence", "ProxySQLAdmin", "MySQLWire",
-                "FakeProxySQL", "FakeGoogle", "GoogleCloud", "Scaler", "Ingest", "ManagementAPI",
+                "FakeProxySQL", "FakeGoogle", "FakeKubernetes", "KubernetesClient", "GoogleCloud", "Scaler", "Ingest",
+                "ManagementAPI",
             ]),
 
         module("Simulation", ["FleetModel"]),

@@ -22,11 +22,14 @@ import NIOCore
 /// | `DELETE /v1/cloudsql/faults` | removes all |
 /// | `POST /v1/proxysql/{name}/{kill,restart,wedge,unwedge}` | does that to a node |
 /// | `POST /v1/proxysql/{name}/connections` | `{"address","port","count"}`: connections in use of a simulated node |
+/// | `/v1/kubernetes/…`, `/v1/agents/…` | see `KubernetesControl` |
 /// | `POST /v1/serve/kill` | SIGKILL for `drover serve`, which is started again |
 struct ControlRoutes: Sendable {
     let nodes: [any SandboxNode]
     let cloudSQL: CloudSQLStandIn
     let serve: ChildProcess
+    /// Where nodes are pods.
+    let cluster: PodCluster?
 
     private struct Connections: Decodable {
         var address: String
@@ -52,7 +55,8 @@ struct ControlRoutes: Sendable {
         }
         router.post("/v1/proxysql/{name}/{verb}") { request, context in
             let name = context.parameters.get("name") ?? ""
-            guard let node = nodes.first(where: { $0.endpoint.name == name }) else {
+            guard let node = nodes.first(where: { $0.endpoint.name == name }) ?? cluster?.runner.running[name]?.node
+            else {
                 throw HTTPError(.notFound, message: "there is no node \(name)")
             }
             switch context.parameters.get("verb") {

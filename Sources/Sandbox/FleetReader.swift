@@ -50,7 +50,7 @@ struct FleetReader: Sendable {
             uptime: uptime.first?[0].flatMap { Int($0) } ?? 0)
     }
 
-    private func query(_ sql: String, _ node: SandboxEndpoints.Node) async throws -> [[String?]] {
+    func query(_ sql: String, _ node: SandboxEndpoints.Node) async throws -> [[String?]] {
         let address = node.admin.split(separator: ":")
         let connection = try await MySQLConnection.connect(
             MySQLConfiguration(

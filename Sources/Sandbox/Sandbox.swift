@@ -45,6 +45,17 @@ package struct Sandbox: Sendable {
     package func run<Value: Sendable>(_ body: @escaping @Sendable (SandboxEndpoints) async throws -> Value) async throws
         -> Value
     {
+        guard options.kubernetes else { return try await run(nil, body) }
+        return try await PodCluster.run(options, clock: clock, wallClock: wallClock, logger: logger) { cluster in
+            try await cluster.fill()
+            return try await run(cluster, body)
+        }
+    }
+
+    /// Runs with the nodes of a cluster of pods, else with nodes of its own.
+    private func run<Value: Sendable>(
+        _ cluster: PodCluster?, _ body: @escaping @Sendable (SandboxEndpoints) async throws -> Value
+    ) async throws -> Value {
         let block = try await LoopbackBlock.claim()
         let temporary = FileManager.default.temporaryDirectory.appendingPathComponent("drover-sandbox-\(block.number)")
         let folder = options.stateDirectory ?? temporary.path
@@ -53,7 +64,7 @@ package struct Sandbox: Sendable {
         for name in names { try? FileManager.default.removeItem(atPath: "\(folder)/\(name)") }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         do {
-            let value = try await runInside(folder, block, body)
+            let value = try await runInside(folder, block, cluster, body)
             await cleanUp(folder, block)
             return value
         } catch {
@@ -68,9 +79,12 @@ package struct Sandbox: Sendable {
     }
 
     private func runInside<Value: Sendable>(
-        _ folder: String, _ block: LoopbackBlock, _ body: @escaping @Sendable (SandboxEndpoints) async throws -> Value
+        _ folder: String, _ block: LoopbackBlock, _ cluster: PodCluster?,
+        _ body: @escaping @Sendable (SandboxEndpoints) async throws -> Value
     ) async throws -> Value {
-        let nodes = try await makeNodes(folder, block)
+        let own = cluster == nil ? try await makeNodes(folder, block) : []
+        let pods = cluster?.runner.running.values.map(\.node).sorted { $0.endpoint.admin < $1.endpoint.admin } ?? []
+        let nodes = own + pods
         let cloudSQL = makeCloudSQL(block)
         let ports = (
             ingest: try await block.freePort(100), api: try await block.freePort(100),
@@ -79,16 +93,18 @@ package struct Sandbox: Sendable {
         let endpoints = SandboxEndpoints(
             ingest: "http://\(block.address(100)):\(ports.ingest)", api: "http://\(block.address(100)):\(ports.api)",
             cloudsql: "http://\(block.address(101)):\(ports.cloudsql)",
-            control: "http://\(block.address(102)):\(ports.control)", proxysql: nodes.map(\.endpoint))
+            control: "http://\(block.address(102)):\(ports.control)", proxysql: nodes.map(\.endpoint),
+            kubernetes: cluster?.endpoints)
         let serve = makeServe(folder, endpoints)
         let control = Router()
-        ControlRoutes(nodes: nodes, cloudSQL: cloudSQL, serve: serve).addRoutes(to: control)
+        ControlRoutes(nodes: own, cloudSQL: cloudSQL, serve: serve, cluster: cluster).addRoutes(to: control)
+        if let cluster { KubernetesControl(cluster: cluster).addRoutes(to: control) }
         let applications = [
             application(cloudSQL.router(), block.address(101), ports.cloudsql),
             application(control, block.address(102), ports.control),
         ]
         return try await withThrowingTaskGroup(of: Value?.self) { tasks in
-            for node in nodes {
+            for node in own {
                 tasks.addTask {
                     try await node.run()
                     return nil

@@ -60,7 +60,6 @@ struct RealNode: SandboxNode {
         binary: String, endpoint: SandboxEndpoints.Node, peers: [String], folder: String, monitors: Bool,
         clock: any Clock<Duration>
     ) throws {
-        self.endpoint = endpoint
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let servers = peers.map { peer in
             let parts = peer.split(separator: ":")
@@ -91,6 +90,12 @@ struct RealNode: SandboxNode {
             )
             """
         try text.write(toFile: "\(folder)/proxysql.cnf", atomically: true, encoding: .utf8)
+        self.init(binary: binary, endpoint: endpoint, folder: folder, clock: clock)
+    }
+
+    /// A node whose `proxysql.cnf` is in its folder already.
+    init(binary: String, endpoint: SandboxEndpoints.Node, folder: String, clock: any Clock<Duration>) {
+        self.endpoint = endpoint
         process = ChildProcess(
             executable: binary,
             arguments: ["-f", "-M", "--no-version-check", "-c", "\(folder)/proxysql.cnf", "-D", folder],

@@ -14,6 +14,10 @@ package struct SandboxOptions: Sendable {
     package var cooldownSeconds = 3.0
     /// Where everything durable is kept; a temporary folder that is removed at the end when nil.
     package var stateDirectory: String?
+    /// Whether every node is a pod with an agent, on an API server.
+    package var kubernetes = false
+    /// A real API server's kubeconfig in the place of the simulated one, for stories with pods.
+    package var kubeconfig: String?
     /// The `drover` binary, which runs `drover serve`.
     package var executable: String
 
@@ -63,6 +67,8 @@ package struct SandboxEndpoints: Codable, Hashable, Sendable {
     package var control: String
     /// The nodes.
     package var proxysql: [Node]
+    /// The API server and the agents, when there are any.
+    package var kubernetes: KubernetesEndpoints?
 }
 
 /// Why a sandbox or a story could not go on.

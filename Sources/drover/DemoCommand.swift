@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Logging
 import Pacing
 import Sandbox
@@ -13,31 +14,62 @@ struct DemoCommand: AsyncParsableCommand {
     /// The stories that there are.
     enum Story: String, ExpressibleByArgument, CaseIterable {
         case replicas
+        case agents
     }
 
-    @Argument(help: "The story: replicas (an alert becomes a serving replica, and later one goes again).")
+    @Argument(
+        help: """
+            The story: replicas (an alert becomes a serving replica, and later one goes again) or agents (a ProxySQL \
+            cluster on Kubernetes heals itself).
+            """)
     var story = Story.replicas
 
+    @Option(help: ArgumentHelp("For agents: a real API server, else it is simulated.", valueName: "file"))
+    var kubeconfig: String?
+
     @OptionGroup var parameters: SandboxParameters
+
+    func validate() throws {
+        guard let kubeconfig else { return }
+        guard story == .agents else { throw ValidationError("--kubeconfig is for the story agents") }
+        guard FileManager.default.isReadableFile(atPath: kubeconfig) else {
+            throw ValidationError("--kubeconfig: \(kubeconfig) cannot be read")
+        }
+    }
 
     func run() async throws {
         let narrator = Narrator(style: parameters.json ? .json : .text, wallClock: SystemWallClock()) {
             Console.say($0)
         }
-        let options = try parameters.options()
         var problem: String?
         do {
-            let done = try await parameters.run { endpoints in
+            if try await play(narrator) == nil { problem = "interrupted" }
+        } catch {
+            problem = "\(error)"
+        }
+        guard narrator.finish(problem) else { throw ExitCode.failure }
+    }
+
+    private func play(_ narrator: Narrator) async throws -> Bool? {
+        var options = try parameters.options()
+        switch story {
+        case .replicas:
+            return try await parameters.run(options) { [options] endpoints in
                 try await ReplicasStory(
                     endpoints: endpoints, options: options, narrator: narrator, clock: ContinuousClock(),
                     wallClock: SystemWallClock(), logger: Logger(label: "demo")
                 ).play()
                 return true
             }
-            if done == nil { problem = "interrupted" }
-        } catch {
-            problem = "\(error)"
+        case .agents:
+            options.kubeconfig = kubeconfig
+            // Two of each are the least that the story can be told with.
+            options.cores = max(2, options.cores)
+            options.satellites = max(2, options.satellites)
+            return try await parameters.runPods(options) { cluster in
+                try await AgentsStory(cluster: cluster, narrator: narrator, logger: Logger(label: "demo")).play()
+                return true
+            }
         }
-        guard narrator.finish(problem) else { throw ExitCode.failure }
     }
 }

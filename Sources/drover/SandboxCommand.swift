@@ -60,21 +60,38 @@ struct SandboxParameters: ParsableArguments {
 
     /// Starts a sandbox and runs `body` in it until it ends or a signal comes.
     func run<Value: Sendable>(
-        _ body: @escaping @Sendable (SandboxEndpoints) async throws -> Value
+        _ options: SandboxOptions, _ body: @escaping @Sendable (SandboxEndpoints) async throws -> Value
     ) async throws -> Value? {
         LoggingSystem.bootstrap { LineLogHandler(label: $0, format: .text, level: .warning) }
         let sandbox = Sandbox(
-            options: try options(), clock: ContinuousClock(), wallClock: SystemWallClock(),
+            options: options, clock: ContinuousClock(), wallClock: SystemWallClock(),
             logger: Logger(label: "sandbox"))
         let file = endpoints
         defer { if let file { try? FileManager.default.removeItem(atPath: file) } }
-        return try await withThrowingTaskGroup(of: Value?.self) { tasks in
-            tasks.addTask {
-                try await sandbox.run { endpoints in
-                    if let file { try Self.write(endpoints, to: file) }
-                    return try await body(endpoints)
-                }
+        return try await Self.untilSignal {
+            try await sandbox.run { endpoints in
+                if let file { try Self.write(endpoints, to: file) }
+                return try await body(endpoints)
             }
+        }
+    }
+
+    /// Starts pods and an API server for them, and runs `body` until it ends or a signal comes.
+    func runPods<Value: Sendable>(
+        _ options: SandboxOptions, _ body: @escaping @Sendable (PodCluster) async throws -> Value
+    ) async throws -> Value? {
+        LoggingSystem.bootstrap { LineLogHandler(label: $0, format: .text, level: .warning) }
+        return try await Self.untilSignal {
+            try await PodCluster.run(
+                options, clock: ContinuousClock(), wallClock: SystemWallClock(), logger: Logger(label: "sandbox"), body)
+        }
+    }
+
+    private static func untilSignal<Value: Sendable>(
+        _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value? {
+        try await withThrowingTaskGroup(of: Value?.self) { tasks in
+            tasks.addTask { try await body() }
             tasks.addTask {
                 for await _ in await UnixSignalsSequence(trapping: .sigint, .sigterm) { return nil }
                 return nil
@@ -103,10 +120,15 @@ struct SandboxCommand: AsyncParsableCommand {
 
     @OptionGroup var parameters: SandboxParameters
 
+    @Flag(help: "Every node is a pod with an agent, on a Kubernetes API stand-in.")
+    var kubernetes = false
+
     func run() async throws {
         let json = parameters.json
         do {
-            _ = try await parameters.run { endpoints in
+            var options = try parameters.options()
+            options.kubernetes = kubernetes
+            _ = try await parameters.run(options) { endpoints in
                 let encoder = JSONEncoder()
                 encoder.outputFormatting = json ? [.withoutEscapingSlashes] : [.prettyPrinted, .withoutEscapingSlashes]
                 Console.say(String(decoding: try encoder.encode(endpoints), as: UTF8.self))

@@ -51,7 +51,7 @@ extension FakeKubernetes {
 
     /// The account of the request's token; `nil` for nobody.
     private func authenticate(_ request: Request) throws(Refusal) -> Account? {
-        guard let header = request.headers[.authorization] else { return nil }
+        guard let header = request.headers[.authorization] else { return configuration.anonymous }
         let token = header.hasPrefix("Bearer ") ? String(header.dropFirst(7)) : ""
         guard let account = read({ $0.accounts.first { $0.token == token } }) else { throw .unauthorized }
         return account

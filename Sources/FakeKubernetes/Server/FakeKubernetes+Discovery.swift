@@ -15,6 +15,12 @@ extension FakeKubernetes {
         }
     }
 
+    private static let shortNames = [
+        "pods": ["po"], "configmaps": ["cm"], "services": ["svc"], "namespaces": ["ns"], "nodes": ["no"],
+        "serviceaccounts": ["sa"], "endpoints": ["ep"], "events": ["ev"], "deployments": ["deploy"],
+        "replicasets": ["rs"], "statefulsets": ["sts"],
+    ]
+
     /// What there is, so that kubectl finds its way.
     func discovery(_ path: String) -> Answer? {
         let groups = Dictionary(grouping: ResourceType.all) { $0.apiVersion }
@@ -35,14 +41,18 @@ extension FakeKubernetes {
         guard let types = groups[name], path.hasPrefix(name.contains("/") ? "/apis/" : "/api/") else { return nil }
         let resources = types.flatMap { type -> [JSON] in
             let resource: JSON = [
-                "name": .string(type.plural), "singularName": "", "namespaced": .bool(type.isNamespaced),
+                "name": .string(type.plural), "singularName": .string(type.kind.lowercased()),
+                "shortNames": .array((Self.shortNames[type.plural] ?? []).map { .string($0) }),
+                "namespaced": .bool(type.isNamespaced),
                 "kind": .string(type.kind),
                 "verbs": ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"],
             ]
             guard type.hasStatus else { return [resource] }
             return [
                 resource,
-                resource.merging(["name": .string("\(type.plural)/status"), "verbs": ["get", "patch", "update"]]),
+                resource.merging([
+                    "name": .string("\(type.plural)/status"), "shortNames": [], "verbs": ["get", "patch", "update"],
+                ]),
             ]
         }
         let document: JSON = [

@@ -22,6 +22,8 @@ package final class FakeKubernetes: Sendable {
     package struct Configuration: Sendable {
         /// Who may call it.
         package var accounts: [Account]
+        /// As whom calls without a token are made, as kubectl makes them over plain HTTP; nobody when nil.
+        package var anonymous: Account?
         /// How often a watch that something happened on gets a bookmark; the real server's is a minute.
         package var bookmarkInterval: Duration
         /// How long a watch lasts that does not say it.
