@@ -15,7 +15,7 @@ package final class Fence: Sendable {
     package var current: Int64? { token.withLock { $0 } }
 
     /// Takes or gives up the lead.
-    func set(_ value: Int64?) {
+    package func set(_ value: Int64?) {
         token.withLock { $0 = value }
     }
 

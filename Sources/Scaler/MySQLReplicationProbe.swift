@@ -34,7 +34,8 @@ package struct MySQLReplicationProbe: ReplicationProbe {
             return .unreachable("\(error)")
         }
         do {
-            let health = Self.read(try await status(connection))
+            let row = try await status(connection).rows.first
+            let health = row.map { row in Self.read { row.string($0) } } ?? .stopped("it has no source")
             await connection.close()
             return health
         } catch {
@@ -53,11 +54,10 @@ package struct MySQLReplicationProbe: ReplicationProbe {
         }
     }
 
-    /// What the one row says, under the new names of its columns or the old ones.
-    static func read(_ status: MySQLResult) -> ReplicationHealth {
-        guard let row = status.rows.first else { return .stopped("it has no source") }
+    /// What the one row says, under the new names of its columns or the old ones; `cell` gives the text of a column.
+    package static func read(_ cell: (String) -> String?) -> ReplicationHealth {
         func value(_ names: String...) -> String? {
-            names.lazy.compactMap { row.string($0) }.first
+            names.lazy.compactMap(cell).first
         }
         let receiver = value("Replica_IO_Running", "Slave_IO_Running") ?? "unknown"
         let applier = value("Replica_SQL_Running", "Slave_SQL_Running") ?? "unknown"

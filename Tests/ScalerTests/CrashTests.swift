@@ -99,7 +99,7 @@ private struct Play {
 }
 
 /// Names that are never the same, not even after a restart.
-private final class SuffixCounter: Sendable {
+final class SuffixCounter: Sendable {
     private let seed: Int
     private let count = Mutex(0)
 
