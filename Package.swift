@@ -215,7 +215,7 @@ let package = Package(
             "GoogleCloudTests",
             [
                 "GoogleCloud", "FakeGoogle", "FleetModel", "Pacing", "Persistence", .asyncHTTPClient, .crypto,
-                .cryptoExtras, .hummingbird, .nioCore, .nioHTTP1, .logging,
+                .cryptoExtras, .serviceLifecycle, .serviceLifecycleTestKit, .hummingbird, .nioCore, .nioHTTP1, .logging,
             ]),
         tests(
             "KubernetesClientTests",

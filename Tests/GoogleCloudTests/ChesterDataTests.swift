@@ -121,7 +121,8 @@ struct ChesterDataTests {
             #expect(
                 Set(contents.keys) == [
                     "proxysqlconfig/shop", "proxysqlconfig/shop/chester_metadata/shop",
-                    "proxysqlconfig/shop/drover_group/shop", "proxysql_metadata/proxysql_metadata",
+                    "proxysqlconfig/shop/drover_group/shop", "proxysqlconfig/shop/drover_change/1",
+                    "proxysql_metadata/proxysql_metadata",
                     "incident/0-abc-def",
                 ])
             #expect(
@@ -269,6 +270,59 @@ struct ChesterDataTests {
                 _ = try await stores.incidents.record(try alert("b", .open), at: StoreConformance.now)
             }
             #expect(standIn.calls.made.last?.hasSuffix(":rollback") == true)
+        }
+    }
+
+    @Test("who changed a group is kept with each generation, and the scaler's own changes too")
+    func history() async throws {
+        try await withStores { _, stores in
+            let note = ChangeNote(at: StoreConformance.now, actor: "ann", source: "127.0.0.1", action: "POST /")
+            try await stores.groups.insert(try record("shop"), note: note)
+            var version: Int64 = 1
+            for change in ["PATCH /", nil, "DELETE /"] {
+                let read = try await stores.groups.group(InstanceName("shop"))
+                var next = try #require(read).document
+                next.configuration.generation += 1
+                if let change {
+                    let later = ChangeNote(
+                        at: StoreConformance.now.advanced(by: .seconds(version)), actor: "bob", source: "",
+                        action: change)
+                    try await stores.groups.save(next, ifVersion: version, note: later)
+                } else {
+                    try await stores.groups.save(next, ifVersion: version)
+                }
+                version += 1
+            }
+            let all = try await stores.groups.history(of: InstanceName("shop"), before: nil, limit: 10)
+            #expect(all.map(\.generation) == [4, 3, 2, 1])
+            #expect(all.map(\.note.actor) == ["bob", "scaler", "bob", "ann"])
+            #expect(all.last?.record == (try record("shop")))
+            let some = try await stores.groups.history(of: InstanceName("shop"), before: 3, limit: 1)
+            #expect(some.map(\.generation) == [2])
+            let newest = try await stores.groups.changes(before: nil, limit: 2)
+            #expect(newest.map(\.generation) == [4, 2])
+            let older = try await stores.groups.changes(before: newest.last?.id, limit: 9)
+            #expect(Set(older.map(\.generation)) == [1, 3])
+        }
+    }
+
+    @Test("one leads at a time, and a token is never given out twice")
+    func leadership() async throws {
+        try await withStores { _, stores in
+            let lock = DatastoreLeadership(client: stores.client)
+            let now = StoreConformance.now
+            let first = try await lock.lead(as: "a", for: .seconds(10), at: now)
+            #expect(first == 1)
+            let none = try await lock.lead(as: "b", for: .seconds(10), at: now.advanced(by: .seconds(9)))
+            #expect(none == nil)
+            let kept = try await lock.lead(as: "a", for: .seconds(10), at: now.advanced(by: .seconds(9)))
+            #expect(kept == 1)
+            let taken = try await lock.lead(as: "b", for: .seconds(10), at: now.advanced(by: .seconds(20)))
+            #expect(taken == 2)
+            try await lock.resign(as: "a")
+            try await lock.resign(as: "b")
+            let again = try await lock.lead(as: "a", for: .seconds(10), at: now.advanced(by: .seconds(21)))
+            #expect(again == 3)
         }
     }
 }

@@ -4,6 +4,7 @@ import Foundation
 import GoogleCloud
 import Logging
 import Persistence
+import TestSupport
 import Testing
 
 let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -47,7 +48,9 @@ struct DatastoreStores {
         client = DatastoreClient(request: GoogleRequest(endpoint: url, timeout: .seconds(20)), project: project)
         incidents = DatastoreIncidentStore(client: client, logger: quiet, announce: announce)
         groups = DatastoreGroupStore(
-            client: client, vault: vault, key: key, policy: ScalingPolicy(maximumReplicas: 3), logger: quiet)
+            client: client, passwords: (vault, key), policy: ScalingPolicy(maximumReplicas: 3),
+            surroundings: (TestWallClock(), quiet)
+        ) { _, _ throws(StoreError) in }
     }
 }
 

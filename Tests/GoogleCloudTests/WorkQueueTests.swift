@@ -2,6 +2,8 @@ import FakeGoogle
 import FleetModel
 import Foundation
 import Persistence
+import ServiceLifecycle
+import ServiceLifecycleTestKit
 import Synchronization
 import TestSupport
 import Testing
@@ -220,6 +222,35 @@ struct WorkQueueTests {
             at.wallClock.advance(by: .seconds(11))
             let received = try await queue.receive(limit: 1, visibility: .seconds(20), at: at.wallClock.now())
             #expect(received.map(\.message.incidentID) == ["0-abc"])
+        }
+    }
+
+    @Test("what runs as a service answers at once, and gives back what it holds when it ends")
+    func ahead() async throws {
+        try await withQueue { at in
+            let queue = at.queue()
+            try await testGracefulShutdown { trigger in
+                try await withThrowingTaskGroup(of: Void.self) { tasks in
+                    tasks.addTask { try await queue.run() }
+                    try await queue.publish(
+                        WorkMessage(reason: .restart, group: try InstanceName("shop")), at: at.wallClock.now())
+                    var received: [WorkDelivery] = []
+                    while received.isEmpty {
+                        received = try await queue.receive(limit: 1, visibility: .seconds(20), at: at.wallClock.now())
+                        await Task.yield()
+                    }
+                    try await queue.acknowledge(received.map(\.id))
+                    let pulls = at.standIn.calls.made.count { $0.hasSuffix(":pull") }
+                    try await at.publish(#"{"action":"restart","sql_master_instance":"held"}"#)
+                    while at.standIn.calls.made.count(where: { $0.hasSuffix(":pull") }) < pulls + 2 {
+                        await Task.yield()
+                    }
+                    trigger.triggerGracefulShutdown()
+                    try await tasks.waitForAll()
+                }
+            }
+            let held = try await queue.receive(limit: 1, visibility: .seconds(20), at: at.wallClock.now())
+            #expect(held.map(\.message.group.text) == ["held"])
         }
     }
 

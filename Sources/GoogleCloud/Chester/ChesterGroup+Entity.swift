@@ -31,14 +31,17 @@ extension ChesterGroup {
             })
         properties["ReadHostGroup"] = .integer(readHostgroup)
         properties["WriteHostGroup"] = .integer(writeHostgroup)
-        if let key {
-            properties["KMSProject"] = .string(key.project)
-            properties["KMSLocation"] = .string(key.location)
-            properties["KMSKeyRing"] = .string(key.keyRing)
-            properties["KMSKeyName"] = .string(key.key)
-            properties["KMSKeyVersion"] = .string(key.version)
-        }
+        if let key { Self.write(key, into: &properties) }
         return properties
+    }
+
+    /// Says which key the passwords are encrypted with.
+    static func write(_ key: KMSKeyVersion, into properties: inout [String: DatastoreValue]) {
+        properties["KMSProject"] = .string(key.project)
+        properties["KMSLocation"] = .string(key.location)
+        properties["KMSKeyRing"] = .string(key.keyRing)
+        properties["KMSKeyName"] = .string(key.key)
+        properties["KMSKeyVersion"] = .string(key.version)
     }
 
     private static func members(of server: Server) -> [String: DatastoreValue] {

@@ -1,5 +1,7 @@
 package import FleetModel
 package import Logging
+package import Pacing
+import Synchronization
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -10,11 +12,14 @@ package import Logging
 /// Groups in Datastore as Chester keeps them: an installation's data is taken over as it is, and what Chester's tools
 /// change afterwards is taken over too, the next time it is read.
 package struct DatastoreGroupStore: GroupStore {
-    private let client: DatastoreClient
-    private let vault: (any PasswordVault)?
-    private let key: KMSKeyVersion?
-    private let policy: ScalingPolicy
-    private let logger: Logger
+    let client: DatastoreClient
+    let vault: (any PasswordVault)?
+    let key: KMSKeyVersion?
+    let policy: ScalingPolicy
+    let wallClock: any WallClock
+    let announce: @Sendable (WorkMessage, Timestamp) async throws(StoreError) -> Void
+    let logger: Logger
+    private let known = KnownNames()
     /// The list of all groups: one entity with a JSON object from each group to itself.
     private static let listKind = "proxysql_metadata"
     private static let listProperty = "instance_metadata"
@@ -23,16 +28,19 @@ package struct DatastoreGroupStore: GroupStore {
     ///
     /// New and changed passwords are encrypted with `key`; nil (Chester's `FORCE_ENCRYPT=false`) keeps them as they
     /// are in a group that has no key, and encrypts them with the group's where it has one. `policy` is for groups that
-    /// only Chester knew; their maximum is Chester's.
+    /// only Chester knew; their maximum is Chester's. `announce` publishes the message that wakes the scaler.
     package init(
-        client: DatastoreClient, vault: (any PasswordVault)?, key: KMSKeyVersion?, policy: ScalingPolicy,
-        logger: Logger
+        client: DatastoreClient, passwords: (vault: (any PasswordVault)?, key: KMSKeyVersion?), policy: ScalingPolicy,
+        surroundings: (wallClock: any WallClock, logger: Logger),
+        announce: @escaping @Sendable (WorkMessage, Timestamp) async throws(StoreError) -> Void
     ) {
         self.client = client
-        self.vault = vault
-        self.key = key
+        self.vault = passwords.vault
+        self.key = passwords.key
         self.policy = policy
-        self.logger = logger
+        self.wallClock = surroundings.wallClock
+        self.announce = announce
+        self.logger = surroundings.logger
     }
 
     package func group(_ name: InstanceName) async throws(StoreError) -> Versioned<GroupRecord>? {
@@ -40,6 +48,17 @@ package struct DatastoreGroupStore: GroupStore {
         let found = try await client.lookup(
             [keys.configuration, keys.metadata, keys.own], for: "reading group \(name)")
         return try await record(name, GroupEntities(found, keys))
+    }
+
+    /// The names, as they were a few seconds ago: they are asked for several times a second, and each entity that is
+    /// read costs.
+    package func names() async throws(StoreError) -> [InstanceName] {
+        let now = wallClock.now()
+        if let names = known.names(at: now) { return names }
+        let found = try await client.run(DatastoreQuery(ChesterGroup.kind), for: "reading the groups' names")
+        let names = found.compactMap { try? InstanceName($0.entity.key.name, kind: "group") }.sorted()
+        known.set(names, at: now)
+        return names
     }
 
     package func groups() async throws(StoreError) -> [Versioned<GroupRecord>] {
@@ -90,18 +109,24 @@ package struct DatastoreGroupStore: GroupStore {
         } else {
             return nil
         }
-        if let key = ChesterGroup.key(of: configuration) {
-            guard let vault else {
-                throw .unavailable(
-                    reason: "reading group \(name): its passwords are encrypted with \(key.resource); set KMS_CREDS or "
-                        + "let the service account decrypt with that key")
-            }
-            for index in stored.document.configuration.users.indices {
-                let text = stored.document.configuration.users[index].password.reveal()
-                stored.document.configuration.users[index].password = try await vault.open(text, with: key)
-            }
-        }
+        stored.document = try await open(stored.document, with: ChesterGroup.key(of: configuration))
         return stored
+    }
+
+    /// The record with its passwords in clear.
+    func open(_ record: GroupRecord, with key: KMSKeyVersion?) async throws(StoreError) -> GroupRecord {
+        guard let key else { return record }
+        guard let vault else {
+            throw .unavailable(
+                reason: "reading group \(record.name): its passwords are encrypted with \(key.resource), and there is "
+                    + "nothing here to decrypt them with")
+        }
+        var opened = record
+        for index in opened.configuration.users.indices {
+            let text = opened.configuration.users[index].password.reveal()
+            opened.configuration.users[index].password = try await vault.open(text, with: key)
+        }
+        return opened
     }
 
     /// Writes our entity anew from what Chester's say.
@@ -128,7 +153,9 @@ package struct DatastoreGroupStore: GroupStore {
             }
             if let maximum = entities.maximum { record.policy.maximumReplicas = maximum }
             let own = try GroupEntities.own(record, version: version, at: keys.own)
-            return (Versioned(document: record, version: version), [.upsert(own)])
+            let note = ChangeNote(at: wallClock.now(), actor: "Chester's tools", source: "", action: "taken over")
+            let change = try change(record, ChesterGroup.key(of: configuration), note)
+            return (Versioned(document: record, version: version), [.upsert(own), change])
         }
         if let taken {
             logger.notice(
@@ -151,6 +178,10 @@ package struct DatastoreGroupStore: GroupStore {
     // MARK: Writing
 
     package func insert(_ record: GroupRecord) async throws(StoreError) {
+        try await insert(record, optionalNote: nil)
+    }
+
+    func insert(_ record: GroupRecord, optionalNote note: ChangeNote?) async throws(StoreError) {
         let what = "group \(record.name)"
         let keys = GroupEntities.keys(of: record.name, client)
         let list = listKey
@@ -161,12 +192,19 @@ package struct DatastoreGroupStore: GroupStore {
             return (
                 (),
                 try writes(sealed, version: 1, over: GroupEntities(found, keys), key)
+                    + [change(sealed, key, note)]
                     + [try Self.list(found[list], list) { $0[record.name.text] = record.name.text }]
             )
         }
     }
 
     package func save(_ record: GroupRecord, ifVersion version: Int64) async throws(StoreError) {
+        try await save(record, ifVersion: version, optionalNote: nil)
+    }
+
+    func save(
+        _ record: GroupRecord, ifVersion version: Int64, optionalNote note: ChangeNote?
+    ) async throws(StoreError) {
         let what = "group \(record.name)"
         let keys = GroupEntities.keys(of: record.name, client)
         let key = try await keyForWriting(keys.configuration, what)
@@ -174,8 +212,12 @@ package struct DatastoreGroupStore: GroupStore {
         try await client.transaction(what) { transaction throws(StoreError) -> (Void, [DatastoreMutation]) in
             let found = try await transaction.lookup([keys.configuration, keys.metadata, keys.own], for: what)
             let entities = GroupEntities(found, keys)
-            try Self.check(entities, record.name, version)
-            return ((), try writes(sealed, version: version + 1, over: entities, key))
+            let before = try Self.check(entities, record.name, version)
+            var mutations = try writes(sealed, version: version + 1, over: entities, key)
+            if before.configuration.generation != sealed.configuration.generation {
+                mutations.append(try change(sealed, key, note))
+            }
+            return ((), mutations)
         }
     }
 
@@ -186,7 +228,7 @@ package struct DatastoreGroupStore: GroupStore {
         try await client.transaction(what) { transaction throws(StoreError) -> (Void, [DatastoreMutation]) in
             let found = try await transaction.lookup(
                 [keys.configuration, keys.metadata, keys.own, list], for: what)
-            try Self.check(GroupEntities(found, keys), name, version)
+            _ = try Self.check(GroupEntities(found, keys), name, version)
             let deletions = [keys.configuration, keys.metadata, keys.own].map { DatastoreMutation.delete($0) }
             return ((), deletions + [try Self.list(found[list], list) { $0[name.text] = nil }])
         }
@@ -195,10 +237,11 @@ package struct DatastoreGroupStore: GroupStore {
     /// What was read must be what is stored, in Chester's entities too.
     private static func check(
         _ entities: GroupEntities, _ name: InstanceName, _ version: Int64
-    ) throws(StoreError) {
+    ) throws(StoreError) -> GroupRecord {
         guard let ours = try entities.ours(name), ours.version == version, entities.agree(with: ours.document) else {
             throw .conflict(document: "group \(name)")
         }
+        return ours.document
     }
 
     private func writes(
@@ -257,5 +300,22 @@ package struct DatastoreGroupStore: GroupStore {
         var properties = stored?.entity.properties ?? [:]
         properties[listProperty] = .string(String(decoding: data, as: UTF8.self))
         return .upsert(DatastoreEntity(key: key, properties: properties))
+    }
+}
+
+/// The names of the groups, for a few seconds.
+private final class KnownNames: Sendable {
+    private let state = Mutex<(names: [InstanceName], at: Timestamp)?>(nil)
+    private static let lifetime = Duration.seconds(10)
+
+    func names(at now: Timestamp) -> [InstanceName]? {
+        state.withLock { known in
+            guard let known, now >= known.at, now.since(known.at) < Self.lifetime else { return nil }
+            return known.names
+        }
+    }
+
+    func set(_ names: [InstanceName], at now: Timestamp) {
+        state.withLock { $0 = (names, now) }
     }
 }

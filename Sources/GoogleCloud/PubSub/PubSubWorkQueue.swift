@@ -13,8 +13,8 @@ import Synchronization
 
 /// The work queue on a Pub/Sub topic and subscription, with Chester's messages.
 ///
-/// As a service it extends the deadlines of deliveries that are still worked on, because Pub/Sub's end after ten
-/// minutes at the latest.
+/// As a service it pulls ahead, so that `receive` answers at once with what there is, whatever Pub/Sub does; and it
+/// extends the deadlines of deliveries that are still worked on, because Pub/Sub's end after ten minutes at the latest.
 package final class PubSubWorkQueue: WorkQueue, Service {
     /// Where the messages are, and what becomes of those that nobody can handle.
     package struct Settings: Sendable {
@@ -51,6 +51,8 @@ package final class PubSubWorkQueue: WorkQueue, Service {
     private struct State {
         var leases: [String: Lease] = [:]
         var attempts: [String: Int] = [:]
+        /// What was pulled ahead; nil while nobody does.
+        var ahead: [ReceivedMessage]?
     }
 
     private let client: PubSubClient
@@ -64,6 +66,9 @@ package final class PubSubWorkQueue: WorkQueue, Service {
     private static let longestDeadline = Duration.seconds(600)
     private static let shortestDeadline = Duration.seconds(10)
     private static let extensionInterval = Duration.seconds(5)
+    /// Enough for a burst; what is pulled ahead is held back from other scalers until its deadline.
+    private static let maximumAhead = 1_000
+    private static let longestPause = Duration.seconds(30)
     /// More than these are not counted at a time; a message that is not counted is delivered as often as it likes.
     private static let maximumCounted = 10_000
 
@@ -111,14 +116,17 @@ package final class PubSubWorkQueue: WorkQueue, Service {
 
     // MARK: Receiving
 
-    /// Waits for messages as long as Pub/Sub does, about a minute and a half, when there are none.
+    /// What was pulled ahead, at once; where the service does not run, waits for messages as long as Pub/Sub does, about
+    /// a minute and a half, when there are none.
     package func receive(
         limit: Int, visibility: Duration, at now: Timestamp
     ) async throws(StoreError) -> [WorkDelivery] {
         guard let subscription = settings.subscription else { return [] }
-        let received = try await Self.sorted("pulling from \(subscription)", needs: "roles/pubsub.subscriber") {
-            () async throws(GoogleFailure) in
-            try await client.pull(subscription, maximum: limit)
+        let received: [ReceivedMessage]
+        if let ahead = takeAhead(limit) {
+            received = ahead
+        } else {
+            received = try await pull(subscription, limit)
         }
         guard !received.isEmpty else { return [] }
         let pulledAt = wallClock.now()
@@ -138,6 +146,21 @@ package final class PubSubWorkQueue: WorkQueue, Service {
             deliveries.append(WorkDelivery(id: one.ackId, message: message, attempt: attempt))
         }
         return deliveries
+    }
+
+    private func pull(_ subscription: String, _ limit: Int) async throws(StoreError) -> [ReceivedMessage] {
+        try await Self.sorted("pulling from \(subscription)", needs: "roles/pubsub.subscriber") {
+            () async throws(GoogleFailure) in
+            try await client.pull(subscription, maximum: limit)
+        }
+    }
+
+    private func takeAhead(_ limit: Int) -> [ReceivedMessage]? {
+        state.withLock { state in
+            guard let ahead = state.ahead else { return nil }
+            state.ahead = Array(ahead.dropFirst(limit))
+            return Array(ahead.prefix(limit))
+        }
     }
 
     /// What one message brings about must not keep the others from being handled.
@@ -254,14 +277,50 @@ package final class PubSubWorkQueue: WorkQueue, Service {
         }
     }
 
-    // MARK: Leases
+    // MARK: The service
 
     package func run() async throws {
-        try? await cancelWhenGracefulShutdown { [self] in
-            while !Task.isCancelled {
-                try await clock.sleep(for: Self.extensionInterval)
-                await extendLeases()
+        guard let subscription = settings.subscription else {
+            try await gracefulShutdown()
+            return
+        }
+        state.withLock { $0.ahead = [] }
+        await cancelWhenGracefulShutdown { [self] in
+            await withDiscardingTaskGroup { tasks in
+                tasks.addTask { await self.pullAhead(subscription) }
+                tasks.addTask {
+                    while (try? await self.clock.sleep(for: Self.extensionInterval)) != nil {
+                        await self.extendLeases()
+                    }
+                }
             }
+        }
+        let left = state.withLock { state in
+            defer { state.ahead = nil }
+            return state.ahead ?? []
+        }
+        guard !left.isEmpty else { return }
+        await trying { () async throws(StoreError) in try await setDeadline(left.map(\.ackId), .zero) }
+    }
+
+    private func pullAhead(_ subscription: String) async {
+        var pause = Duration.zero
+        while !Task.isCancelled {
+            let room = Self.maximumAhead - state.withLock { $0.ahead?.count ?? 0 }
+            do throws(StoreError) {
+                if room > 0 {
+                    let received = try await pull(subscription, room)
+                    state.withLock { $0.ahead?.append(contentsOf: received) }
+                    pause = .zero
+                } else {
+                    pause = .milliseconds(100)
+                }
+            } catch {
+                guard !Task.isCancelled else { return }
+                pause = min(max(pause * 2, .seconds(1)), Self.longestPause)
+                logger.warning("pulling failed", metadata: ["error": "\(error)", "pause": "\(pause)"])
+            }
+            if pause > .zero { try? await clock.sleep(for: pause) }
         }
     }
 
