@@ -50,7 +50,7 @@ package struct AdminClient: AdminConnection {
     /// Whether every address that was tried refused the connection, so that nothing listens there. A connect that
     /// timed out, a name that is not found and a network without a route say nothing about the node: it may serve
     /// clients all the same, and what it uses must not be deleted.
-    static func isRefusal(_ message: String) -> Bool {
+    package static func isRefusal(_ message: String) -> Bool {
         // MySQLWire hands over SwiftNIO's text only; should the text change, the node counts as unreachable.
         let refusals = message.ranges(of: "(errno: \(ECONNREFUSED))").count
         return refusals > 0 && refusals == max(1, message.ranges(of: "SingleConnectionFailure(").count)

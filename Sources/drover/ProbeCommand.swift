@@ -15,16 +15,9 @@ struct ProbeCommand: AsyncParsableCommand {
             Exit codes: 0 yes, 1 no, 64 wrong usage, 78 wrong settings.
             """)
 
-    @Argument(help: "started (or startup), ready or live.")
-    var probe: String
-
-    @Flag(help: "Ask ProxySQL itself, for containers without an agent.")
-    var direct = false
-
-    @Option(help: "Seconds that the probe may take.")
-    var timeout = 0.9
-
-    @Argument(parsing: .captureForPassthrough, help: "Settings, each --name=value.")
+    @Argument(
+        parsing: .captureForPassthrough,
+        help: "started (or startup), ready or live; --direct; --timeout SECONDS; settings, each --name=value.")
     var words: [String] = []
 
     func run() async throws {
@@ -32,11 +25,34 @@ struct ProbeCommand: AsyncParsableCommand {
             "started": .started, "startup": .started, "ready": .ready, "readiness": .ready, "live": .live,
             "liveness": .live,
         ]
-        guard let kind = names[probe], timeout > 0 else {
-            Console.complain("'\(probe)' is no probe; started, ready and live are")
+        var rest = words
+        let isDirect = rest.contains("--direct")
+        rest.removeAll { $0 == "--direct" }
+        let timeout = try Self.timeout(&rest)
+        let name = rest.firstIndex { !$0.hasPrefix("-") }.map { rest.remove(at: $0) }
+        let arguments = try AgentCommand.arguments(rest)
+        if arguments.wantsHelp { throw CleanExit.helpRequest(self) }
+        guard let name, let kind = names[name] else {
+            Console.complain(
+                "\(name.map { "'\($0)' is no probe" } ?? "no probe is named"); started, ready and live are")
             throw ExitCode(64)
         }
-        try await Self.ask(kind, timeout: timeout, isDirect: direct, try AgentCommand.arguments(words))
+        try await Self.ask(kind, timeout: timeout, isDirect: isDirect, arguments)
+    }
+
+    /// Takes `--timeout S` or `--timeout=S` out of the words; kubelet's own limit is one second when there is none.
+    private static func timeout(_ words: inout [String]) throws -> Double {
+        guard let index = words.firstIndex(where: { $0 == "--timeout" || $0.hasPrefix("--timeout=") }) else {
+            return 0.9
+        }
+        let word = words.remove(at: index)
+        var text = String(word.dropFirst("--timeout=".count))
+        if word == "--timeout", index < words.count { text = words.remove(at: index) }
+        guard let seconds = Double(text), seconds > 0, seconds < 3_600 else {
+            Console.complain("--timeout needs a number of seconds above 0")
+            throw ExitCode(64)
+        }
+        return seconds
     }
 
     /// Asks, says the answer and ends with the verdict.

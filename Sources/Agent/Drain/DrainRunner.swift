@@ -20,6 +20,8 @@ package final class DrainRunner: Service {
         var machine: DrainMachine
         var waiting: [CheckedContinuation<Void, Never>] = []
         var formerWaitTimeout: String?
+        /// Whether the last step failed, so that only the first of many alike is a warning.
+        var isFailing = false
     }
 
     private let shared: Mutex<Shared>
@@ -192,10 +194,16 @@ package final class DrainRunner: Service {
     }
 
     private func countClients(within limit: Duration) async -> Int? {
-        let result = await attempt(
-            "SELECT Variable_Value FROM stats_mysql_global WHERE Variable_Name='Client_Connections_connected'",
-            within: limit)
-        return result?.first.flatMap { Int($0) }
+        let statement =
+            "SELECT Variable_Value FROM stats_mysql_global WHERE Variable_Name='Client_Connections_connected'"
+        do throws(AdminError) {
+            return try await port.query(statement, within: limit).rows.first?.integer(0)
+        } catch {
+            // A process that is gone has no clients left.
+            if error.code == .refused { return 0 }
+            warn(error)
+            return nil
+        }
     }
 
     private func takeClientsAgain(within limit: Duration) async {
@@ -213,12 +221,21 @@ package final class DrainRunner: Service {
     @discardableResult
     private func attempt(_ statement: String, within limit: Duration, endsConnection: Bool = false) async -> [String]? {
         do throws(AdminError) {
-            return try await port.query(statement, within: limit).rows.map { $0[0] ?? "" }
+            let cells = try await port.query(statement, within: limit).rows.map { $0[0] ?? "" }
+            shared.withLock { $0.isFailing = false }
+            return cells
         } catch {
-            if !endsConnection {
-                logger.warning("a step of the drain failed", metadata: ["error": "\(error)"])
-            }
+            if !endsConnection { warn(error) }
             return nil
         }
+    }
+
+    private func warn(_ error: AdminError) {
+        let wasFailing = shared.withLock { shared in
+            defer { shared.isFailing = true }
+            return shared.isFailing
+        }
+        logger.log(
+            level: wasFailing ? .debug : .warning, "a step of the drain failed", metadata: ["error": "\(error)"])
     }
 }

@@ -35,6 +35,13 @@ package actor AdminPort: AdminConnection {
         }
     }
 
+    /// What waiting for the connection ended in.
+    private enum Turn: Sendable {
+        case mine
+        case hangs
+        case failed(AdminError)
+    }
+
     private static let maximumWaiting = 32
 
     /// Always: a call connects when there is no connection.
@@ -45,7 +52,7 @@ package actor AdminPort: AdminConnection {
     private let logger: Logger
     private var connection: MySQLConnection?
     private var busySince: Timestamp?
-    private var waiting: [(id: Int, continuation: CheckedContinuation<Bool, Never>)] = []
+    private var waiting: [(id: Int, continuation: CheckedContinuation<Turn, Never>)] = []
     private var nextID = 0
     /// Those who gave up before they had lined up.
     private var gone: Set<Int> = []
@@ -75,7 +82,7 @@ package actor AdminPort: AdminConnection {
             return result
         } catch {
             if error.code == .unreachable || error.code == .refused {
-                failWaiting()
+                failWaiting(error)
             }
             giveTurn()
             throw error
@@ -114,7 +121,10 @@ package actor AdminPort: AdminConnection {
             connection = made
             return made
         } catch let error as MySQLWireError where error.code == .connectionFailed {
-            throw AdminError(.refused, "\(settings.address): \(error.message)")
+            guard AdminClient.isRefusal(error.message) else {
+                throw AdminError(.unreachable, "\(settings.address): \(error.message)")
+            }
+            throw AdminError(.refused, "nothing listens on \(settings.address)")
         } catch let error as MySQLServerError {
             throw AdminError(
                 .statementRefused, "\(settings.address) refused the login of \(settings.username): \(error.message)")
@@ -130,14 +140,18 @@ package actor AdminPort: AdminConnection {
         }
         let hanging = wallClock.now().since(since)
         guard hanging <= settings.patience, waiting.count < Self.maximumWaiting else { throw hangs() }
-        guard await waitForTurn(for: settings.patience - hanging) else { throw hangs() }
+        switch await waitForTurn(for: settings.patience - hanging) {
+        case .mine: return
+        case .hangs: throw hangs()
+        case .failed(let error): throw error
+        }
     }
 
     /// Waits for the call under way, but no longer than it may last before it counts as hanging.
-    private func waitForTurn(for patience: Duration) async -> Bool {
+    private func waitForTurn(for patience: Duration) async -> Turn {
         nextID += 1
         let id = nextID
-        return await withTaskGroup(of: Bool?.self) { tasks in
+        return await withTaskGroup(of: Turn?.self) { tasks in
             tasks.addTask { [clock] in
                 try? await clock.sleep(for: patience)
                 return nil
@@ -145,22 +159,22 @@ package actor AdminPort: AdminConnection {
             tasks.addTask { await self.line(up: id) }
             let first = await tasks.next() ?? nil
             if first == nil { leave(id) }
-            var isTurn = first ?? false
+            var turn = first ?? .hangs
             tasks.cancelAll()
             // The turn may have come in the moment in which patience ended; it must not be lost.
-            for await other in tasks { isTurn = isTurn || other == true }
+            for await case let other? in tasks where first == nil { turn = other }
             gone.remove(id)
-            return isTurn
+            return turn
         }
     }
 
-    private func line(up id: Int) async -> Bool {
+    private func line(up id: Int) async -> Turn {
         guard busySince != nil else {
             gone.remove(id)
             busySince = wallClock.now()
-            return true
+            return .mine
         }
-        guard gone.remove(id) == nil else { return false }
+        guard gone.remove(id) == nil else { return .hangs }
         return await withCheckedContinuation { waiting.append((id, $0)) }
     }
 
@@ -169,7 +183,7 @@ package actor AdminPort: AdminConnection {
             gone.insert(id)
             return
         }
-        waiting.remove(at: index).continuation.resume(returning: false)
+        waiting.remove(at: index).continuation.resume(returning: .hangs)
     }
 
     private func giveTurn() {
@@ -178,13 +192,13 @@ package actor AdminPort: AdminConnection {
             return
         }
         busySince = wallClock.now()
-        waiting.removeFirst().continuation.resume(returning: true)
+        waiting.removeFirst().continuation.resume(returning: .mine)
     }
 
-    private func failWaiting() {
+    private func failWaiting(_ error: AdminError) {
         let all = waiting
         waiting = []
-        for waiter in all { waiter.continuation.resume(returning: false) }
+        for waiter in all { waiter.continuation.resume(returning: .failed(error)) }
     }
 
     private func hangs() -> AdminError {
