@@ -9,7 +9,7 @@ package struct RoleReport: Hashable, Sendable {
     /// The order of the mounted configuration.
     package var order: ConfigurationOrder?
     /// The order of what the cluster runs.
-    package var running: ConfigurationOrder?
+    package var running: RunningClaim?
     /// When each configuration's first pod was created.
     package var seen: [String: Int64] = [:]
     /// The generation of the followed configuration that the node was seen to run.

@@ -36,6 +36,9 @@ package final class FakeProxySQL: Sendable {
         package var clusterCheckInterval: Duration
         /// Further variables, set at every start.
         package var variables: [String: String]
+        /// Rows of the mounted configuration file, as INSERT OR REPLACE statements, each of one table; used at the
+        /// first start and by LOAD … FROM CONFIG.
+        package var fileStatements: [String] = []
         /// A folder that exists, for the disk layer's file; without it the layer lives as long as this object.
         package var dataDirectory: String?
 
@@ -217,9 +220,11 @@ extension FakeProxySQL.Configuration {
         variables["admin-cluster_username"] = parts.first ?? ""
         variables["admin-cluster_password"] = parts.count > 1 ? parts[1] : ""
         variables["admin-cluster_check_interval_ms"] = "\(clusterCheckInterval.wholeMilliseconds)"
-        return NodeConfiguration(
+        var node = NodeConfiguration(
             name: name, address: PeerAddress(host: host, port: adminPort), variables: variables,
             bootstrapPeers: bootstrapPeers, diskPath: dataDirectory.map { "\($0)/\(name)-proxysql.db" },
             credentials: credentials)
+        node.fileStatements = fileStatements
+        return node
     }
 }

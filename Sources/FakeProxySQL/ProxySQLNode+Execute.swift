@@ -43,7 +43,10 @@ extension ProxySQLNode {
         case .saveToDisk(let module): try layers.saveToDisk(module)
         case .loadFromDisk(let module): try layers.loadFromDisk(module)
         case .loadFromConfiguration(let module):
-            guard module == .peers else { return AdminOutcome(.ok()) }
+            guard module == .peers else {
+                try database.apply(configuration.fileStatements(of: module))
+                return AdminOutcome(.ok())
+            }
             try database.apply(configuration.peerStatements)
             return AdminOutcome(.ok(affectedRows: UInt64(configuration.bootstrapPeers.count)))
         case .pause:

@@ -86,7 +86,7 @@ package actor ProxySQLNode {
                     + "(\(NodeDatabase.literal(name)), \(NodeDatabase.literal(value)))"
             })
         if isFirst {
-            try database.apply(configuration.peerStatements)
+            try database.apply(configuration.peerStatements + configuration.fileStatements)
             try database.apply(
                 ConfigurationTables.all.map { "INSERT OR REPLACE INTO disk.\($0.name) SELECT * FROM main.\($0.name)" })
         }
@@ -112,6 +112,16 @@ package actor ProxySQLNode {
 }
 
 extension NodeConfiguration {
+    /// The statements of the file that belong to a module; what is there already stays unless a row has its key.
+    func fileStatements(of module: ConfigurationModule) -> [String] {
+        let tables = Set(module.tables.map(\.name))
+        return fileStatements.filter { statement in
+            let words = statement.split { !($0.isLetter || $0.isNumber || $0 == "_") }.prefix(6).map(String.init)
+            return words.contains { tables.contains($0) }
+                && (module.variablePrefix.map { statement.contains($0) } ?? true)
+        }
+    }
+
     /// Puts the configured peers into memory; rows that are there already stay, as ProxySQL's FROM CONFIG does.
     var peerStatements: [String] {
         bootstrapPeers.map { peer in

@@ -70,7 +70,7 @@ package struct StatusDocument: Codable, Hashable, Sendable {
     /// The order of the mounted configuration; absent when nothing tells it.
     package var order: ConfigurationOrder?
     /// The order of what the cluster runs, as far as this agent knows.
-    package var running: ConfigurationOrder?
+    package var running: RunningClaim?
     /// When each configuration's first pod was created, as far as this agent knows.
     package var seen: [String: Int64]
     /// The generation of the followed configuration that the node was seen to run.

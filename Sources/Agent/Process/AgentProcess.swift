@@ -42,11 +42,11 @@ package struct AgentProcess: Sendable {
 
     /// What happened to the node, for those who want to hear of it.
     package let events: AgentEvents
-    private let settings: AgentSettings
-    private let around: Surroundings
-    private let port: AdminPort
+    let settings: AgentSettings
+    let around: Surroundings
+    let port: AdminPort
     private let board: HealthBoard
-    private let role = RoleBoard()
+    let role = RoleBoard()
     private let drain: DrainRunner
     private let look = Wakeup()
     private let file: DrainFile
@@ -156,8 +156,10 @@ package struct AgentProcess: Sendable {
     }
 
     private func roleDuties() -> RoleDuties {
-        let bootstrap = AgentAddress(
-            host: settings.text("agent.core.bootstrap-host"), port: settings.address("agent.proxysql.address").port)
+        settings.isCore ? coreDuties() : satelliteDuties()
+    }
+
+    private func satelliteDuties() -> RoleDuties {
         let satellite = SatelliteKeeper(
             port: port, role: role, bootstrap: bootstrap,
             interval: settings.seconds("agent.satellite.interval-seconds"),
@@ -168,7 +170,12 @@ package struct AgentProcess: Sendable {
             reload: { "there is nothing to reload" })
     }
 
-    private static func result(
+    private var bootstrap: AgentAddress {
+        AgentAddress(
+            host: settings.text("agent.core.bootstrap-host"), port: settings.address("agent.proxysql.address").port)
+    }
+
+    static func result(
         _ body: () async throws(AdminError) -> String
     ) async -> Result<String, AdminError> {
         do throws(AdminError) {

@@ -30,17 +30,22 @@ package struct AgentPeer: Hashable, Sendable {
     package var name: String
     /// Its admin interface.
     package var admin: AgentAddress
+    /// The HTTP port of its agent, where it differs from ours.
+    package var apiPort: Int?
 
-    /// Reads `name@host:port,…`; nil when anything of it is wrong or a name stands twice.
+    /// Reads `name@host:port,…`, each with `/PORT` of the agent if need be; nil when anything of it is wrong or a name stands twice.
     package static func list(_ text: String) -> [AgentPeer]? {
         var peers: [AgentPeer] = []
         for part in text.split(separator: ",") {
-            guard let at = part.firstIndex(of: "@"), let admin = AgentAddress(part[part.index(after: at)...]) else {
-                return nil
-            }
+            guard let at = part.firstIndex(of: "@") else { return nil }
+            let places = part[part.index(after: at)...].split(separator: "/", omittingEmptySubsequences: false)
+            guard let first = places.first, places.count <= 2, let admin = AgentAddress(first.filter { $0 != " " })
+            else { return nil }
+            let apiPort = places.count == 2 ? Int(places[1].filter { $0 != " " }) : nil
+            guard places.count == 1 || (1...65_535).contains(apiPort ?? 0) else { return nil }
             let name = String(part[..<at].drop { $0 == " " })
             guard !name.isEmpty, !peers.contains(where: { $0.name == name }) else { return nil }
-            peers.append(AgentPeer(name: name, admin: admin))
+            peers.append(AgentPeer(name: name, admin: admin, apiPort: apiPort))
         }
         return peers
     }

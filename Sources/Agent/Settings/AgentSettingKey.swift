@@ -167,7 +167,8 @@ package struct AgentSettingKey: Hashable, Sendable {
             "Whether a newer mounted configuration replaces the cluster's at start."),
         .init(
             nil, "agent.peers", .peers, nil,
-            "The cores as a fixed list, name@host:port,… of their admin interfaces, where there is no Kubernetes."),
+            "The cores as a fixed list, name@host:port,… of their admin interfaces, where there is no Kubernetes; "
+                + "/PORT after one names its agent's HTTP port where it is not ours."),
         .init(
             nil, "agent.kubernetes", .word(["auto", "off"]), "auto",
             "auto uses the cluster that the pod or KUBECONFIG names, unless agent.peers is set."),

@@ -1,0 +1,111 @@
+package import Logging
+package import Pacing
+package import ProxySQLAdmin
+import ServiceLifecycle
+
+/// Keeps `proxysql_servers` equal to the running cores, on each change and every interval.
+///
+/// The acting core does it for all, whose nodes pull the table from its; another one only as long as its own node does
+/// not know the acting one and so cannot pull.
+package struct MembershipKeeper: Service {
+    private let effects: CoreEffects
+    private let name: String
+    private let directory: any CoreDirectory
+    private let office: CoreOffice
+    private let role: RoleBoard
+    private let events: AgentEvents
+    private let pace: Pace
+    private let logger: Logger
+
+    /// How it is paced.
+    package struct Pace: Sendable {
+        /// Wakes it when the cores have changed.
+        package var change: Wakeup
+        /// Between two rounds; zero leaves it to changes alone.
+        package var interval: Duration
+        /// What paces it.
+        package var clock: any Clock<Duration>
+
+        /// Makes a pace.
+        package init(change: Wakeup, interval: Duration, clock: any Clock<Duration>) {
+            self.change = change
+            self.interval = interval
+            self.clock = clock
+        }
+    }
+
+    /// Makes the keeper of the core `name`.
+    package init(
+        effects: CoreEffects, core: (name: String, directory: any CoreDirectory, office: CoreOffice), role: RoleBoard,
+        events: AgentEvents, pace: Pace, logger: Logger
+    ) {
+        self.effects = effects
+        name = core.name
+        directory = core.directory
+        office = core.office
+        self.role = role
+        self.events = events
+        self.pace = pace
+        self.logger = logger
+    }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            var failures = 0
+            while !Task.isCancelled {
+                do throws(AdminError) {
+                    try await step()
+                    if failures > 0 { logger.info("the members of the cluster can be kept again") }
+                    failures = 0
+                } catch {
+                    if failures == 0 {
+                        logger.warning(
+                            "the members of the cluster cannot be kept; trying again",
+                            metadata: ["error": "\(error)"])
+                    }
+                    failures += 1
+                }
+                // A node that just starts refuses for half a minute; that must not cost a whole interval.
+                let retry = Duration.milliseconds(min(200 << min(failures, 5), 5_000))
+                let interval = pace.interval > .zero ? pace.interval : .seconds(3_600)
+                await pace.change.wait(upTo: failures > 0 ? retry : interval, clock: pace.clock)
+            }
+        }
+    }
+
+    /// One round; the plan that was carried out, empty when nothing differed.
+    @discardableResult
+    package func step() async throws(AdminError) -> MembershipPlan {
+        guard let members = directory.members, !members.isEmpty else {
+            role.update { $0.note = "the cores are not known" }
+            return MembershipPlan(current: [], members: [])
+        }
+        role.update { report in
+            report.peers = members.map(\.name)
+            report.leader = office.acting
+            report.isLeader = office.isActing
+        }
+        let current = try await effects.members()
+        let plan = MembershipPlan(current: current, members: members)
+        guard plan.isEmpty || office.isActing || isCutOff(current, members) else { return plan }
+        guard plan.isEmpty else {
+            try await effects.carryOut(plan)
+            events.publish(
+                .membershipChanged, ["written": "\(plan.writes.count)", "removed": "\(plan.removals.count)"])
+            return plan
+        }
+        // Memory is as it should be; what runs may not be, if a LOAD failed or somebody wrote by hand.
+        let running = try await effects.members(atRuntime: true)
+        if Set(running) != Set(current) { try await effects.loadMembers() }
+        return plan
+    }
+
+    /// Whether the node knows nobody from whom it could learn the others.
+    private func isCutOff(_ current: [MemberRow], _ members: [CoreMember]) -> Bool {
+        let known = Set(current.map { AgentAddress(host: $0.host, port: $0.port) })
+        if let acting = members.first(where: { $0.name == office.acting }), acting.name != name {
+            return !known.contains(acting.address)
+        }
+        return !members.contains { $0.name != name && known.contains($0.address) }
+    }
+}

@@ -1,0 +1,51 @@
+import AsyncHTTPClient
+import NIOCore
+import NIOHTTP1
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// What came back when a core's agent was asked.
+package enum PeerAnswer: Sendable {
+    /// An agent of ours.
+    case status(StatusDocument)
+    /// Something else, or nothing listens there.
+    case other
+    /// No answer.
+    case silent
+}
+
+/// Asks the agents of other cores.
+package protocol PeerReader: Sendable {
+    /// Asks one; never takes longer than a second or so.
+    func ask(_ member: CoreMember) async -> PeerAnswer
+}
+
+/// Asks over HTTP.
+package struct HTTPPeerReader: PeerReader {
+    private static let limit = TimeAmount.milliseconds(1_000)
+
+    /// Makes a reader.
+    package init() {}
+
+    package func ask(_ member: CoreMember) async -> PeerAnswer {
+        let address = AgentAddress(host: member.host, port: member.apiPort)
+        do {
+            let response = try await HTTPClient.shared.execute(
+                HTTPClientRequest(url: "http://\(address)/v1/status"), timeout: Self.limit)
+            let body = try await response.body.collect(upTo: 1 << 20)
+            guard response.status == .ok else { return .other }
+            let document = try JSONDecoder().decode(StatusDocument.self, from: Data(body.readableBytesView))
+            return .status(document)
+        } catch is DecodingError {
+            return .other
+        } catch {
+            // Whoever refuses is no agent, or one that starts; the first is the more common in a cluster of Go agents,
+            // and for the second nothing is lost: it runs nothing yet.
+            return "\(error)".contains("Connection refused") ? .other : .silent
+        }
+    }
+}

@@ -1,0 +1,135 @@
+import FleetModel
+import Testing
+
+@testable import Agent
+
+@Suite("Which configuration wins, over random interleavings")
+struct CoreConfigurationTests {
+    static let seeds: [UInt64] = Array(1...150)
+
+    /// Two cores of the first template that have settled.
+    private func settled(_ seed: UInt64, _ rights: SimulatedCluster.Rights) -> SimulatedCluster {
+        var cluster = SimulatedCluster(seed: seed, rights: rights)
+        _ = cluster.create(1)
+        cluster.run(ticks: cluster.random.chance(0.5) ? 0 : 20)
+        _ = cluster.create(1)
+        cluster.run(ticks: 60)
+        return cluster
+    }
+
+    private func disturb(_ cluster: inout SimulatedCluster) {
+        guard let name = cluster.pods.keys.sorted().randomElement(using: &cluster.random) else { return }
+        switch Int.random(in: 0..<4, using: &cluster.random) {
+        case 0: cluster.restartAgent(name)
+        case 1: cluster.silence(name, for: .seconds(Int.random(in: 1...6, using: &cluster.random)))
+        case 2: cluster.restartNode(name)
+        default:
+            guard let template = cluster.pods[name]?.template else { return }
+            cluster.delete(name)
+            _ = cluster.create(template)
+        }
+    }
+
+    @Test("Cores that begin together agree, and every one is a source for satellites", arguments: seeds)
+    func cold(seed: UInt64) {
+        for rights in SimulatedCluster.Rights.allCases {
+            let cluster = settled(seed, rights)
+            #expect(cluster.contents == ["C1"] && cluster.isLifted, "\(rights) seed \(seed)\n\(cluster.report)")
+        }
+    }
+
+    @Test("New configuration survives a rolling restart with a core deleted in the middle", arguments: seeds)
+    func rollout(seed: UInt64) {
+        for rights in SimulatedCluster.Rights.allCases {
+            var cluster = settled(seed, rights)
+            var old = cluster.pods.keys.sorted()
+            for _ in 0..<2 {
+                _ = cluster.create(2)
+                cluster.run(ticks: Int.random(in: 0...40, using: &cluster.random))
+                // A rollout goes on when the new pod is ready.
+                cluster.runUntilAgentsAnswer()
+                if let victim = old.popLast(), cluster.pods[victim] != nil { cluster.delete(victim) }
+                cluster.run(ticks: Int.random(in: 0...15, using: &cluster.random))
+                if cluster.random.chance(0.7),
+                    let name = cluster.pods.keys.sorted().randomElement(using: &cluster.random),
+                    let template = cluster.pods[name]?.template
+                {
+                    // The controller puts another one of the same template in its place.
+                    cluster.delete(name)
+                    if let index = old.firstIndex(of: name) { old.remove(at: index) }
+                    let replacement = cluster.create(template)
+                    if template == 1 { old.append(replacement) }
+                }
+                cluster.run(ticks: Int.random(in: 0...30, using: &cluster.random))
+            }
+            for name in old where cluster.pods[name] != nil { cluster.delete(name) }
+            cluster.run(ticks: 80)
+            #expect(cluster.contents == ["C2"] && cluster.isLifted, "\(rights) seed \(seed)\n\(cluster.report)")
+        }
+    }
+
+    @Test("Old cores never win while new ones run, however they restart", arguments: seeds)
+    func restarts(seed: UInt64) {
+        for rights in SimulatedCluster.Rights.allCases {
+            var cluster = settled(seed, rights)
+            _ = cluster.create(2)
+            cluster.run(ticks: 60)
+            #expect(cluster.contents == ["C2"], "\(rights) seed \(seed)\n\(cluster.report)")
+            for _ in 0..<6 {
+                // Any old core, in any way; the new one stays.
+                let old = cluster.pods.filter { $0.value.template == 1 }.keys.sorted()
+                guard let name = old.randomElement(using: &cluster.random) else { break }
+                switch Int.random(in: 0..<3, using: &cluster.random) {
+                case 0: cluster.restartNode(name)
+                case 1: cluster.restartAgent(name)
+                default:
+                    cluster.delete(name)
+                    _ = cluster.create(1)
+                }
+                cluster.run(ticks: Int.random(in: 0...25, using: &cluster.random))
+            }
+            cluster.run(ticks: 80)
+            #expect(cluster.contents == ["C2"] && cluster.isLifted, "\(rights) seed \(seed)\n\(cluster.report)")
+        }
+    }
+
+    @Test(
+        "Whatever happens during a rollout, the last template's configuration is everywhere in the end",
+        arguments: seeds)
+    func chaos(seed: UInt64) {
+        for rights in SimulatedCluster.Rights.allCases {
+            var cluster = settled(seed, rights)
+            for template in 2...3 {
+                for _ in 0..<2 {
+                    _ = cluster.create(template)
+                    for _ in 0..<Int.random(in: 0...4, using: &cluster.random) {
+                        cluster.run(ticks: Int.random(in: 0...12, using: &cluster.random))
+                        disturb(&cluster)
+                    }
+                    cluster.runUntilAgentsAnswer()
+                    if let old = cluster.pods.filter({ $0.value.template < template }).keys.min() {
+                        cluster.delete(old)
+                    }
+                }
+            }
+            for (name, pod) in cluster.pods.sorted(by: { $0.key < $1.key }) where pod.template < 3 {
+                cluster.delete(name)
+            }
+            cluster.run(ticks: 120)
+            #expect(cluster.contents == ["C3"] && cluster.isLifted, "\(rights) seed \(seed)\n\(cluster.report)")
+        }
+    }
+
+    @Test("The loss of every core is not the end: what is left is loaded, and is a source again", arguments: seeds)
+    func loss(seed: UInt64) {
+        for rights in SimulatedCluster.Rights.allCases {
+            var cluster = settled(seed, rights)
+            for name in cluster.pods.keys.sorted() { cluster.restartNode(name) }
+            if cluster.random.chance(0.5) {
+                for name in cluster.pods.keys.sorted() { cluster.restartAgent(name) }
+            }
+            cluster.run(ticks: 80)
+            #expect(cluster.contents == ["C1"] && cluster.isLifted, "\(rights) seed \(seed)\n\(cluster.report)")
+        }
+    }
+}
