@@ -137,7 +137,7 @@ let package = Package(
             [
                 .asyncHTTPClient, .hummingbird, .logging, .metrics, .nioCore, .nioHTTP1, .serviceLifecycle,
                 .unixSignals, .yams,
-                "FleetModel", "MySQLWire", "Pacing", "Observability", "ProxySQLAdmin", "Settings",
+                "FleetModel", "KubernetesClient", "MySQLWire", "Pacing", "Observability", "ProxySQLAdmin", "Settings",
             ]),
 
         // Real servers on loopback that answer as the recorded systems do.
@@ -250,9 +250,10 @@ let package = Package(
         tests(
             "AgentTests",
             [
-                "Agent", "FakeProxySQL", "ProxySQLAdmin", "MySQLWire", "FleetModel", "Pacing", "Observability",
-                "Settings", .asyncHTTPClient, .hummingbird, .hummingbirdTesting, .httpTypes, .logging, .nioCore,
-                .nioHTTP1,
+                "Agent", "FakeKubernetes", "FakeProxySQL", "KubernetesClient", "ProxySQLAdmin", "MySQLWire",
+                "FleetModel", "Pacing", "Observability", "Settings", .asyncHTTPClient, .hummingbird,
+                .hummingbirdTesting, .httpTypes, .logging, .nioCore,
+                .nioHTTP1, .nioPosix,
             ]),
         tests(
             "SandboxTests",

@@ -100,6 +100,6 @@ package final class AgentEvents: Sendable {
     }
 
     private func event(_ kind: AgentEvent.Kind, _ details: [String: String]) -> AgentEvent {
-        AgentEvent(event: kind, node: node, role: role, time: wallClock.now().iso8601, details: details)
+        AgentEvent(event: kind, node: node, role: role, time: wallClock.now().rfc3339, details: details)
     }
 }

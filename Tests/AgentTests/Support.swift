@@ -5,6 +5,7 @@ import Foundation
 import Logging
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import Pacing
 import TestSupport
 
@@ -72,6 +73,7 @@ struct RunningAgent: Sendable {
 /// Starts an agent for `fake`, gives it to `body`, and ends it; `body` returning while the agent goes on is the rule.
 func withAgent<Value: Sendable>(
     _ fake: FakeProxySQL, mode: String = "satellite", _ more: [String: String] = [:],
+    environment: [String: String] = [:],
     _ body: (RunningAgent) async throws -> Value
 ) async throws -> Value {
     var arguments = try AgentArguments([])
@@ -86,7 +88,7 @@ func withAgent<Value: Sendable>(
     ].merging(more) { $1 }
     let process = AgentProcess(
         settings: try AgentSettings(arguments: arguments, environment: [:], read: { _ in nil }),
-        around: .init(logger: quiet))
+        around: .init(environment: environment, logger: quiet))
     let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
     return try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask {
@@ -98,7 +100,8 @@ func withAgent<Value: Sendable>(
         let result: Result<Value, any Error>
         do {
             result = .success(
-                try await body(RunningAgent(base: "http://127.0.0.1:\(port)", process: process)))
+                try await body(
+                    RunningAgent(base: "http://\(arguments.values["agent.api.host"] ?? ""):\(port)", process: process)))
         } catch {
             result = .failure(error)
         }
@@ -106,4 +109,17 @@ func withAgent<Value: Sendable>(
         try await tasks.waitForAll()
         return try result.get()
     }
+}
+
+/// Ports on which nothing listened a moment ago.
+func freePorts(_ count: Int) async throws -> [Int] {
+    var channels: [any Channel] = []
+    for _ in 0..<count {
+        channels.append(
+            try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton).bind(host: "127.0.0.1", port: 0)
+                .get())
+    }
+    let ports = channels.map { $0.localAddress?.port ?? 0 }
+    for channel in channels { try await channel.close() }
+    return ports
 }

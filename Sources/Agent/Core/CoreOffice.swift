@@ -3,10 +3,11 @@ import Synchronization
 
 /// Whether this agent acts for all cores now, and who does otherwise.
 package final class CoreOffice: Sendable {
+    /// What the Lease says at this moment: whether this agent acts, and who does; nil when it cannot be used.
+    package typealias Lease = @Sendable () -> (isLeader: Bool, leader: String?)?
+
     private struct State {
-        /// From the Lease; nil while there is none to be had.
-        var isLeader: Bool?
-        var leader: String?
+        var lease: Lease?
         /// The claim that stands in the Lease.
         var recorded: RunningClaim?
     }
@@ -23,26 +24,26 @@ package final class CoreOffice: Sendable {
 
     /// Whether this agent acts.
     package var isActing: Bool {
-        if let isLeader = state.withLock({ $0.isLeader }) { return isLeader }
+        if let verdict { return verdict.isLeader }
         return ActingCore.first(of: directory.members ?? []) == name
     }
 
     /// Who acts, as far as is known.
     package var acting: String? {
-        let (isLeader, leader) = state.withLock { ($0.isLeader, $0.leader) }
-        if isLeader == true { return name }
-        return isLeader == nil ? ActingCore.first(of: directory.members ?? []) : leader
+        guard let verdict else { return ActingCore.first(of: directory.members ?? []) }
+        return verdict.isLeader ? name : verdict.leader
+    }
+
+    private var verdict: (isLeader: Bool, leader: String?)? {
+        state.withLock { $0.lease }?()
     }
 
     /// What stands in the Lease.
     package var recorded: RunningClaim? { state.withLock { $0.recorded } }
 
-    /// The Lease says so; nil when it cannot be used.
-    package func lease(isLeader: Bool?, leader: String?) {
-        state.withLock { state in
-            state.isLeader = isLeader
-            state.leader = leader
-        }
+    /// Takes the word of a Lease from now on; nil takes it no more.
+    package func attach(_ lease: Lease?) {
+        state.withLock { $0.lease = lease }
     }
 
     /// The Lease holds this claim.

@@ -84,7 +84,7 @@ package struct HealthPolicy: Hashable, Sendable {
         let silent = now.since(health.answeredAt)
         let isSilent = health.failures >= tries || silent > timeout * tries
         guard isSilent || health.observation == nil else { return nil }
-        let since = "since \(health.answeredAt.iso8601), \(max(0, silent.wholeMilliseconds / 1_000)) s ago"
+        let since = "since \(health.answeredAt.rfc3339), \(max(0, silent.wholeMilliseconds / 1_000)) s ago"
         guard let problem = health.problem else {
             return "the admin interface has not answered \(since)"
         }

@@ -1,3 +1,4 @@
+import KubernetesClient
 import Logging
 import Pacing
 import ProxySQLAdmin
@@ -26,25 +27,63 @@ extension AgentProcess {
             role: role, events: events, time: (around.clock, around.wallClock),
             interval: interval > .zero ? interval : .seconds(10), logger: around.logger)
         return RoleDuties(
-            services: [membership, configuration] + cores.services(office, change),
+            services: [membership, configuration] + cores.services(office),
             resync: {
                 await Self.result { () async throws(AdminError) in
                     let plan = try await membership.step()
                     return plan.isEmpty ? "the table of cores is as it should be" : "the table of cores was corrected"
                 }
             },
-            reload: { "there is nothing to reload" })
+            reload: { "there is nothing to reload" }, close: cores.close)
     }
 
     /// The cores, and what keeps them known.
     private func coreDirectory(_ change: Wakeup) -> Cores {
         let apiPort = settings.integer("agent.api.port")
         let peers = settings.peers("agent.peers")
-        if peers.isEmpty {
-            // Alone: this node is the only core that there is.
-            return Cores(directory: FixedCores([], apiPort: apiPort), arePods: false) { _, _ in [] }
+        guard peers.isEmpty, let client = kubernetes() else {
+            // Without a list this node is the only core that there is.
+            return Cores(directory: FixedCores(peers, apiPort: apiPort), arePods: false, services: { _ in [] })
         }
-        return Cores(directory: FixedCores(peers, apiPort: apiPort), arePods: false) { _, _ in [] }
+        let namespace = settings.text("agent.core.pod-selector.namespace")
+        let cores = KubernetesCores(
+            client,
+            place: .init(
+                namespace: namespace, app: settings.text("agent.core.pod-selector.app"),
+                component: settings.text("agent.core.pod-selector.component"),
+                adminPort: settings.address("agent.proxysql.address").port, apiPort: apiPort),
+            change: change, logger: around.logger)
+        let services: (CoreOffice) -> [any Service] = { [self] office in
+            [
+                cores,
+                LeaseKeeper(
+                    client: client, lease: settings.text("agent.lease"), namespace: namespace,
+                    identity: "\(settings.nodeName)_\(Self.identity())", office: office, events: events, change: change,
+                    clock: around.clock, logger: around.logger),
+            ]
+        }
+        return Cores(directory: cores, arePods: true, services: services, close: { await client.shutdown() })
+    }
+
+    /// The cluster that the pod or KUBECONFIG names; a file in somebody's home is not meant for agents.
+    func kubernetes() -> KubernetesClient? {
+        let environment = around.environment
+        guard settings.word("agent.kubernetes") != "off",
+            environment["KUBERNETES_SERVICE_HOST"]?.isEmpty == false || environment["KUBECONFIG"]?.isEmpty == false
+        else { return nil }
+        do throws(KubernetesError) {
+            return try KubernetesClient(
+                try .standard(environment: environment), wallClock: around.wallClock, clock: around.clock)
+        } catch {
+            around.logger.error("the Kubernetes API cannot be used", metadata: ["error": "\(error)"])
+            return nil
+        }
+    }
+
+    /// Sixteen characters that tell this process from an earlier one in the same pod.
+    private static func identity() -> String {
+        let digits = Array("0123456789abcdef")
+        return String((0..<16).map { _ in digits.randomElement() ?? "0" })
     }
 }
 
@@ -53,5 +92,7 @@ struct Cores {
     var directory: any CoreDirectory
     /// Whether they are pods, whose files are made anew with each of them.
     var arePods: Bool
-    var services: (CoreOffice, Wakeup) -> [any Service]
+    var services: (CoreOffice) -> [any Service]
+    /// Closes what they opened, at the end.
+    var close: @Sendable () async -> Void = {}
 }

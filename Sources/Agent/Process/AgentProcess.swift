@@ -89,6 +89,7 @@ package struct AgentProcess: Sendable {
                 "proxysql.address": "\(settings.address("agent.proxysql.address"))",
             ])
         try await group.run()
+        await duties.close()
         await port.close()
         events.finish()
     }
@@ -204,6 +205,8 @@ struct RoleDuties: Sendable {
     var services: [any Service]
     var resync: @Sendable () async -> Result<String, AdminError>
     var reload: @Sendable () async -> String
+    /// Closes what the duties opened, at the end.
+    var close: @Sendable () async -> Void = {}
 }
 
 /// A service that begins late.
