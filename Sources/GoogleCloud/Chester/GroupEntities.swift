@@ -63,7 +63,11 @@ struct GroupEntities: Sendable {
     }
 
     /// `MaxChesterInstances`.
-    var maximum: Int? { metadata?["MaxChesterInstances"]?.integer.flatMap { Int(exactly: $0) } }
+    var maximum: Int? {
+        // One step at a time: optimising the whole as one chain crashes the compiler (Swift 6.3.1, release builds).
+        guard let value = metadata?["MaxChesterInstances"], let number = value.integer else { return nil }
+        return Int(exactly: number)
+    }
 
     /// Our entity for `record`, whose passwords are in their stored form.
     static func own(
