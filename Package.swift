@@ -106,13 +106,16 @@ let package = Package(
                 .systemPackage, .yams, "FleetModel", "Pacing",
             ]),
 
-        .systemLibrary(
-            name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib",
-            providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+        // Programs and webhooks of somebody else's.
+        module(
+            "Hooks", [.asyncHTTPClient, .nioCore, .nioHTTP1, .subprocess, .systemPackage, "FleetModel"]),
+        // Without pkg-config, whose folder of shared objects would come before the release build's archives.
+        .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
 
         // The roles.
         module(
             "DigestExport", [.logging, .serviceLifecycle, "CZlib", "FleetModel", "MySQLWire", "Pacing"]),
+        module("Plugins", [.logging, .metrics, .yams, "Agent", "Hooks"]),
         module(
             "Scaler",
             [
@@ -176,7 +179,7 @@ let package = Package(
                 .serviceLifecycle, .unixSignals, .systemPackage, .nioSSL,
                 "FleetModel", "MySQLWire", "Settings", "Observability", "Pacing", "Persistence", "ProxySQLAdmin",
                 "GoogleCloud", "Agent", "Scaler", "Ingest", "ManagementAPI", "Sandbox", "FakeProxySQL", "FakeGoogle",
-                "DigestExport", "Simulation",
+                "DigestExport", "Simulation", "Hooks", "Plugins",
             ],
             swiftSettings: strict),
 
@@ -223,6 +226,10 @@ let package = Package(
                 "KubernetesClient", "FakeKubernetes", "FleetModel", "Pacing", .nioCore, .logging, .subprocess,
                 .systemPackage,
             ]),
+        tests(
+            "HooksTests",
+            ["Hooks", "FleetModel", .asyncHTTPClient, .hummingbird, .nioCore, .httpTypes, .logging]),
+        tests("PluginsTests", ["Plugins", "Agent", "Hooks", "Pacing", "FleetModel", .logging]),
         tests(
             "DigestExportTests",
             ["DigestExport", "FakeProxySQL", "MySQLWire", "FleetModel", "Pacing", .nioCore, .nioPosix, .logging]),

@@ -4,6 +4,7 @@ import Foundation
 import Logging
 import Metrics
 import Observability
+import Plugins
 
 /// `drover agent`: the sidecar of a ProxySQL node, in the place of the Go agent.
 struct AgentCommand: AsyncParsableCommand {
@@ -33,11 +34,16 @@ struct AgentCommand: AsyncParsableCommand {
         if settings.word("agent.mode") == "dump" { return try await DumpCommand.once(settings, logger) }
         let metrics = PrometheusMetrics()
         MetricsSystem.bootstrap(metrics)
-        try await AgentProcess(
+        let environment = ProcessInfo.processInfo.environment
+        let agent = AgentProcess(
             settings: settings,
-            around: .init(
-                metrics: metrics, environment: ProcessInfo.processInfo.environment, takesSignals: true, logger: logger)
-        ).run()
+            around: .init(metrics: metrics, environment: environment, takesSignals: true, logger: logger))
+        let plugins = try AgentPlugins.host(settings, environment, agent.events, logger)
+        try await withThrowingDiscardingTaskGroup { tasks in
+            // Ends when the agent's events do, which is when the agent has ended.
+            tasks.addTask { await plugins.run() }
+            try await agent.run()
+        }
     }
 
     static func arguments(_ words: [String]) throws -> AgentArguments {

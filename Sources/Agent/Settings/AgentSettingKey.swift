@@ -117,6 +117,7 @@ package struct AgentSettingKey: Hashable, Sendable {
             "start_delay", "agent.start-delay-seconds", .seconds(0...3_600), "0",
             "Wait before the first connection."),
         .init(nil, "agent.name", .text, nil, "Name of this node; the host name when unset."),
+        .init(nil, "agent.plugins.file", .text, nil, "YAML file with the programs and webhooks that hear of events."),
         .init(
             "log.level", "log.level",
             .word(["trace", "debug", "info", "notice", "warn", "warning", "error", "critical"]), "INFO",
