@@ -135,6 +135,14 @@ let package = Package(
                 "Observability", "Persistence", "ProxySQLAdmin",
             ]),
 
+        // What `drover ctl` does with the API.
+        module(
+            "ControlClient",
+            [
+                .asyncHTTPClient, .nioCore, .nioHTTP1, .yams, .logging, "FleetModel", "ManagementAPI", "MySQLWire",
+                "ProxySQLAdmin",
+            ]),
+
         module(
             "Agent",
             [
@@ -180,6 +188,7 @@ let package = Package(
                 "FleetModel", "MySQLWire", "Settings", "Observability", "Pacing", "Persistence", "ProxySQLAdmin",
                 "GoogleCloud", "Agent", "Scaler", "Ingest", "ManagementAPI", "Sandbox", "FakeProxySQL", "FakeGoogle",
                 "DigestExport", "Simulation", "Hooks", "Plugins",
+                "ControlClient",
             ],
             swiftSettings: strict),
 
@@ -249,7 +258,8 @@ let package = Package(
         tests(
             "ManagementAPITests",
             [
-                "ManagementAPI", "Persistence", "FleetModel", "Pacing", "Scaler", "ProxySQLAdmin", "FakeProxySQL",
+                "ControlClient", "ManagementAPI", "Persistence", "FleetModel", "Pacing", "Scaler", "ProxySQLAdmin",
+                "FakeProxySQL",
                 "MySQLWire", .asyncHTTPClient, .hummingbird, .hummingbirdTesting, .nioCore, .nioHTTP1, .httpTypes,
                 .logging,
                 .crypto,

@@ -32,9 +32,14 @@ struct GroupInput {
         let servers = Self.servers(&reader, places, current)
         let users = Self.users(&reader, places, current)
         let rules = Self.rules(&reader, places, name, users.first?.username ?? "")
+        // What an operator said to the scaler outlives a declaration that does not speak of it.
+        var standard = policy
+        standard.scaleOutPause = current?.policy.scaleOutPause
+        standard.scaleInPause = current?.policy.scaleInPause
+        standard.pin = current?.policy.pin
         let policyRead =
-            reader.any("policy").map { PolicyJSON.read($0, at: "/policy", standard: policy) }
-            ?? (policy: policy, problems: [])
+            reader.any("policy").map { PolicyJSON.read($0, at: "/policy", standard: standard) }
+            ?? (policy: standard, problems: [])
         reader.note(policyRead.problems)
         let primary = reader.text("primaryInstance") ?? servers.first { $0.origin == .primary }?.name ?? name.text
         var primaryInstance = name

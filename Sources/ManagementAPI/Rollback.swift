@@ -7,6 +7,10 @@ enum Rollback {
     static func record(_ current: GroupRecord, to earlier: GroupRecord) -> GroupRecord {
         var record = current
         record.policy = earlier.policy
+        // What an operator says to the scaler now is no part of an earlier content.
+        record.policy.scaleOutPause = current.policy.scaleOutPause
+        record.policy.scaleInPause = current.policy.scaleInPause
+        record.policy.pin = current.policy.pin
         record.primaryInstance = earlier.primaryInstance
         record.tls = earlier.tls
         let moved = { (hostgroup: Int) in

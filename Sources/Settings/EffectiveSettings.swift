@@ -136,7 +136,9 @@ package struct EffectiveSettings: Sendable {
         return variables
     }
 
-    private static let otherVariables: Set<String> = ["DROVER_CONFIG_FILE", "DROVER_INTEGRATION"]
+    private static let otherVariables: Set<String> = [
+        "DROVER_CONFIG_FILE", "DROVER_INTEGRATION", "DROVER_CTL_API", "DROVER_CTL_TOKEN",
+    ]
 
     private static func unknownVariables(_ environment: [String: String]) -> [String] {
         let known = Set(SettingKey.all.map(\.environmentVariable)).union(otherVariables)

@@ -5,14 +5,14 @@ struct CtlCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ctl",
         abstract: "Operates databases, replicas and nodes.",
-        subcommands: [CtlVersion.self])
-}
-
-/// `drover ctl version`: which version this is.
-struct CtlVersion: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "version", abstract: "Prints the version.")
-
-    func run() {
-        Console.say(Drover.configuration.version)
-    }
+        discussion: """
+            Most commands call the management API at --api. Exit codes: 0 done, 1 refused or failed, 2 differences that \
+            were not applied, 64 wrong usage, 65 unusable input, 69 the API cannot be reached, 77 not allowed. \
+            'drover --generate-completion-script bash|zsh|fish' prints a completion script.
+            """,
+        subcommands: [
+            CtlDatabases.self, CtlApply.self, CtlIncidents.self, CtlReplicas.self, CtlDecisions.self,
+            CtlNodes.self, CtlHistory.self, CtlRollback.self, CtlAudit.self, CtlPause.self, CtlResume.self,
+            CtlPin.self, CtlEvents.self, CtlImport.self, CtlExport.self,
+        ])
 }

@@ -1,0 +1,132 @@
+package import ManagementAPI
+package import NIOHTTP1
+
+/// What the commands of `drover ctl` do, apart from reading their options.
+package struct Operator: Sendable {
+    /// Where words go and come from.
+    package struct Terminal: Sendable {
+        /// Writes to standard output.
+        package var say: @Sendable (String) -> Void
+        /// Asks a yes-or-no question; false where nobody can answer.
+        package var ask: @Sendable (String) -> Bool
+
+        /// Makes a terminal.
+        package init(say: @escaping @Sendable (String) -> Void, ask: @escaping @Sendable (String) -> Bool) {
+            self.say = say
+            self.ask = ask
+        }
+    }
+
+    let client: APIClient
+    let presentation: Presentation
+    let terminal: Terminal
+
+    /// Makes an operator.
+    package init(client: APIClient, presentation: Presentation, terminal: Terminal) {
+        self.client = client
+        self.presentation = presentation
+        self.terminal = terminal
+    }
+
+    /// Shows what a call answers.
+    /// - Throws: `ControlError`.
+    package func show(
+        _ path: String, query: [(String, String?)] = [], columns: [Presentation.Column]
+    ) async throws(ControlError) {
+        let answer = try await client.call(.GET, path, query: query)
+        terminal.say(presentation.text(answer.body, columns))
+    }
+
+    /// Shows a list to its end, page by page; `cursor` is the parameter that takes a page's `next`.
+    /// - Throws: `ControlError`.
+    package func showAll(
+        _ path: String, query: [(String, String?)] = [], cursor: String, limit: Int, columns: [Presentation.Column]
+    ) async throws(ControlError) {
+        var items: [JSONValue] = []
+        var next: String?
+        repeat {
+            let page = try await client.call(
+                .GET, path, query: query + [("limit", "\(min(500, limit - items.count))"), (cursor, next)])
+            items += page.body["items"]?.elements ?? []
+            next = page.body["next"]?.string ?? page.body["next"]?.whole.map { "\($0)" }
+        } while next != nil && items.count < limit
+        terminal.say(presentation.text(["items": .list(items)], columns))
+    }
+
+    /// Makes a change: shows what it would do, asks, and makes it only if the group is still what was looked at.
+    ///
+    /// - Returns: false when there was nothing to do.
+    /// - Throws: `ControlError`; `.differs` when the answer was no, or in a dry run with differences.
+    @discardableResult
+    package func change(
+        _ group: String, _ method: HTTPMethod, _ path: String, body: JSONValue?, query: [(String, String?)] = [],
+        consent: Consent
+    ) async throws(ControlError) -> Bool {
+        let present = try await client.exchange(.GET, "/v1/groups/\(APIClient.escaped(group))")
+        guard [200, 404].contains(present.status) else { throw APIClient.refusal(present, "reading \(group)") }
+        let preview = try await client.call(method, path, query: query + [("dryRun", "true")], body: body)
+        let lines = PreviewText.lines(preview.body)
+        guard !lines.isEmpty else {
+            terminal.say("\(group): nothing to do\n")
+            return false
+        }
+        terminal.say("\(group): \(present.status == 404 ? "new" : "changes")\n")
+        for line in lines { terminal.say("  \(line)\n") }
+        switch consent {
+        case .given: break
+        case .withheld: throw ControlError(.differs, "\(group) differs, and nothing was changed")
+        case .asked:
+            guard terminal.ask("change \(group)?") else {
+                throw ControlError(.differs, "nothing was changed; --yes answers the question beforehand")
+            }
+        }
+        let answer = try await client.call(method, path, query: query, body: body, ifMatch: present.tag)
+        terminal.say("\(group): generation \(answer.body["generation"].map { Presentation.shown($0) } ?? "?")\n")
+        return true
+    }
+
+    /// Whether a change may be made once it was shown.
+    package enum Consent: Sendable {
+        /// Yes.
+        case given
+        /// No: a dry run.
+        case withheld
+        /// The person at the terminal is asked.
+        case asked
+
+        /// From the two flags.
+        package init(yes: Bool, dryRun: Bool) {
+            self = dryRun ? .withheld : yes ? .given : .asked
+        }
+    }
+
+    /// Makes the groups what `file` says of them; others are left alone.
+    /// - Throws: `ControlError`; in a dry run only after every group was looked at.
+    package func apply(_ file: DatabaseFile, consent: Consent) async throws(ControlError) {
+        var differing: [String] = []
+        for (name, document) in file.groups {
+            do throws(ControlError) {
+                try await change(
+                    name, .PUT, "/v1/groups/\(APIClient.escaped(name))", body: document, consent: consent)
+            } catch {
+                guard error.kind == .differs, case .withheld = consent else { throw error }
+                differing.append(name)
+            }
+        }
+        guard differing.isEmpty else {
+            throw ControlError(.differs, "\(differing.joined(separator: ", ")) differ, and nothing was changed")
+        }
+    }
+
+    /// Sends a change that needs no look beforehand and says what became of it.
+    /// - Throws: `ControlError`.
+    package func order(
+        _ method: HTTPMethod, _ path: String, body: JSONValue?, done: String
+    ) async throws(ControlError) {
+        let answer = try await client.call(method, path, body: body)
+        switch presentation {
+        case .table: terminal.say("\(done)\n")
+        case .json, .yaml: terminal.say(presentation.text(answer.body, []))
+        }
+    }
+}

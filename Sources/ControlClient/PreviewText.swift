@@ -1,0 +1,55 @@
+package import ManagementAPI
+
+/// A dry run's answer for people.
+package enum PreviewText {
+    /// One line for each difference; empty when there is none.
+    package static func lines(_ preview: JSONValue) -> [String] {
+        guard preview["changed"] == true else { return [] }
+        var lines = (preview["rows"]?.elements ?? []).map(row)
+        lines += differences(preview["before"]?["policy"], preview["after"]?["policy"], at: "policy")
+        let (before, after) = (preview["before"]?["primaryInstance"], preview["after"]?["primaryInstance"])
+        if before != nil, after != nil { lines += differences(before, after, at: "primaryInstance") }
+        return lines.isEmpty ? ["~ something that is not shown"] : lines
+    }
+
+    private static func row(_ row: JSONValue) -> String {
+        let key = (row["key"]?.elements ?? []).map { Presentation.shown($0) }.joined(separator: " ")
+        let name = "\(row["table"]?.string ?? "") \(key)"
+        switch row["action"]?.string {
+        case "insert": return "+ \(name)\(columns(row, "after"))"
+        case "delete": return "- \(name)"
+        default:
+            let changes = (row["columns"]?.members ?? [:]).sorted { $0.key < $1.key }.map {
+                "\($0.key) \(Presentation.shown($0.value["before"])) -> \(Presentation.shown($0.value["after"]))"
+            }
+            return "~ \(name): \(changes.joined(separator: ", "))"
+        }
+    }
+
+    private static let usual: Set<String> = [
+        "gtid_port", "compression", "max_replication_lag", "max_latency_ms", "backend", "frontend", "comment",
+    ]
+
+    private static func columns(_ row: JSONValue, _ side: String) -> String {
+        let key = row["key"]?.elements ?? []
+        let told = (row["columns"]?.members ?? [:]).filter { name, values in
+            !usual.contains(name) && !(name != "weight" && values[side].map { key.contains($0) } ?? false)
+        }
+        let shown = told.sorted { $0.key < $1.key }.map {
+            "\($0.key)=\(Presentation.shown($0.value[side]))"
+        }
+        return shown.isEmpty ? "" : ": \(shown.joined(separator: " "))"
+    }
+
+    private static func differences(_ before: JSONValue?, _ after: JSONValue?, at path: String) -> [String] {
+        guard before != after else { return [] }
+        if case .object(let old)? = before, case .object(let new)? = after {
+            return Set(old.keys).union(new.keys).sorted().flatMap {
+                differences(old[$0], new[$0], at: "\(path).\($0)")
+            }
+        }
+        guard before != nil, before != .null else { return after == nil || after == .null ? [] : ["+ \(path)"] }
+        guard after != nil, after != .null else { return ["- \(path)"] }
+        return ["~ \(path): \(Presentation.shown(before)) -> \(Presentation.shown(after))"]
+    }
+}

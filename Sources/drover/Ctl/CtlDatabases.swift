@@ -1,0 +1,168 @@
+import ArgumentParser
+import ControlClient
+import Foundation
+import ManagementAPI
+import NIOHTTP1
+
+/// `drover ctl databases`: the groups.
+struct CtlDatabases: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "databases",
+        abstract: "Lists, shows and changes databases.",
+        subcommands: [List.self, Get.self, Add.self, Modify.self, Remove.self],
+        defaultSubcommand: List.self)
+
+    private static let columns = [
+        Presentation.Column("NAME", "name"), .init("PRIMARY", "primaryInstance"), .init("GENERATION", "generation"),
+        .init("WRITER", "writerHostgroup"), .init("READER", "readerHostgroup"), .init("SERVERS", "servers.#"),
+        .init("MANAGED", "replicas.#"), .init("MAXIMUM", "policy.maximumReplicas"),
+    ]
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Lists databases.")
+
+        @Option(help: "Only databases whose name begins so.")
+        var name: String?
+
+        @OptionGroup var options: CtlOptions
+
+        func run() async throws {
+            try await options.run { work in
+                try await work.showAll(
+                    "/v1/groups", query: [("name", name)], cursor: "after", limit: .max, columns: columns)
+            }
+        }
+    }
+
+    struct Get: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Shows a database.")
+
+        @Argument var database: String
+        @OptionGroup var options: CtlOptions
+
+        func run() async throws {
+            try await options.run { try await $0.show(groupPath(database), columns: columns) }
+        }
+    }
+
+    struct Add: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Adds a database.",
+            discussion: "The user's password is read from the variable that --password-env names.")
+
+        @Argument var database: String
+        @Option(help: "Address of the primary.") var primaryAddress: String
+        @Option(help: "Name of the primary instance; the database's when absent.") var primary: String?
+        @Option(help: ArgumentHelp("A replica; may be repeated.", valueName: "name=address"))
+        var replica: [String] = []
+        @Option(help: "User of the applications.") var username: String
+        @Option(help: "Environment variable with the user's password.") var passwordEnv: String
+        @Option(help: "Replicas that Drover may add.") var maximumReplicas: Int?
+        @OptionGroup var consent: ConsentOptions
+        @OptionGroup var options: CtlOptions
+
+        func run() async throws {
+            guard let password = ProcessInfo.processInfo.environment[passwordEnv] else {
+                throw ValidationError("the environment variable \(passwordEnv) is not set")
+            }
+            var servers: [JSONValue] = [
+                ["name": .text(primary ?? database), "address": .text(primaryAddress), "origin": "primary"]
+            ]
+            for text in replica {
+                let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
+                guard parts.count == 2 else { throw ValidationError("--replica takes name=address, not \(text)") }
+                servers.append(["name": .text(parts[0]), "address": .text(parts[1])])
+            }
+            var document: [String: JSONValue] = [
+                "servers": .list(servers),
+                "users": [["username": .text(username), "password": .text(password)]],
+            ]
+            if let maximumReplicas { document["policy"] = ["maximumReplicas": .integer(Int64(maximumReplicas))] }
+            let body = JSONValue.object(document)
+            try await options.run { work in
+                try await work.change(database, .PUT, groupPath(database), body: body, consent: consent.consent)
+            }
+        }
+    }
+
+    struct Modify: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Changes a database by a merge patch.",
+            discussion: "For example: drover ctl databases modify shop --set policy.maximumReplicas=8")
+
+        @Argument var database: String
+        @Option(
+            name: .customLong("set"),
+            help: ArgumentHelp("A member of the document; may be repeated.", valueName: "path=value"))
+        var assignments: [String] = []
+        @Option(name: .shortAndLong, help: ArgumentHelp("YAML or JSON file with the patch.", valueName: "file"))
+        var file: String?
+        @OptionGroup var consent: ConsentOptions
+        @OptionGroup var options: CtlOptions
+
+        func run() async throws {
+            try await options.run { work in
+                var patch = JSONValue.object([:])
+                if let file { patch = try YAMLText.read(try readText(file)) }
+                for text in assignments {
+                    let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                    guard parts.count == 2 else {
+                        throw ControlError(.unusableInput, "--set takes path=value, not \(text)")
+                    }
+                    var value = try YAMLText.read(String(parts[1]))
+                    for name in parts[0].split(separator: ".").reversed() { value = .object([String(name): value]) }
+                    patch = patch.combined(with: value)
+                }
+                try await work.change(
+                    database, .PATCH, groupPath(database), body: patch, consent: consent.consent)
+            }
+        }
+    }
+
+    struct Remove: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Withdraws a database from every node and forgets it.")
+
+        @Argument var database: String
+        @Flag(help: "Drains and deletes the replicas that Drover added.") var deleteReplicas = false
+        @OptionGroup var consent: ConsentOptions
+        @OptionGroup var options: CtlOptions
+
+        func run() async throws {
+            try await options.run { work in
+                try await work.change(
+                    database, .DELETE, groupPath(database), body: nil,
+                    query: [("deleteReplicas", deleteReplicas ? "true" : nil)], consent: consent.consent)
+            }
+        }
+    }
+}
+
+/// `drover ctl apply`: makes databases what a file says of them.
+struct CtlApply: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "apply",
+        abstract: "Makes databases what a file says of them; others are left alone.")
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("YAML file; - is standard input.", valueName: "file"))
+    var file: String
+    @OptionGroup var consent: ConsentOptions
+    @OptionGroup var options: CtlOptions
+
+    func run() async throws {
+        try await options.run { work in
+            let databases = try DatabaseFile(
+                try readText(file), environment: ProcessInfo.processInfo.environment)
+            try await work.apply(databases, consent: consent.consent)
+        }
+    }
+}
+
+/// The text of a file, or of standard input for `-`.
+func readText(_ path: String) throws(ControlError) -> String {
+    let data = path == "-" ? FileHandle.standardInput.readDataToEndOfFile() : FileManager.default.contents(atPath: path)
+    guard let data, let text = String(validating: data, as: UTF8.self) else {
+        throw ControlError(.unusableInput, "\(path) cannot be read as UTF-8")
+    }
+    return text
+}

@@ -1,0 +1,97 @@
+import ArgumentParser
+import AsyncHTTPClient
+import ControlClient
+import FleetModel
+import Foundation
+import NIOSSL
+
+extension Presentation: ExpressibleByArgument {}
+
+/// Where the management API is, and how answers are shown.
+struct CtlOptions: ParsableArguments {
+    @Option(help: "Address of the management API (else DROVER_CTL_API, else http://127.0.0.1:8082).")
+    var api: String?
+
+    @Option(
+        help: ArgumentHelp("File with a bearer token (else the variable DROVER_CTL_TOKEN).", valueName: "file"))
+    var tokenFile: String?
+
+    @Option(help: ArgumentHelp("PEM file with the authority of the API's certificate.", valueName: "file"))
+    var caFile: String?
+
+    @Option(help: "How long one call may take, in seconds.")
+    var timeout = 30.0
+
+    @Option(name: .shortAndLong, help: "How answers are shown.")
+    var output = Presentation.table
+
+    func validate() throws {
+        guard (0.1...3_600).contains(timeout) else { throw ValidationError("--timeout must be 0.1 to 3600") }
+        guard address.hasPrefix("http://") || address.hasPrefix("https://") else {
+            throw ValidationError("--api must begin with http:// or https://")
+        }
+    }
+
+    private var address: String {
+        api ?? ProcessInfo.processInfo.environment["DROVER_CTL_API"] ?? "http://127.0.0.1:8082"
+    }
+
+    /// Runs `body` with an operator for the API.
+    /// - Throws: `ExitCode` after the reason was printed.
+    func run(_ body: @Sendable (Operator) async throws -> Void) async throws {
+        do {
+            var configuration = HTTPClient.Configuration()
+            configuration.redirectConfiguration = .disallow
+            if let caFile {
+                var tls = TLSConfiguration.makeClientConfiguration()
+                tls.trustRoots = .file(caFile)
+                configuration.tlsConfiguration = tls
+            }
+            let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+            let client = APIClient(
+                address, token: try token(), http: http, timeout: .milliseconds(Int64(timeout * 1_000)),
+                clock: ContinuousClock())
+            let work = Operator(client: client, presentation: output, terminal: Self.terminal)
+            do {
+                try await body(work)
+                try await http.shutdown()
+            } catch {
+                try await http.shutdown()
+                throw error
+            }
+        } catch let error as ControlError {
+            Console.complain(error.description)
+            throw ExitCode(error.kind.rawValue)
+        }
+    }
+
+    private func token() throws -> Secret? {
+        guard let tokenFile else { return ProcessInfo.processInfo.environment["DROVER_CTL_TOKEN"].map { Secret($0) } }
+        guard let text = try? String(contentsOfFile: tokenFile, encoding: .utf8) else {
+            throw ControlError(.unusableInput, "the token file \(tokenFile) cannot be read")
+        }
+        return Secret(text.trimmingCharacters(in: .whitespacesAndNewlines))
+    }
+
+    private static let terminal = Operator.Terminal(
+        say: { text in try? FileHandle.standardOutput.write(contentsOf: Data(text.utf8)) },
+        ask: { question in
+            guard isatty(STDIN_FILENO) == 1 else { return false }
+            try? FileHandle.standardError.write(contentsOf: Data("\(question) [y/N] ".utf8))
+            return ["y", "yes"].contains(readLine()?.lowercased() ?? "")
+        })
+}
+
+/// Whether a change is made without asking, or not at all.
+struct ConsentOptions: ParsableArguments {
+    @Flag(name: .shortAndLong, help: "Makes the change without asking.")
+    var yes = false
+
+    @Flag(help: "Shows the differences and changes nothing; exits with 2 when there are some.")
+    var dryRun = false
+
+    var consent: Operator.Consent { .init(yes: yes, dryRun: dryRun) }
+}
+
+/// The path of a group in the API.
+func groupPath(_ name: String, _ rest: String = "") -> String { "/v1/groups/\(APIClient.escaped(name))\(rest)" }

@@ -1,0 +1,162 @@
+import AsyncHTTPClient
+import ControlClient
+import FleetModel
+import HTTPTypes
+import HummingbirdTesting
+import ManagementAPI
+import NIOHTTP1
+import Persistence
+import Synchronization
+import Testing
+
+/// What commands say.
+private final class Screen: Sendable {
+    let text = Mutex("")
+    let answers: Bool
+
+    init(answers: Bool = false) {
+        self.answers = answers
+    }
+
+    var shown: String { text.withLock { $0 } }
+
+    func work(_ client: any TestClientProtocol, _ presentation: Presentation = .table) -> Operator {
+        Operator(
+            client: APIClient(
+                "http://127.0.0.1:\(client.port ?? 0)/", token: nil, http: .shared, timeout: .seconds(10),
+                clock: ContinuousClock()),
+            presentation: presentation,
+            terminal: .init(
+                say: { text in self.text.withLock { $0 += text } }, ask: { _ in self.answers }))
+    }
+}
+
+@Suite("Operating by drover ctl", .timeLimit(.minutes(2)))
+struct ControlClientTests {
+    private let file = """
+        databases:
+          - name: shop
+            servers:
+              - {name: shop, address: 127.0.9.1, origin: primary}
+              - {name: shop-r, address: 127.0.9.2}
+            users:
+              - username: app
+                passwordEnv: SHOP_PASSWORD
+            policy: {maximumReplicas: 3}
+        """
+
+    private func read(_ text: String) throws(ControlError) -> DatabaseFile {
+        try DatabaseFile(text, environment: ["SHOP_PASSWORD": "hunter2"])
+    }
+
+    @Test("a file is applied once it was looked at and agreed to; the second time there is nothing to do")
+    func apply() async throws {
+        try await withAPI(isLive: true) { client, store in
+            let no = Screen()
+            await #expect(throws: ControlError.self) { try await no.work(client).apply(read(file), consent: .asked) }
+            #expect(try await store.groups().isEmpty)
+            #expect(no.shown.contains("shop: new\n") && no.shown.contains("+ mysql_servers 10 127.0.9.2 3306: "))
+            #expect(!no.shown.contains("hunter2"))
+            try await Screen(answers: true).work(client).apply(read(file), consent: .asked)
+            #expect(try await store.groups().first?.document.configuration.users.first?.password.reveal() == "hunter2")
+            let again = Screen()
+            try await again.work(client).apply(read(file), consent: .withheld)
+            #expect(again.shown == "shop: nothing to do\n")
+            let held = try await client.call(.post, "/v1/groups/shop/pause", #"{"reason":"sale"}"#)
+            #expect(held.status == 200)
+            let changed = file.replacing("maximumReplicas: 3", with: "maximumReplicas: 4").replacing(
+                "127.0.9.2", with: "127.0.9.3")
+            let dry = Screen()
+            do throws(ControlError) {
+                try await dry.work(client).apply(read(changed), consent: .withheld)
+                Issue.record("differences were not told")
+            } catch {
+                #expect(error.kind == .differs)
+            }
+            #expect(dry.shown.contains("~ policy.maximumReplicas: 3 -> 4") && dry.shown.contains("- mysql_servers 10"))
+            try await dry.work(client).apply(read(changed), consent: .given)
+            let policy = try await store.groups().first?.document.policy
+            #expect(policy?.maximumReplicas == 4 && policy?.scaleInPause?.reason == "sale", "the pause outlives it")
+        }
+    }
+
+    @Test("what the API refuses is told with every wrong field, and what is not there with how to go on")
+    func refused() async throws {
+        try await withAPI(isLive: true) { client, _ in
+            do throws(ControlError) {
+                try await Screen().work(client).apply(
+                    read(file.replacing("127.0.9.1", with: "x y").replacing("origin", with: "orgin")), consent: .given)
+                Issue.record("it was taken")
+            } catch {
+                #expect(error.kind == .failed && error.description.contains("/servers/0/address"))
+                #expect(error.description.contains("/servers/0/orgin"))
+            }
+        }
+        let nobody = APIClient(
+            "http://127.0.0.1:1", token: nil, http: .shared, timeout: .seconds(2), clock: ContinuousClock())
+        do throws(ControlError) {
+            _ = try await nobody.call(.GET, "/v1/groups")
+            Issue.record("something answered")
+        } catch {
+            #expect(error.kind == .unreachable)
+        }
+    }
+
+    @Test("an export applied again changes nothing")
+    func roundTrip() async throws {
+        try await withAPI(isLive: true) { client, _ in
+            let hostile = #"{"matchDigest":"^SELECT '\\d\"\\\\ # : {x} ☃","comment":"- yes: 'no'\n\tnull"}"#
+            #expect(try await client.call(.put, "/v1/groups/shop", shop).status == 201)
+            #expect(try await client.call(.put, "/v1/groups/shop/query-rules/7", hostile).status == 200)
+            let screen = Screen()
+            try await screen.work(client).export(asConfiguration: false)
+            let again = Screen()
+            try await again.work(client).apply(read(screen.shown), consent: .given)
+            #expect(again.shown == "shop: nothing to do\n", "\(screen.shown)")
+            let configuration = Screen()
+            try await configuration.work(client).export(asConfiguration: true)
+            #expect(configuration.shown.contains(#"match_digest="^SELECT '\\d\"\\\\ # : {x} ☃""#))
+            #expect(configuration.shown.contains(#"comment="- yes: 'no'\n\tnull""#))
+        }
+    }
+
+    @Test("answers are tables, JSON or YAML")
+    func presentations() async throws {
+        try await withAPI(isLive: true) { client, _ in
+            #expect(try await client.call(.put, "/v1/groups/shop", shop).status == 201)
+            for (presentation, expected) in [
+                (Presentation.table, "NAME  SERVERS\nshop  2\n"), (.json, "\"name\" : \"shop\""),
+                (.yaml, "- name: shop\n"),
+            ] {
+                let screen = Screen()
+                try await screen.work(client, presentation).showAll(
+                    "/v1/groups", cursor: "after", limit: 10,
+                    columns: [.init("NAME", "name"), .init("SERVERS", "servers.#")])
+                #expect(screen.shown.contains(expected), "\(screen.shown)")
+            }
+        }
+    }
+
+    @Test(
+        "YAML is read by its core schema and written so that it reads the same",
+        arguments: [
+            "", "a", "yes", "no", "null", "~", "1", "1.5", "-", "- a", "a: b", "#", "'", "\"", "\\", "\n", "\t x ",
+            "0x1f",
+            "1e3", "&a", "*a", "!x", "{", "[", "true", "True", "2026-01-01", "☃", "a b", "%", "@", "`", "\u{7f}", "=",
+            "<<",
+        ])
+    func yaml(text: String) throws {
+        let value: JSONValue = [
+            "k": .text(text), "list": [.text(text), ["name": .text(text), "n": 1, "e": []]], "o": [:],
+        ]
+        let written = YAMLText.write(value)
+        #expect(try YAMLText.read(written) == value, "\(written)")
+    }
+
+    @Test(
+        "a file that cannot be used is refused with its place",
+        arguments: ["a: [", "x: 1", "- {}", "- {name: a}\n- {name: a}"])
+    func unusable(text: String) {
+        #expect(throws: ControlError.self) { _ = try read(text) }
+    }
+}
