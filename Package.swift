@@ -192,6 +192,11 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // Figures; here and not in the package Benchmarks, because it looks into modules that nobody outside can see.
+        .executableTarget(
+            name: "planning-bench", dependencies: ["FleetModel", "Persistence", "Simulation"],
+            path: "Benchmarks/planning", swiftSettings: strict),
+
         // What only tests use: a manual clock, a seeded generator, fixtures, private servers.
         .target(
             name: "TestSupport",

@@ -61,6 +61,10 @@ pids+=($!)
 for _ in $(seq 100); do curl -fs "http://127.0.0.1:$ingest/healthz" >/dev/null 2>&1 && break; sleep 0.1; done
 "$bin/alerts" "http://127.0.0.1:$ingest/" "$work" 5000
 
+echo "bench: one planning pass over 1,000 groups with 10,000 replicas"
+swift build --configuration release --product planning-bench 2>&1 | tail -n 1
+"$(swift build --configuration release --show-bin-path)/planning-bench"
+
 echo "bench: from the end of the Cloud SQL operation to ONLINE on all nodes (2 cores, 2 satellites)"
 dist/drover demo --cores 2 --satellites 2 --operation-seconds 1 --cooldown-seconds 1 --json |
     python3 -c '

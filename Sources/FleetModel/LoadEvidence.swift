@@ -4,12 +4,12 @@ struct MetricEvidence: Hashable, Sendable {
     var metric: MetricPolicy
     /// The value per reader; nil when there is no reading that is fresh and makes sense.
     var perReader: Double?
+    /// The change of size that was completed after it was measured, if there is one.
+    var outdatedBy: ScalingDirection?
     /// The fresh readings of single instances.
     var instances: [String: Double]
-    /// When the oldest of the readings that count was measured.
-    var measuredAt: Timestamp?
 
-    init(_ metric: MetricPolicy, readings: [LoadReading], readers: Int, at now: Timestamp) {
+    init(_ metric: MetricPolicy, readings: [LoadReading], readers: Int, since last: ScalingEvent?, at now: Timestamp) {
         self.metric = metric
         var newest: [String?: LoadReading] = [:]
         for reading in readings where reading.metric == metric.name {
@@ -25,13 +25,14 @@ struct MetricEvidence: Hashable, Sendable {
             newest[reading.instance] = reading
         }
         let whole = newest.removeValue(forKey: nil)
-        measuredAt = whole?.measuredAt ?? newest.values.map(\.measuredAt).min()
+        let measuredAt = whole?.measuredAt ?? newest.values.map(\.measuredAt).min()
         instances = [:]
         for case (let instance?, let reading) in newest { instances[instance] = reading.value }
         let count = Double(max(readers, 1))
         switch metric.basis {
         case .perReader:
             perReader = whole?.value ?? Self.sum(instances).map { $0 / Double(instances.count) }
+            if let last, let measuredAt, measuredAt < last.completedAt { outdatedBy = last.direction }
         case .total:
             perReader = (whole?.value ?? Self.sum(instances)).map { $0 / count }
         }
@@ -43,10 +44,18 @@ struct MetricEvidence: Hashable, Sendable {
     }
 
     /// The managed size that the metric wishes for, before any limit; `current` where it wishes for no change.
-    /// - Parameter fixed: how many of the readers are not managed.
-    func wish(current: Int, readers: Int, fixed: Int, policy: ScalingPolicy) -> Int? {
+    func wish(_ sizes: GroupSizes, policy: ScalingPolicy) -> Int? {
         guard let perReader else { return nil }
-        let isOut = perReader > metric.scaleOut.threshold + metric.scaleOut.margin
+        let current = sizes.current
+        let readers = Double(max(sizes.readers, 1))
+        // What is measured before a replica serves is shared by one more since: it must not be asked for twice.
+        let shared = outdatedBy == .out ? perReader * max(readers - 1, 1) / readers : perReader
+        // A change that has begun goes on to its target; the threshold only says when one begins.
+        let limit =
+            sizes.isGrowing
+            ? min(metric.target ?? metric.scaleOut.threshold, metric.scaleOut.threshold)
+            : metric.scaleOut.threshold + metric.scaleOut.margin
+        let isOut = shared > limit
         let isIn = perReader < metric.scaleIn.threshold - metric.scaleIn.margin
         guard isOut || isIn else { return current }
         switch policy.step {
@@ -57,23 +66,36 @@ struct MetricEvidence: Hashable, Sendable {
             return isOut ? max(goal, current) : min(goal, current)
         case .targetTracking(let maximumOut, let maximumIn):
             let target = metric.target ?? metric.scaleOut.threshold
-            let needed = (Double(max(readers, 1)) * perReader / target).rounded(.up)
-            let wanted = Int(min(max(needed, 0), 1e6)) - fixed
+            let needed = (readers * (isOut ? shared : perReader) / target).rounded(.up)
+            let wanted = Int(min(max(needed, 0), 1e6)) - sizes.fixed
             return isOut
                 ? min(max(wanted, current + 1), current + maximumOut)
                 : max(min(wanted, current - 1), current - maximumIn)
         }
     }
 
-    /// Whether the load would stay below the threshold of scale-out with `fewer` readers less.
-    /// - Parameter readers: how many shared the load when it was measured, down to how many there are now.
-    func bears(losing fewer: Int, of readers: (measured: Int, now: Int)) -> Bool {
+    /// Whether the load would stay below the threshold of scale-out with `fewer` of `readers` less.
+    func bears(losing fewer: Int, of readers: Int) -> Bool {
         guard let perReader else { return false }
         guard perReader > 0 else { return true }
-        guard readers.now > fewer else { return false }
-        let projected = perReader * Double(readers.measured) / Double(readers.now - fewer)
+        guard readers > fewer else { return false }
+        // What is measured before a replica went was shared by one more.
+        let sharing = Double(outdatedBy == .in ? readers + 1 : readers)
+        let projected = perReader * sharing / Double(readers - fewer)
         return projected < metric.scaleOut.threshold - min(metric.scaleOut.margin, metric.scaleOut.threshold / 2)
     }
+}
+
+/// How many there are of what.
+struct GroupSizes: Hashable, Sendable {
+    /// Managed replicas, whatever state they are in.
+    var current: Int
+    /// Readers that take traffic.
+    var readers: Int
+    /// Those of them that are not managed.
+    var fixed: Int
+    /// Whether the replica that was added last was not the last of its change.
+    var isGrowing: Bool
 }
 
 extension GroupRecord {

@@ -131,14 +131,7 @@ extension Situation {
 
     /// Whether the readers that stay would bear what `evidence` shows.
     func bears(_ evidence: MetricEvidence, losing fewer: Int) -> Bool {
-        var measured = readers
-        // What was measured before the last removal was shared by one more.
-        if let last = record.lastScaling, last.direction == .in, let then = evidence.measuredAt,
-            then < last.completedAt
-        {
-            measured += 1
-        }
-        return evidence.bears(losing: fewer, of: (measured, readers))
+        evidence.bears(losing: fewer, of: readers)
     }
 
     /// Lets the guards speak about a change that is wished for.

@@ -77,8 +77,8 @@ extension GroupRecord {
     /// Whether a change in `direction` from `size` replicas is the rest of one that is under way, which does not wait
     /// for the cooldown between its replicas.
     func continuesGoal(_ direction: ScalingDirection, from size: Int, at now: Timestamp) -> Bool {
-        guard consecutiveFailures == 0, let goal = ledger?.goal, goal.direction == direction,
-            let earliest = earliest(direction), now < earliest
+        guard consecutiveFailures == 0, let goal = ledger?.goal, goal.direction == direction, let lastScaling,
+            now < lastScaling.completedAt.advanced(by: max(policy.cooldown(direction), .seconds(120)))
         else { return false }
         return direction == .out ? size < goal.size : size > goal.size
     }

@@ -23,7 +23,9 @@ struct Situation {
         let serving = inputs.record.replicas.count { $0.state == .serving }
         readers = inputs.record.fixedReaders + serving
         let (count, now) = (readers, inputs.now)
-        let all = policy.metrics.map { MetricEvidence($0, readings: inputs.readings, readers: count, at: now) }
+        let all = policy.metrics.map {
+            MetricEvidence($0, readings: inputs.readings, readers: count, since: inputs.record.lastScaling, at: now)
+        }
         evidence = all.filter { $0.metric.role == .load }
         hasStaleLoad = evidence.contains { $0.perReader == nil }
         var lags: [String: Double] = [:]
@@ -32,7 +34,10 @@ struct Situation {
         var memory = inputs.memory
         hasStaleLag = Self.brake(
             policy, lags, all.first { $0.metric.role == .primaryWrites }?.perReader, serving: serving, &memory)
-        metricWish = Self.settle(evidence, (current, readers, readers - serving), policy, &memory, now)
+        let sizes = GroupSizes(
+            current: current, readers: readers, fixed: readers - serving,
+            isGrowing: inputs.record.continuesGoal(.out, from: current, at: now))
+        metricWish = Self.settle(evidence, sizes, policy, &memory, now)
         self.memory = memory
     }
 
@@ -56,15 +61,14 @@ struct Situation {
     /// The largest wish of the metrics; one without a reading wishes for no change. It is noted in the history, whose
     /// window then decides: out by the smallest wish of its time, in by the largest.
     private static func settle(
-        _ evidence: [MetricEvidence], _ sizes: (current: Int, readers: Int, fixed: Int), _ policy: ScalingPolicy,
+        _ evidence: [MetricEvidence], _ sizes: GroupSizes, _ policy: ScalingPolicy,
         _ memory: inout DecisionMemory, _ now: Timestamp
     ) -> (raw: Wish, settled: Int)? {
         let current = sizes.current
         let wishes = evidence.map { one in
             Wish(
                 rule: .metric, name: one.metric.name,
-                size: one.wish(current: current, readers: sizes.readers, fixed: sizes.fixed, policy: policy),
-                value: one.perReader)
+                size: one.wish(sizes, policy: policy), value: one.perReader)
         }
         guard let raw = wishes.max(by: { ($0.size ?? current, $1.name) < ($1.size ?? current, $0.name) }) else {
             return nil

@@ -68,10 +68,11 @@ package struct FleetSimulator: Sendable {
             run.note(size: fleet.record.managedCount, utilisation: utilisation, model: model)
             let seen = max(0, step - delay)
             steps.advance(&delayed, to: steps.moment(seen))
-            let sample = LoadTrace.Sample(
-                at: steps.moment(seen), load: trace.samples[delayed].load, others: trace.samples[delayed].others)
+            let late = Sight(
+                at: steps.moment(seen), utilisation: Double(run.utilisation[seen]), sample: trace.samples[delayed])
+            let current = Sight(at: now, utilisation: utilisation, sample: trace.samples[cursor])
             var inputs = DecisionInputs(record: fleet.record, memory: memory, now: now, offsets: offsets)
-            ask(&inputs, Double(run.utilisation[seen]), sample, columns)
+            ask(&inputs, late, current, columns)
             let decision = ScalingDecision.decide(inputs)
             memory = decision.memory
             reasons[decision.reason, default: 0] += 1
@@ -83,31 +84,37 @@ package struct FleetSimulator: Sendable {
         return run
     }
 
-    /// Gives the decision what it may see.
-    private func ask(
-        _ inputs: inout DecisionInputs, _ utilisation: Double, _ sample: LoadTrace.Sample, _ columns: [Int?]
-    ) {
+    /// What can be seen of one moment.
+    private struct Sight {
+        var at: Timestamp
+        var utilisation: Double
+        var sample: LoadTrace.Sample
+    }
+
+    /// Gives the decision what it may see: ProxySQL is asked directly, everything else comes late.
+    private func ask(_ inputs: inout DecisionInputs, _ late: Sight, _ current: Sight, _ columns: [Int?]) {
         if driver == .alerts || !policy.metrics.contains(where: { $0.role == .load }) {
-            if utilisation > model.alertAbove { inputs.incidents = [incidents.add] }
-            if utilisation < model.alertBelow { inputs.incidents = [incidents.remove] }
+            if late.utilisation > model.alertAbove { inputs.incidents = [incidents.add] }
+            if late.utilisation < model.alertBelow { inputs.incidents = [incidents.remove] }
         }
         for (metric, column) in zip(policy.metrics, columns) {
+            let isDirect = metric.source == .proxySQLConnections || metric.source == .proxySQLQueries
+            let sight = isDirect ? current : late
             let value: Double
             switch (column, metric.role, metric.basis) {
-            case (let column?, _, _): value = sample.others[column]
+            case (let column?, _, _): value = sight.sample.others[column]
             // A machine that is full shows no more than that.
-            case (nil, .load, .perReader): value = min(utilisation, 1)
-            case (nil, .load, .total): value = sample.load
+            case (nil, .load, .perReader): value = min(sight.utilisation, 1)
+            case (nil, .load, .total): value = sight.sample.load
             case (nil, .replicaLag, _), (nil, .primaryWrites, _): value = 0
             }
             guard metric.role == .replicaLag else {
-                inputs.readings.append(LoadReading(metric: metric.name, value: value, measuredAt: sample.at))
+                inputs.readings.append(LoadReading(metric: metric.name, value: value, measuredAt: sight.at))
                 continue
             }
             for replica in inputs.record.replicas where replica.state == .serving {
                 inputs.readings.append(
-                    LoadReading(
-                        metric: metric.name, instance: replica.name.text, value: value, measuredAt: sample.at))
+                    LoadReading(metric: metric.name, instance: replica.name.text, value: value, measuredAt: sight.at))
             }
         }
     }

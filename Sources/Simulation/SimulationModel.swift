@@ -16,7 +16,8 @@ package struct SimulationModel: Hashable, Sendable {
     package var draining: Duration
     /// From its last query to the end of its costs.
     package var deletion: Duration
-    /// How old a reading is when it is seen. Cloud Monitoring shows Cloud SQL's values up to 165 seconds late.
+    /// How old a reading is when it is seen; ProxySQL is asked directly. Cloud Monitoring shows Cloud SQL's values up to
+    /// 165 seconds late.
     package var metricDelay: Duration
     /// Between two decisions.
     package var interval: Duration
