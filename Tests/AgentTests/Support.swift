@@ -76,11 +76,14 @@ func withAgent<Value: Sendable>(
     environment: [String: String] = [:],
     _ body: (RunningAgent) async throws -> Value
 ) async throws -> Value {
+    let folder = NSTemporaryDirectory() + "drover-agent-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
     var arguments = try AgentArguments([])
     arguments.values = [
         "agent.mode": mode, "agent.proxysql.address": "\(fake.adminEndpoint)", "agent.proxysql.password": "radmin",
         "agent.api.host": "127.0.0.1", "agent.api.port": "0", "agent.api.token": "let-me", "agent.name": "node",
-        "agent.shutdown.draining-file": NSTemporaryDirectory() + "drover-\(UUID().uuidString)",
+        "agent.shutdown.draining-file": folder + "/draining",
         "agent.shutdown.propagation-seconds": "0", "agent.shutdown.drain-timeout-seconds": "5",
         "agent.shutdown.timeout-seconds": "8", "agent.shutdown.poll-seconds": "0.05",
         "agent.health.interval-seconds": "0.05", "agent.health.timeout-seconds": "0.2",

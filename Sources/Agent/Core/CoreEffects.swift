@@ -36,33 +36,45 @@ package struct CoreEffects: Sendable {
 
     /// Replaces what is there by the mounted configuration and loads it; what runs right after each LOAD.
     ///
-    /// - Throws: `readBackDiffers` when nothing came of the file although something runs; nothing was loaded then and
-    ///   memory is as it was.
+    /// While the file's rows are in memory a pull may put a peer's in their place, and the LOAD would stamp those. It
+    /// shows in the node's own count of loads, which is then two more instead of one.
+    /// - Throws: `readBackDiffers` when no server came of the file although some run, with memory put back and nothing
+    ///   of the servers loaded; or when pulls came between again and again.
     package func restore() async throws(AdminError) -> [CoreModule: NodeObservation.Stamp] {
-        for module in CoreModule.allCases {
-            // FROM CONFIG merges: rows that a stale peer brought would survive and be stamped as the newest.
-            for table in module.tables { _ = try await shell.rows("DELETE FROM \(table)") }
-            _ = try await shell.rows("LOAD \(module.rawValue) FROM CONFIG")
-        }
-        let contents = ["mysql_servers", "mysql_users", "mysql_query_rules"]
-        var inMemory = 0
-        var atRuntime = 0
-        for table in contents {
-            inMemory += try await count(table)
-            atRuntime += try await count("runtime_\(table)")
-        }
-        guard inMemory > 0 || atRuntime == 0 else {
-            for module in CoreModule.allCases { _ = try await shell.rows("SAVE \(module.rawValue) TO MEMORY") }
-            throw AdminError(
-                .readBackDiffers,
-                "the mounted configuration has no servers, users or query rules, or cannot be read; nothing was loaded")
-        }
         var after: [CoreModule: NodeObservation.Stamp] = [:]
-        for module in CoreModule.allCases {
-            try await load(module)
-            after[module] = try await stamps()[module]
+        // The servers first: that there are some shows that the file could be read, and that others may be none.
+        let order: [CoreModule] = [.servers, .users, .queryRules, .mysqlVariables, .adminVariables]
+        for module in order {
+            var isAlone = false
+            for _ in 0..<Self.tries where !isAlone {
+                let before = try await stamps()[module]?.version
+                try await replaceMemory(module)
+                try await load(module)
+                let stamp = try await stamps()[module]
+                after[module] = stamp
+                isAlone = before.flatMap { before in stamp.map { $0.version == before + 1 } } ?? true
+            }
+            guard isAlone else {
+                throw AdminError(
+                    .readBackDiffers,
+                    "\(module.checksumName) was pulled from a peer each time while the file was being loaded")
+            }
         }
         return after
+    }
+
+    private static let tries = 10
+
+    private func replaceMemory(_ module: CoreModule) async throws(AdminError) {
+        // FROM CONFIG merges: rows that a stale peer brought would survive and be stamped as the newest.
+        for table in module.tables { _ = try await shell.rows("DELETE FROM \(table)") }
+        _ = try await shell.rows("LOAD \(module.rawValue) FROM CONFIG")
+        guard module == .servers, try await count("mysql_servers") == 0, try await count("runtime_mysql_servers") > 0
+        else { return }
+        _ = try await shell.rows("SAVE \(module.rawValue) TO MEMORY")
+        throw AdminError(
+            .readBackDiffers,
+            "the mounted configuration has no servers, or cannot be read, and some run; nothing was loaded")
     }
 
     /// Loads modules as they are in memory.

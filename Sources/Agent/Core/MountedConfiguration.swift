@@ -39,9 +39,10 @@ package struct MountedConfiguration: Sendable {
 package struct ClaimFile: Sendable {
     private let path: String?
 
-    /// A file in the folder of `drainingFile`; none when that is empty.
-    package init(besides drainingFile: String) {
-        path = drainingFile.lastIndex(of: "/").map { drainingFile[..<$0] + "/drover-claim.json" }
+    /// A file of the node's own in the folder of `drainingFile`; none when that is empty.
+    package init(besides drainingFile: String, node: String) {
+        let name = String(node.map { $0.isLetter || $0.isNumber || $0 == "-" || $0 == "." ? $0 : "_" })
+        path = drainingFile.lastIndex(of: "/").map { drainingFile[..<$0] + "/drover-claim-\(name).json" }
     }
 
     /// What was written last; nil when there is nothing, or nothing readable.

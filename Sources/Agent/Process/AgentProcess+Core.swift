@@ -22,19 +22,25 @@ extension AgentProcess {
                 effects: effects, name: name, directory: cores.directory, office: office, peers: HTTPPeerReader(),
                 mounted: MountedConfiguration(
                     path: settings.text("agent.core.configuration-file"), stated: stated, usesAge: !cores.arePods),
-                memory: ClaimFile(besides: settings.text("agent.shutdown.draining-file")),
+                memory: ClaimFile(besides: settings.text("agent.shutdown.draining-file"), node: name),
                 restores: settings.flag("agent.core.restore")),
             role: role, events: events, time: (around.clock, around.wallClock),
             interval: interval > .zero ? interval : .seconds(10), logger: around.logger)
+        let followed = Wakeup()
+        let follow = followers(client: cores.client, change: followed) { [role] in
+            office.isActing && role.report.boot == CoreConfiguration.Phase.settled.rawValue
+        }
         return RoleDuties(
-            services: [membership, configuration] + cores.services(office),
-            resync: {
+            services: (cores.areKnown ? [membership] : []) + [configuration] + cores.services(office) + follow,
+            resync: { [areKnown = cores.areKnown] in
                 await Self.result { () async throws(AdminError) in
+                    guard areKnown else { return "this core is alone: there is nobody to learn from" }
                     let plan = try await membership.step()
                     return plan.isEmpty ? "the table of cores is as it should be" : "the table of cores was corrected"
                 }
             },
-            reload: { "there is nothing to reload" }, close: cores.close)
+            reload: Self.reload(follow.isEmpty ? nil : followed),
+            close: { [client = cores.client] in await client?.shutdown() })
     }
 
     /// The cores, and what keeps them known.
@@ -42,7 +48,12 @@ extension AgentProcess {
         let apiPort = settings.integer("agent.api.port")
         let peers = settings.peers("agent.peers")
         guard peers.isEmpty, let client = kubernetes() else {
-            // Without a list this node is the only core that there is.
+            guard !peers.isEmpty else {
+                let own = AgentPeer(name: settings.nodeName, admin: settings.address("agent.proxysql.address"))
+                return Cores(
+                    directory: FixedCores([own], apiPort: apiPort), arePods: false, areKnown: false,
+                    services: { _ in [] })
+            }
             return Cores(directory: FixedCores(peers, apiPort: apiPort), arePods: false, services: { _ in [] })
         }
         let namespace = settings.text("agent.core.pod-selector.namespace")
@@ -62,7 +73,7 @@ extension AgentProcess {
                     clock: around.clock, logger: around.logger),
             ]
         }
-        return Cores(directory: cores, arePods: true, services: services, close: { await client.shutdown() })
+        return Cores(directory: cores, arePods: true, services: services, client: client)
     }
 
     /// The cluster that the pod or KUBECONFIG names; a file in somebody's home is not meant for agents.
@@ -92,7 +103,8 @@ struct Cores {
     var directory: any CoreDirectory
     /// Whether they are pods, whose files are made anew with each of them.
     var arePods: Bool
+    /// Whether anything tells which cores there are; else this node is taken to be the only one.
+    var areKnown = true
     var services: (CoreOffice) -> [any Service]
-    /// Closes what they opened, at the end.
-    var close: @Sendable () async -> Void = {}
+    var client: KubernetesClient?
 }

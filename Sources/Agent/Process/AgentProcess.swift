@@ -1,5 +1,6 @@
 import FleetModel
 import Hummingbird
+import KubernetesClient
 package import Logging
 import NIOCore
 package import Observability
@@ -165,10 +166,50 @@ package struct AgentProcess: Sendable {
             port: port, role: role, bootstrap: bootstrap,
             interval: settings.seconds("agent.satellite.interval-seconds"),
             clock: around.clock, logger: around.logger)
+        let change = Wakeup()
+        let client = settings.optionalText("agent.follow.secret") == nil ? nil : kubernetes()
+        // A satellite only verifies: what is applied to it alone, a core's next LOAD takes away again.
+        let follow = followers(client: client, change: change) { false }
         return RoleDuties(
-            services: [satellite],
+            services: [satellite] + follow,
             resync: { await Self.result { () async throws(AdminError) in try await satellite.resync() } },
-            reload: { "there is nothing to reload" })
+            reload: Self.reload(follow.isEmpty ? nil : change), close: { await client?.shutdown() })
+    }
+
+    /// What follows a configuration, if one is to be followed.
+    func followers(
+        client: KubernetesClient?, change: Wakeup, mayApply: @escaping FollowKeeper.Right
+    ) -> [any Service] {
+        var services: [any Service] = []
+        let source: any FollowSource
+        if let name = settings.optionalText("agent.follow.secret"), let client {
+            let secret = FollowedSecret(
+                client, name: name, namespace: settings.text("agent.core.pod-selector.namespace"), change: change,
+                logger: around.logger)
+            services.append(secret)
+            source = secret
+        } else if let path = settings.optionalText("agent.follow.file") {
+            source = FollowedFile(path: path)
+        } else {
+            return []
+        }
+        let interval = settings.seconds("agent.core.interval-seconds")
+        services.append(
+            FollowKeeper(
+                source: source, node: (settings.nodeName, port), role: role, events: events, mayApply: mayApply,
+                pace: .init(change: change, interval: interval > .zero ? interval : .seconds(10), clock: around.clock),
+                logger: around.logger))
+        return services
+    }
+
+    /// What SIGUSR2 does: whoever follows something looks at it now.
+    static func reload(_ change: Wakeup?) -> @Sendable () async -> String {
+        {
+            change?.wake()
+            return change == nil
+                ? "nothing is followed; settings are read at the start only"
+                : "the followed configuration is read again"
+        }
     }
 
     private var bootstrap: AgentAddress {

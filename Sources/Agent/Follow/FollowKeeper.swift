@@ -1,0 +1,130 @@
+import FleetModel
+package import Logging
+import MySQLWire
+import Pacing
+package import ProxySQLAdmin
+import ServiceLifecycle
+import Synchronization
+
+/// Brings a followed configuration to the acting core, whose node the others pull it from, and verifies on every node
+/// that it runs.
+package final class FollowKeeper: Service {
+    /// Whether this agent may apply now: it acts for the cores, and its node has settled.
+    package typealias Right = @Sendable () -> Bool
+
+    private struct Known {
+        var generations: [InstanceName: Int64] = [:]
+        var complaint = ""
+    }
+
+    private let source: any FollowSource
+    private let port: any AdminConnection
+    private let node: String
+    private let role: RoleBoard
+    private let events: AgentEvents
+    private let mayApply: Right
+    private let pace: MembershipKeeper.Pace
+    private let logger: Logger
+    private let known = Mutex(Known())
+
+    /// Makes the keeper of a node.
+    package init(
+        source: any FollowSource, node: (name: String, port: any AdminConnection), role: RoleBoard,
+        events: AgentEvents, mayApply: @escaping Right, pace: MembershipKeeper.Pace, logger: Logger
+    ) {
+        self.source = source
+        self.node = node.name
+        port = node.port
+        self.role = role
+        self.events = events
+        self.mayApply = mayApply
+        self.pace = pace
+        self.logger = logger
+    }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown { await self.loop() }
+    }
+
+    private func loop() async {
+        while !Task.isCancelled {
+            var isCurrent = false
+            do throws(AdminError) {
+                isCurrent = try await step()
+            } catch {
+                complain("\(source.place) could not be brought to the node: \(error.message)")
+            }
+            // What is pulled from another core is there within seconds.
+            let wait = isCurrent ? pace.interval : min(.seconds(1), pace.interval)
+            await pace.change.wait(upTo: wait, clock: pace.clock)
+        }
+    }
+
+    /// One round; whether the node runs what is wanted.
+    package func step() async throws(AdminError) -> Bool {
+        guard let text = source.text() else {
+            complain("\(source.place) is not there")
+            return true
+        }
+        let document: FleetDocument
+        do throws(FleetDocument.Problem) {
+            document = try FleetDocument(text)
+        } catch {
+            complain("\(source.place) cannot be used, what runs is kept: \(error)")
+            return true
+        }
+        let configurations = newest(document.configurations)
+        let wanted = configurations.map(\.generation).max()
+        role.update { $0.wantedGeneration = wanted }
+        let savesToDisk = try await savesToDisk()
+        let apply = NodeApply(connection: port, node: node, savesToDisk: savesToDisk, logger: logger)
+        if mayApply() {
+            for configuration in configurations {
+                let loaded = try await apply.apply(configuration)
+                guard !loaded.isEmpty else { continue }
+                events.publish(
+                    .configurationApplied,
+                    [
+                        "source": source.place, "group": configuration.group.text,
+                        "generation": "\(configuration.generation)",
+                        "modules": loaded.map(\.rawValue).joined(separator: ", "),
+                    ])
+            }
+        }
+        for configuration in configurations {
+            guard try await apply.holds(configuration) else { return false }
+            known.withLock { $0.generations[configuration.group] = configuration.generation }
+        }
+        known.withLock { $0.complaint = "" }
+        role.update { $0.generation = wanted }
+        return true
+    }
+
+    /// What is not older than what the node ran already: a copy that comes late must not bring it back.
+    private func newest(_ configurations: [FleetConfiguration]) -> [FleetConfiguration] {
+        configurations.filter { configuration in
+            let seen = known.withLock { $0.generations[configuration.group] }
+            guard let seen, configuration.generation < seen else { return true }
+            complain(
+                "\(source.place) has generation \(configuration.generation) of \(configuration.group), and the node "
+                    + "ran \(seen) already; it is left alone")
+            return false
+        }
+    }
+
+    private func savesToDisk() async throws(AdminError) -> Bool {
+        let result = try await port.query(
+            "SELECT variable_value AS value FROM global_variables "
+                + "WHERE variable_name='admin-cluster_mysql_servers_save_to_disk'")
+        return result.rows.first?.string("value") == "true"
+    }
+
+    /// Says a thing once, until it is another.
+    private func complain(_ text: String) {
+        let isNews = known.withLock { known in
+            defer { known.complaint = text }
+            return known.complaint != text
+        }
+        if isNews { logger.warning("the followed configuration", metadata: ["problem": "\(text)"]) }
+    }
+}
