@@ -9,14 +9,19 @@ package import Pacing
 package struct IngestRoutes: Sendable {
     /// What the webhook accepts.
     package struct Settings: Sendable {
-        /// The value that the query parameter `auth_token` must have; nil asks for none.
-        package var token: Secret?
+        /// What a notification must show.
+        package var authentication: IngestAuthentication
         /// The largest body, in bytes.
         package var maximumBodyBytes: Int
 
         /// Makes settings; Cloud Monitoring's bodies have a few thousand bytes.
         package init(token: Secret? = nil, maximumBodyBytes: Int = 262_144) {
-            self.token = token
+            self.init(authentication: IngestAuthentication(token: token), maximumBodyBytes: maximumBodyBytes)
+        }
+
+        /// Makes settings with any authentication.
+        package init(authentication: IngestAuthentication, maximumBodyBytes: Int = 262_144) {
+            self.authentication = authentication
             self.maximumBodyBytes = maximumBodyBytes
         }
     }
@@ -51,11 +56,9 @@ package struct IngestRoutes: Sendable {
     }
 
     private func take(_ request: Request) async -> JSONAnswer {
-        if let token = settings.token {
-            let given = request.uri.queryParameters.get("auth_token") ?? ""
-            guard token.matches(given) else {
-                return JSONAnswer(["error": "the query parameter auth_token is absent or wrong"], .unauthorized)
-            }
+        guard await settings.authentication.accepts(request) else {
+            return JSONAnswer(
+                ["error": "what proves where the notification comes from is absent or wrong"], .unauthorized)
         }
         let body: [UInt8]
         do {
@@ -65,13 +68,18 @@ package struct IngestRoutes: Sendable {
                 ["error": "the body has more than \(settings.maximumBodyBytes) bytes or did not arrive whole"],
                 .contentTooLarge)
         }
+        let pushed = PushEnvelope.content(of: body)
         do throws(AlertError) {
-            switch try AlertParser.parse(body) {
+            switch try AlertParser.parse(pushed ?? body) {
             case .test: return JSONAnswer(["status": "ok", "message": "test notification"])
             case .alert(let alert): return await store(alert)
             }
         } catch {
             logger.warning("notification refused", metadata: ["error": "\(error)"])
+            // Pub/Sub would send it again for seven days, and it would never be understood.
+            if pushed != nil {
+                return JSONAnswer(["status": "ignored", "error": error.description, "change": "ignored"])
+            }
             return JSONAnswer(["error": error.description], .badRequest)
         }
     }

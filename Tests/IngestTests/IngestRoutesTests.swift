@@ -1,6 +1,7 @@
 import FleetModel
 import Foundation
 import Hummingbird
+import HTTPTypes
 import HummingbirdTesting
 import Ingest
 import Logging
@@ -20,7 +21,8 @@ private func notification(_ id: String = "0.a.b", state: String = "open", ended:
 }
 
 private func withWebhook(
-    token: Secret? = nil, store replacement: (any IncidentStore)? = nil,
+    token: Secret? = nil, authentication: IngestAuthentication? = nil,
+    store replacement: (any IncidentStore)? = nil,
     _ body: @escaping @Sendable (any TestClientProtocol, SQLiteStore) async throws -> Void
 ) async throws {
     let path = FileManager.default.temporaryDirectory.appending(path: "drover-ingest-\(UUID().uuidString)").path
@@ -28,7 +30,9 @@ private func withWebhook(
     let store = try SQLiteStore(directory: StateDirectory(path: path))
     let router = Router()
     IngestRoutes(
-        store: replacement ?? store, settings: .init(token: token, maximumBodyBytes: 4_096),
+        store: replacement ?? store,
+        settings: .init(
+            authentication: authentication ?? IngestAuthentication(token: token), maximumBodyBytes: 4_096),
         wallClock: TestWallClock(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     ).addRoutes(to: router)
     try await Application(router: router).test(.router) { client in try await body(client, store) }
@@ -113,6 +117,49 @@ struct IngestRoutesTests {
             try await client.execute(uri: "/?auth_token=correct%20horse", method: .post, body: notification()) {
                 #expect($0.status == .ok)
             }
+        }
+    }
+
+    @Test("each way that is set up suffices, and none that is not")
+    func ways() async throws {
+        var authentication = IngestAuthentication(token: Secret("t"))
+        authentication.basic = (Secret("monitoring"), Secret("p:w"))
+        authentication.acceptsPush = { $0 == "good" }
+        let basic = Data("monitoring:p:w".utf8).base64EncodedString()
+        let wrong = Data("monitoring:p".utf8).base64EncodedString()
+        try await withWebhook(authentication: authentication) { client, _ in
+            for (uri, header, isIn) in [
+                ("/?auth_token=t", nil, true), ("/", "Basic \(basic)", true), ("/", "basic \(basic)", true),
+                ("/", "Bearer good", true), ("/", "Basic \(wrong)", false), ("/", "Bearer bad", false),
+                ("/", "Basic good", false), ("/", "Bearer", false), ("/?auth_token=good", nil, false),
+            ] as [(String, String?, Bool)] {
+                let headers: HTTPFields = header.map { [.authorization: $0] } ?? [:]
+                try await client.execute(uri: uri, method: .post, headers: headers, body: notification()) {
+                    #expect($0.status == (isIn ? .ok : .unauthorized), "\(uri) \(header ?? "")")
+                }
+            }
+        }
+    }
+
+    @Test("what Pub/Sub pushes is unwrapped, and what nobody understands is not asked for again")
+    func pushes() async throws {
+        try await withWebhook { client, store in
+            func push(_ content: ByteBuffer) -> ByteBuffer {
+                let data = Data(content.readableBytesView).base64EncodedString()
+                return ByteBuffer(
+                    string: "{\"message\":{\"data\":\"\(data)\",\"messageId\":\"1\"},\"subscription\":\"projects/p/s\"}"
+                )
+            }
+            try await client.execute(uri: "/", method: .post, body: push(notification())) { response in
+                #expect(response.status == .ok)
+                #expect(String(buffer: response.body).contains("created"))
+            }
+            try await client.execute(uri: "/", method: .post, body: push(ByteBuffer(string: "{}"))) { response in
+                #expect(response.status == .ok)
+                #expect(String(buffer: response.body).contains("ignored"))
+            }
+            let stored = try await store.recent(limit: 9)
+            #expect(stored.map(\.id) == ["0-a-b"])
         }
     }
 
