@@ -96,6 +96,9 @@ package struct EffectiveSettings: Sendable {
             ?? (values["api.iap-project-number"] != nil && values["api.iap-backend-service-id"] != nil ? "iap" : nil)
     }
 
+    /// Whether somebody set the key.
+    package func isSet(_ name: String) -> Bool { values[name].map { $0.source != "default" } ?? false }
+
     /// The text of a key; empty when it is unset.
     package func text(_ name: String) -> String { values[name]?.text ?? "" }
 
@@ -129,9 +132,10 @@ package struct EffectiveSettings: Sendable {
             variables[String(name.dropFirst("DROVER_".count))] = value
         }
         for key in SettingKey.all {
-            guard let theirs = key.chesterVariable, let value = environment[theirs] else { continue }
+            guard let value = key.chesterVariables.lazy.compactMap({ environment[$0] }).first else { continue }
             let name = String(key.environmentVariable.dropFirst("DROVER_".count))
-            if variables[name] == nil { variables[name] = value }
+            // Chester reads True and TRUE too.
+            if variables[name] == nil { variables[name] = key.kind == .flag ? value.lowercased() : value }
         }
         return variables
     }

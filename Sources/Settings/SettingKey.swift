@@ -44,8 +44,10 @@ package struct SettingKey: Hashable, Sendable {
         "DROVER_" + name.uppercased().replacing(".", with: "_").replacing("-", with: "_")
     }
 
-    /// Chester's names for the same thing, read where ours is not set.
-    package var chesterVariable: String? { Self.chesterVariables[name] }
+    /// Chester's names for the same thing, read where ours is not set; the first that is set counts.
+    package var chesterVariables: [String] {
+        (Self.chesterVariables[name].map { [$0] } ?? []) + (Self.googleVariables[name] ?? [])
+    }
 
     /// What is wrong with `value`, or nil.
     package func complaint(about value: String) -> String? {
@@ -89,7 +91,7 @@ package struct SettingKey: Hashable, Sendable {
                 "ingest.auth-token", .text, nil, "Value that the query parameter auth_token must have.", isSecret: true),
             SettingKey(
                 "ingest.max-body-bytes", .integer(1_024...16_777_216), "262144", "Largest notification, in bytes."),
-        ] + api + scaler + [
+        ] + google + api + scaler + [
             SettingKey(
                 "cloudsql.endpoint", .text, "https://sqladmin.googleapis.com", "Address of the Cloud SQL Admin API."),
             SettingKey("cloudsql.project", .text, nil, "Google Cloud project of the instances."),

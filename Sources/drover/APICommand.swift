@@ -26,24 +26,17 @@ struct APICommand: AsyncParsableCommand {
         let logger = effective.bootstrapLogging()
         let metrics = PrometheusMetrics()
         MetricsSystem.bootstrap(metrics)
-        let store: SQLiteStore
-        let events: SQLiteEventLog
-        do {
-            let directory = try StateDirectory(path: effective.text("state.directory"))
-            store = try SQLiteStore(directory: directory)
-            events = try SQLiteEventLog(directory: directory, capacity: effective.integer("events.capacity"))
-        } catch {
-            Console.complain("\(error)")
-            throw ExitCode.failure
-        }
+        let backend = try await Complaint.heard { try Backend.open(effective, receives: false, logger) }
         let signal = EventSignal()
         let eventful = EventfulStore(
-            groups: store, incidents: store, log: events, sinks: [signal], surroundings: (SystemWallClock(), logger))
+            groups: backend.groups, incidents: backend.incidents, log: backend.events, sinks: [signal],
+            surroundings: (SystemWallClock(), logger))
         let server = ManagementServer(
             settings: effective,
             sources: .init(
-                changes: EventfulChanges(store, toldBy: eventful), incidents: eventful, events: events,
-                signal: signal, decisions: store),
+                changes: EventfulChanges(backend.changes, toldBy: eventful), incidents: eventful,
+                events: backend.events,
+                signal: signal, decisions: backend.decisions),
             metrics: metrics, logger: logger)
         let group = ServiceGroup(
             configuration: .init(

@@ -32,32 +32,28 @@ struct ServeCommand: AsyncParsableCommand {
         let logger = effective.bootstrapLogging()
         let metrics = PrometheusMetrics()
         MetricsSystem.bootstrap(metrics)
-        let store: SQLiteStore
-        let events: SQLiteEventLog
-        do {
-            let directory = try StateDirectory(path: effective.text("state.directory"))
-            store = try SQLiteStore(directory: directory)
-            events = try SQLiteEventLog(directory: directory, capacity: effective.integer("events.capacity"))
-        } catch {
-            Console.complain("\(error)")
-            throw ExitCode.failure
-        }
+        let backend = try await Complaint.heard { try Backend.open(effective, receives: true, logger) }
         let signal = EventSignal()
         let eventful = EventfulStore(
-            groups: store, incidents: store, log: events, sinks: [signal], surroundings: (SystemWallClock(), logger))
+            groups: backend.groups, incidents: backend.incidents, log: backend.events, sinks: [signal],
+            surroundings: (SystemWallClock(), logger))
         let board = PublicationBoard()
         let api = ManagementServer(
             settings: effective,
             sources: .init(
-                changes: EventfulChanges(store, toldBy: eventful), incidents: eventful, events: events,
-                signal: signal, decisions: store, publications: board),
+                changes: EventfulChanges(backend.changes, toldBy: eventful), incidents: eventful,
+                events: backend.events,
+                signal: signal, decisions: backend.decisions, publications: board),
             metrics: metrics, logger: logger)
+        let services = try await Complaint.heard {
+            backend.services + [
+                try await Self.ingest(effective, eventful, at: effective.address("ingest.address"), logger),
+                try Self.scaler(effective, backend, eventful, board, logger),
+            ] + (try api.services())
+        }
         let group = ServiceGroup(
             configuration: .init(
-                services: [
-                    .init(service: Self.ingest(effective, eventful, logger)),
-                    .init(service: try Self.scaler(effective, (eventful, store), board, logger)),
-                ] + (try api.services()).map { .init(service: $0) },
+                services: services.map { .init(service: $0) },
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: logger))
         logger.info(
@@ -70,21 +66,23 @@ struct ServeCommand: AsyncParsableCommand {
         try await group.run()
     }
 
-    private static func ingest(
-        _ settings: EffectiveSettings, _ store: any IncidentStore, _ logger: Logger
-    ) -> some Service {
+    /// The webhook.
+    static func ingest(
+        _ settings: EffectiveSettings, _ store: any IncidentStore, at address: HostAndPort?, _ logger: Logger
+    ) async throws -> any Service {
         let router = Router()
         IngestRoutes(
             store: store,
             settings: .init(
-                token: settings.secret("ingest.auth-token"),
+                authentication: try await settings.ingestAuthentication(logger),
                 maximumBodyBytes: settings.integer("ingest.max-body-bytes")),
             wallClock: SystemWallClock(), logger: logger
         ).addRoutes(to: router)
-        return application(router, settings.address("ingest.address"), logger)
+        return application(router, address, logger)
     }
 
-    private static func application<Context: RequestContext & InitializableFromSource<ApplicationRequestContextSource>>(
+    /// A server for `router`.
+    static func application<Context: RequestContext & InitializableFromSource<ApplicationRequestContextSource>>(
         _ router: Router<Context>, _ address: HostAndPort?, _ logger: Logger
     ) -> some Service {
         Application(
@@ -94,9 +92,9 @@ struct ServeCommand: AsyncParsableCommand {
             logger: logger)
     }
 
-    private static func scaler(
-        _ settings: EffectiveSettings, _ stores: (documents: EventfulStore, queue: SQLiteStore),
-        _ board: PublicationBoard,
+    /// The scaler.
+    static func scaler(
+        _ settings: EffectiveSettings, _ backend: Backend, _ eventful: EventfulStore, _ board: PublicationBoard,
         _ logger: Logger
     ) throws -> Scaler {
         var admin = AdminFleet.Settings(
@@ -112,12 +110,12 @@ struct ServeCommand: AsyncParsableCommand {
             request: GoogleRequest(
                 endpoint: settings.text("cloudsql.endpoint"), timeout: settings.seconds("cloudsql.timeout-seconds"),
                 credentials: try settings.credentials(for: .cloudSQL, at: "cloudsql.endpoint", logger), logger: logger),
-            project: settings.text("cloudsql.project"), privateNetwork: settings.optionalText("cloudsql.network"))
+            project: settings.text("cloudsql.project"), privateNetwork: settings.network)
         var around = GroupWorker.Surroundings(
-            groups: stores.documents, incidents: stores.documents, provider: provider,
+            groups: eventful, incidents: eventful, provider: provider,
             fleet: ObservedFleet(
                 AdminFleet(nodes: nodes, settings: admin, wallClock: SystemWallClock(), logger: logger),
-                board: board, wallClock: SystemWallClock(), tell: stores.documents.tell),
+                board: board, wallClock: SystemWallClock(), tell: eventful.tell),
             wallClock: SystemWallClock(), inventoryLifetime: settings.seconds("scaler.inventory-seconds"),
             nameSuffix: Self.nameSuffix)
         around.probe = try settings.replicationProbe(logger)
@@ -126,11 +124,14 @@ struct ServeCommand: AsyncParsableCommand {
             settings: .init(
                 username: admin.username, password: admin.password, timeout: admin.statementTimeout),
             wallClock: SystemWallClock(), logger: logger)
+        let monitoring = MonitoringLoad(
+            request: try settings.request(.other, "monitoring.endpoint", logger),
+            project: settings.text("cloudsql.project"))
         around.deciding = Decider.Surroundings(
-            load: LoadSources([pool]), decisions: EventfulDecisions(stores.queue, toldBy: stores.documents),
+            load: LoadSources([pool, monitoring]), decisions: EventfulDecisions(backend.decisions, toldBy: eventful),
             zones: SystemTimeZones(), loadPoll: settings.seconds("scaler.load-poll-seconds"))
         return Scaler(
-            around: around, queue: stores.queue, lock: stores.queue, settings: ScalerSettings(settings),
+            around: around, queue: backend.queue, lock: backend.lock, settings: ScalerSettings(settings),
             clock: ContinuousClock(), logger: logger)
     }
 

@@ -55,6 +55,11 @@ struct EffectiveSettingsTests {
     @Test("Chester's variable names are read where ours are not set")
     func chester() async throws {
         #expect(try await load(environment: ["PROJECT_ID": "a"]).text("cloudsql.project") == "a")
+        #expect(try await load(environment: ["TOPIC": "t"]).text("pubsub.topic") == "t")
+        let topics = ["TOPIC": "t", "PUBSUB_TOPIC": "p", "FORCE_ENCRYPT": "False"]
+        #expect(try await load(environment: topics).text("pubsub.topic") == "p")
+        #expect(try await load(environment: topics).flag("kms.force-encrypt") == false)
+        #expect(try await load(environment: topics).isSet("kms.force-encrypt"))
         let both = ["PROJECT_ID": "a", "DROVER_CLOUDSQL_PROJECT": "b"]
         #expect(try await load(environment: both).text("cloudsql.project") == "b")
     }

@@ -1,0 +1,96 @@
+import FleetModel
+import GoogleCloud
+import Ingest
+import Logging
+import Pacing
+import Persistence
+import ServiceLifecycle
+import Settings
+
+/// Where a role keeps things and hears of work: the embedded store, or Google's services as Chester uses them.
+struct Backend {
+    var groups: any GroupStore
+    var incidents: any IncidentStore
+    var changes: any ChangeStore
+    var queue: any WorkQueue
+    var lock: any LeadershipLock
+    /// Decisions and events are for people, and bounded: they are always embedded.
+    var decisions: any DecisionStore
+    var events: SQLiteEventLog
+    /// What has to run beside the roles.
+    var services: [any Service] = []
+
+    /// Opens what the settings ask for; `receives` when the scaler is among the roles.
+    static func open(_ settings: EffectiveSettings, receives: Bool, _ logger: Logger) throws -> Backend {
+        if settings.queuesInPubSub, !settings.keepsInDatastore {
+            throw Complaint("queue.kind is pubsub and store.kind is sqlite: Pub/Sub goes with store.kind datastore")
+        }
+        let directory = try StateDirectory(path: settings.text("state.directory"))
+        let embedded = try SQLiteStore(directory: directory)
+        let events = try SQLiteEventLog(directory: directory, capacity: settings.integer("events.capacity"))
+        guard settings.keepsInDatastore else {
+            return Backend(
+                groups: embedded, incidents: embedded, changes: embedded, queue: embedded, lock: embedded,
+                decisions: embedded, events: events)
+        }
+        let client = try settings.datastore(logger)
+        var policy = ScalingPolicy(maximumReplicas: 5)
+        policy.scaleOutCooldown = settings.seconds("scaler.cooldown-seconds")
+        policy.scaleInCooldown = settings.seconds("scaler.cooldown-seconds")
+        policy.drainDeadline = settings.seconds("scaler.drain-deadline-seconds")
+        let passwords = try settings.passwords(logger)
+        let queue: any WorkQueue
+        let incidents: DatastoreIncidentStore
+        var services: [any Service] = []
+        if settings.queuesInPubSub {
+            let publisher = try settings.workQueue(receives: false, logger)
+            incidents = DatastoreIncidentStore(client: client, logger: logger) {
+                incident, now throws(StoreError) in
+                try await publisher.announce(incident, at: now)
+            }
+            if receives {
+                let receiver = try settings.workQueue(
+                    receives: true, logger, notifications: notifications(incidents, logger))
+                services.append(receiver)
+                queue = receiver
+            } else {
+                queue = publisher
+            }
+        } else {
+            queue = embedded
+            incidents = DatastoreIncidentStore(client: client, logger: logger) {
+                incident, now throws(StoreError) in
+                let message = WorkMessage(reason: .incident, group: incident.group, incidentID: incident.id)
+                try await embedded.publish(message, at: now)
+            }
+        }
+        let groups = DatastoreGroupStore(
+            client: client, passwords: (passwords.vault, passwords.key), policy: policy,
+            surroundings: (SystemWallClock(), logger)
+        ) { message, now throws(StoreError) in
+            try await queue.publish(message, at: now)
+        }
+        return Backend(
+            groups: groups, incidents: incidents, changes: groups, queue: queue,
+            lock: DatastoreLeadership(client: client), decisions: embedded, events: events, services: services)
+    }
+
+    /// Takes up what Cloud Monitoring sends by its own Pub/Sub channel; what cannot be acted on is dropped, because it
+    /// would come again for days.
+    private static func notifications(
+        _ incidents: any IncidentStore, _ logger: Logger
+    ) -> PubSubWorkQueue.Notifications {
+        { bytes throws(StoreError) in
+            let notification: AlertParser.Notification
+            do throws(AlertError) {
+                notification = try AlertParser.parse(bytes)
+            } catch {
+                logger.warning("notification refused", metadata: ["error": "\(error)"])
+                return nil
+            }
+            guard case .alert(let alert) = notification else { return nil }
+            _ = try await incidents.record(alert, at: SystemWallClock().now())
+            return WorkMessage(reason: .incident, group: alert.group, incidentID: alert.incidentID)
+        }
+    }
+}
