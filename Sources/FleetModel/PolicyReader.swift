@@ -122,8 +122,7 @@ struct PolicyReader {
 
     /// Seconds, whole or not; `old` is the key under which earlier versions stored a `Duration`.
     mutating func seconds(_ key: PolicyKey, old: PolicyKey? = nil) -> Duration? {
-        if !contains(key), let old {
-            known.insert(old.stringValue)
+        if !isStrict, !contains(key), let old {
             return try? container.decodeIfPresent(Duration.self, forKey: old)
         }
         guard let seconds = number(key) else { return nil }

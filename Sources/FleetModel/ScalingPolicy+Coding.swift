@@ -30,8 +30,11 @@ extension ScalingPolicy: Codable {
         // What could be read is checked as well, so that a person mends everything in one round; what could not be
         // read left a gap, and complaints about the gap would mislead.
         var found = reader.findings
-        let broken = Set(found.map { $0.field.prefix { $0 != "." && $0 != "[" } })
-        found += problems().filter { problem in !broken.contains(problem.field.prefix { $0 != "." && $0 != "[" }) }
+        let broken = Set(found.map { String($0.field.prefix { $0 != "." && $0 != "[" }) })
+        found += problems().filter { problem in
+            let field = String(problem.field.prefix { $0 != "." && $0 != "[" })
+            return !broken.contains(field) && !broken.contains { problem.message.contains($0) }
+        }
         guard found.isEmpty else { throw PolicyProblems(problems: found) }
     }
 

@@ -17,7 +17,7 @@ struct SimulateCommand: AsyncParsableCommand {
 
     /// Says what could not be used; the exit code is sysexits' EX_DATAERR.
     private static func refuse(_ what: String, _ reason: String) -> ExitCode {
-        Console.complain("\(what): \(reason)")
+        Console.complain("\(what):\(reason.contains("\n") ? "\n" : " ")\(reason)")
         return ExitCode(65)
     }
 
@@ -34,7 +34,7 @@ struct SimulateCommand: AsyncParsableCommand {
         do throws(PolicyProblems) {
             return try PolicyFile.read(text, offsets: SystemTimeZones())
         } catch {
-            throw refuse("the policy in \(path) cannot be used", "\n\(error)")
+            throw refuse("the policy in \(path) cannot be used", error.description)
         }
     }
 

@@ -1,4 +1,5 @@
 import FleetModel
+import Foundation
 import Settings
 import Testing
 
@@ -35,5 +36,25 @@ struct PolicyFileTests {
     @Test("what is no document is refused", arguments: ["", "- 1", "a: [", "3"])
     func refused(yaml: String) {
         #expect(throws: PolicyProblems.self) { try PolicyFile.read(yaml, offsets: FixedUTCOffset()) }
+    }
+}
+
+@Suite("The example of the manual")
+struct ExamplePolicyTests {
+    @Test("it is a policy that can be used, and nothing of it is left at its default by a slip")
+    func example() throws {
+        let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let text = try String(contentsOfFile: "/\(root)/docs/examples/scaling-policy.yaml", encoding: .utf8)
+        let policy = try PolicyFile.read(text, offsets: FixedZones())
+        #expect(policy.metrics.count == 3 && policy.schedules.count == 1 && policy.freezes.count == 1)
+        #expect(policy.lagBrake != nil && policy.budgets.actionsPerHour == 12)
+        #expect(policy.step == .targetTracking(maximumOut: 3, maximumIn: 1))
+    }
+
+    /// Knows the zone of the example, on machines without zone files too.
+    private struct FixedZones: UTCOffset {
+        func secondsEast(of zone: String, at moment: Timestamp) -> Int? {
+            zone == "Europe/Berlin" ? 3_600 : FixedUTCOffset().secondsEast(of: zone, at: moment)
+        }
     }
 }
