@@ -75,11 +75,12 @@ package struct DecisionEntry: Hashable, Codable, Sendable {
     }
 
     /// Whether `next` decided the same again, so that it is counted here. Numbers that people read off a meter may
-    /// differ; what is done, why, and who asked may not. A change of size is always an entry of its own.
+    /// differ; what is done, why, and who asked may not. A change of size that was acted on is never decided again as
+    /// it was: the size is another one then.
     package func repeats(as next: DecisionEntry) -> Bool {
-        direction == nil && next.direction == nil && group == next.group && reason == next.reason
-            && current == next.current && desired == next.desired && wish?.rule == next.wish?.rule
-            && wish?.name == next.wish?.name && victim == next.victim
+        direction == next.direction && group == next.group && reason == next.reason && current == next.current
+            && desired == next.desired && wish?.rule == next.wish?.rule && wish?.name == next.wish?.name
+            && victim == next.victim
     }
 
     /// Takes up the same decision, made later.

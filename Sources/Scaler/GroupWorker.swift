@@ -132,7 +132,8 @@ package actor GroupWorker {
             try await save(record, stored.version)
             return .did("draining \(victim): \(decision.reason.rawValue)")
         case nil:
-            let report = try await verify(stored.document, because: decision.reason.rawValue)
+            var report = try await verify(stored.document, because: decision.reason.rawValue)
+            if !stored.document.policy.metrics.isEmpty { report.next = min(report.next, around.deciding.loadPoll) }
             guard let notBefore = decision.notBefore else { return report }
             return .waits(report.sentence, next: min(report.next, max(notBefore.since(now), .milliseconds(10))))
         }
