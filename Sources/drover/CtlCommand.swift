@@ -13,6 +13,6 @@ struct CtlCommand: AsyncParsableCommand {
         subcommands: [
             CtlDatabases.self, CtlApply.self, CtlIncidents.self, CtlReplicas.self, CtlDecisions.self,
             CtlNodes.self, CtlHistory.self, CtlRollback.self, CtlAudit.self, CtlPause.self, CtlResume.self,
-            CtlPin.self, CtlEvents.self, CtlImport.self, CtlExport.self,
-        ])
+            CtlPin.self, CtlEvents.self, CtlImport.self, CtlExport.self, CtlAgent.self,
+        ] + CtlAgent.shortcuts)
 }
