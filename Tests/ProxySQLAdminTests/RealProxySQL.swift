@@ -22,7 +22,9 @@ struct RealProxySQL {
         return environment["PROXYSQL_BIN"]
     }
 
-    static func with(_ body: (RealProxySQL) async throws -> Void) async throws {
+    static func with(
+        rewriting rewrite: (String) throws -> String = { $0 }, _ body: (RealProxySQL) async throws -> Void
+    ) async throws {
         let binary = try #require(binary)
         let folder = FileManager.default.temporaryDirectory.appending(path: "drover-admin-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -31,11 +33,13 @@ struct RealProxySQL {
         let real = RealProxySQL(
             host: host, adminPort: try await freePort(on: host), mysqlPort: try await freePort(on: host))
         let configuration = folder.appending(path: "proxysql.cnf")
-        try """
-        datadir="\(folder.path())"
-        admin_variables={ admin_credentials="radmin:radmin" mysql_ifaces="\(host):\(real.adminPort)" }
-        mysql_variables={ interfaces="\(host):\(real.mysqlPort)" monitor_enabled=false threads=2 }
-        """.write(to: configuration, atomically: true, encoding: .utf8)
+        try rewrite(
+            """
+            datadir="\(folder.path())"
+            admin_variables={ admin_credentials="radmin:radmin" mysql_ifaces="\(host):\(real.adminPort)" }
+            mysql_variables={ interfaces="\(host):\(real.mysqlPort)" monitor_enabled=false threads=2 }
+            """
+        ).write(to: configuration, atomically: true, encoding: .utf8)
         let process = Process()
         process.executableURL = URL(filePath: binary)
         process.arguments = ["-f", "-M", "--no-version-check", "-c", configuration.path(), "-D", folder.path()]

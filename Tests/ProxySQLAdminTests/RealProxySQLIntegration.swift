@@ -147,4 +147,27 @@ struct RealProxySQLIntegration {
             await client.close()
         }
     }
+
+    @Test("a node that starts with the rendered proxysql.cnf runs exactly what was rendered")
+    func renderedFile() async throws {
+        let wanted = try hostileConfiguration()
+        try await RealProxySQL.with(rewriting: { try CnfRenderer(wanted).rendered(over: $0) }) { real in
+            let connection = try await real.admin()
+            let client = try await AdminClient(
+                MySQLConfiguration(
+                    host: real.host, port: real.adminPort, username: "radmin", password: "radmin"), node: "real",
+                timeout: .seconds(10), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            let apply = NodeApply(
+                connection: client, node: "real", savesToDisk: false,
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            let holds = try await apply.holds(wanted)
+            #expect(holds)
+            let loaded = try await apply.apply(wanted)
+            #expect(loaded.isEmpty)
+            let password = try await connection.query("SELECT password FROM mysql_users WHERE default_hostgroup=5")
+            #expect(password.rows.first?[0] == hostileText)
+            await client.close()
+            await connection.close()
+        }
+    }
 }
