@@ -119,8 +119,9 @@ let package = Package(
         module(
             "Scaler",
             [
-                .logging, .metrics, .serviceLifecycle,
-                "FleetModel", "MySQLWire", "Pacing", "Observability", "ProxySQLAdmin", "GoogleCloud", "Persistence",
+                .asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .serviceLifecycle,
+                "FleetModel", "KubernetesClient", "MySQLWire", "Pacing", "Observability", "ProxySQLAdmin",
+                "GoogleCloud", "Persistence",
             ]),
         module(
             "Ingest",
@@ -251,7 +252,7 @@ let package = Package(
             "ScalerTests",
             [
                 "Scaler", "Persistence", "FleetModel", "Pacing", "GoogleCloud", "ProxySQLAdmin", "FakeGoogle",
-                "FakeProxySQL", .logging,
+                "FakeProxySQL", "FakeKubernetes", "KubernetesClient", .logging,
             ]),
         tests(
             "IngestTests",

@@ -61,7 +61,7 @@ package actor AdminFleet: ProxyFleet {
         }
     }
 
-    private let nodes: [FleetNode]
+    private var nodes: [FleetNode]
     private let settings: Settings
     private let wallClock: any WallClock
     private let logger: Logger
@@ -76,6 +76,16 @@ package actor AdminFleet: ProxyFleet {
         self.settings = settings
         self.wallClock = wallClock
         self.logger = logger
+    }
+
+    /// Takes up which nodes there are now; connections to others are closed.
+    package func setNodes(_ present: [FleetNode]) async {
+        let gone = nodes.filter { !present.contains($0) }
+        nodes = present
+        for node in gone {
+            silences[node.name] = nil
+            await connections.removeValue(forKey: node.name)?.close()
+        }
     }
 
     package func publish(_ configuration: FleetConfiguration) async -> Publication {

@@ -91,7 +91,7 @@ package struct SettingKey: Hashable, Sendable {
                 "ingest.auth-token", .text, nil, "Value that the query parameter auth_token must have.", isSecret: true),
             SettingKey(
                 "ingest.max-body-bytes", .integer(1_024...16_777_216), "262144", "Largest notification, in bytes."),
-        ] + google + api + scaler + [
+        ] + google + api + scaler + fleet + [
             SettingKey(
                 "cloudsql.endpoint", .text, "https://sqladmin.googleapis.com", "Address of the Cloud SQL Admin API."),
             SettingKey("cloudsql.project", .text, nil, "Google Cloud project of the instances."),
@@ -99,12 +99,6 @@ package struct SettingKey: Hashable, Sendable {
                 "cloudsql.network", .text, nil, "Private network of new replicas; their primary's when unset."),
             SettingKey(
                 "cloudsql.timeout-seconds", .seconds(0.1...600), "30", "How long one call of the API may take."),
-            SettingKey("fleet.nodes", .nodes, nil, "The ProxySQL nodes: name=role@host:port, separated by commas."),
-            SettingKey("fleet.username", .text, "radmin", "Admin user of the ProxySQL nodes."),
-            SettingKey("fleet.password", .text, nil, "Its password.", isSecret: true),
-            SettingKey("fleet.save-to-disk", .flag, "true", "Whether what is loaded is saved to disk."),
-            SettingKey(
-                "fleet.statement-timeout-seconds", .seconds(0.1...600), "10", "How long one admin statement may take."),
             SettingKey(
                 "log.level", .word(["trace", "debug", "info", "notice", "warning", "error", "critical"]), "info",
                 "The least important messages that are written."),

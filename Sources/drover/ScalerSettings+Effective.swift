@@ -19,7 +19,9 @@ extension ScalerSettings {
                 lagLimit: settings.seconds("scaler.admission-lag-seconds"),
                 samples: settings.integer("scaler.admission-samples"),
                 deadline: settings.seconds("scaler.admission-deadline-seconds"),
-                rampDuration: settings.seconds("scaler.ramp-seconds"),
+                // By a rollout, each step would replace every pod.
+                rampDuration: settings.text("fleet.strategy") == "rollout"
+                    ? .zero : settings.seconds("scaler.ramp-seconds"),
                 rampSteps: settings.integer("scaler.ramp-steps")))
     }
 }

@@ -97,15 +97,6 @@ struct ServeCommand: AsyncParsableCommand {
         _ settings: EffectiveSettings, _ backend: Backend, _ eventful: EventfulStore, _ board: PublicationBoard,
         _ logger: Logger
     ) throws -> Scaler {
-        var admin = AdminFleet.Settings(
-            username: settings.text("fleet.username"), password: settings.secret("fleet.password") ?? Secret(""))
-        admin.statementTimeout = settings.seconds("fleet.statement-timeout-seconds")
-        admin.unreachableAfter = settings.seconds("scaler.unreachable-after-seconds")
-        admin.savesToDisk = settings.flag("fleet.save-to-disk")
-        let nodes = settings.nodes("fleet.nodes").map {
-            FleetNode(
-                name: $0.name, role: $0.isCore ? .core : .satellite, host: $0.admin.host, port: $0.admin.port)
-        }
         let provider = CloudSQLReplicaProvider(
             request: GoogleRequest(
                 endpoint: settings.text("cloudsql.endpoint"), timeout: settings.seconds("cloudsql.timeout-seconds"),
@@ -114,15 +105,16 @@ struct ServeCommand: AsyncParsableCommand {
         var around = GroupWorker.Surroundings(
             groups: eventful, incidents: eventful, provider: provider,
             fleet: ObservedFleet(
-                AdminFleet(nodes: nodes, settings: admin, wallClock: SystemWallClock(), logger: logger),
+                try settings.fleet(logger),
                 board: board, wallClock: SystemWallClock(), tell: eventful.tell),
             wallClock: SystemWallClock(), inventoryLifetime: settings.seconds("scaler.inventory-seconds"),
             nameSuffix: Self.nameSuffix)
         around.probe = try settings.replicationProbe(logger)
         let pool = PoolLoad(
-            nodes: nodes,
+            nodes: settings.listedNodes,
             settings: .init(
-                username: admin.username, password: admin.password, timeout: admin.statementTimeout),
+                username: settings.text("fleet.username"), password: settings.secret("fleet.password") ?? Secret(""),
+                timeout: settings.seconds("fleet.statement-timeout-seconds")),
             wallClock: SystemWallClock(), logger: logger)
         let monitoring = MonitoringLoad(
             request: try settings.request(.other, "monitoring.endpoint", logger),

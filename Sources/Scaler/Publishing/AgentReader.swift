@@ -1,0 +1,78 @@
+package import AsyncHTTPClient
+package import FleetModel
+import Foundation
+import NIOCore
+import NIOHTTP1
+
+/// What an agent says of its node.
+package struct AgentReport: Hashable, Sendable {
+    /// The generation of the followed configuration that the node was seen to run; nil before the first.
+    package var generation: Int64?
+    /// Its backends.
+    package var backends: [BackendObservation]
+
+    /// Makes a report.
+    package init(generation: Int64?, backends: [BackendObservation]) {
+        self.generation = generation
+        self.backends = backends
+    }
+}
+
+/// What asks the agents beside the nodes.
+package protocol AgentReading: Sendable {
+    /// Asks the agent at `address`:`port`, within a deadline of its own.
+    /// - Throws: what went wrong, as a sentence.
+    func report(from address: String, port: Int) async throws -> AgentReport
+}
+
+/// Asks over HTTP: `GET /v1/status` and `GET /v1/backends` need no token.
+package struct AgentReader: AgentReading {
+    private struct Status: Decodable {
+        var generation: Int64?
+    }
+
+    private struct Backend: Decodable {
+        var hostgroup: Int
+        var host: String
+        var port: Int
+        var status: String
+        var used: Int
+    }
+
+    /// An answer larger than this is not one.
+    private static let maximumBytes = 4 << 20
+    private let client: HTTPClient
+    private let timeout: Duration
+
+    /// Asks through `client`; each of the two calls may take `timeout`.
+    package init(client: HTTPClient, timeout: Duration = .seconds(5)) {
+        self.client = client
+        self.timeout = timeout
+    }
+
+    package func report(from address: String, port: Int) async throws -> AgentReport {
+        let host = address.contains(":") ? "[\(address)]" : address
+        let status = try await get("http://\(host):\(port)/v1/status", as: Status.self)
+        let backends = try await get("http://\(host):\(port)/v1/backends", as: [Backend].self)
+        return AgentReport(
+            generation: status.generation,
+            backends: backends.map {
+                BackendObservation(
+                    hostgroup: $0.hostgroup, address: $0.host, port: $0.port, status: $0.status,
+                    connectionsInUse: $0.used)
+            })
+    }
+
+    private func get<Document: Decodable>(_ url: String, as type: Document.Type) async throws -> Document {
+        let response = try await client.execute(
+            HTTPClientRequest(url: url), timeout: .nanoseconds(timeout.wholeMilliseconds * 1_000_000))
+        let body = try await response.body.collect(upTo: Self.maximumBytes)
+        guard response.status == .ok else { throw AgentAnswer(description: "\(url) answers \(response.status.code)") }
+        return try JSONDecoder().decode(type, from: Data(body.readableBytesView))
+    }
+}
+
+/// An answer that is none.
+private struct AgentAnswer: Error, CustomStringConvertible {
+    var description: String
+}
