@@ -73,7 +73,15 @@ struct RunningAgent: Sendable {
 /// Starts an agent for `fake`, gives it to `body`, and ends it; `body` returning while the agent goes on is the rule.
 func withAgent<Value: Sendable>(
     _ fake: FakeProxySQL, mode: String = "satellite", _ more: [String: String] = [:],
-    environment: [String: String] = [:],
+    environment: [String: String] = [:], _ body: (RunningAgent) async throws -> Value
+) async throws -> Value {
+    try await withAgent(
+        address: "\(fake.adminEndpoint)", mode: mode, more, environment: environment, body)
+}
+
+/// The same for any node.
+func withAgent<Value: Sendable>(
+    address: String, mode: String, _ more: [String: String] = [:], environment: [String: String] = [:],
     _ body: (RunningAgent) async throws -> Value
 ) async throws -> Value {
     let folder = NSTemporaryDirectory() + "drover-agent-\(UUID().uuidString)"
@@ -81,7 +89,7 @@ func withAgent<Value: Sendable>(
     defer { try? FileManager.default.removeItem(atPath: folder) }
     var arguments = try AgentArguments([])
     arguments.values = [
-        "agent.mode": mode, "agent.proxysql.address": "\(fake.adminEndpoint)", "agent.proxysql.password": "radmin",
+        "agent.mode": mode, "agent.proxysql.address": address, "agent.proxysql.password": "radmin",
         "agent.api.host": "127.0.0.1", "agent.api.port": "0", "agent.api.token": "let-me", "agent.name": "node",
         "agent.shutdown.draining-file": folder + "/draining",
         "agent.shutdown.propagation-seconds": "0", "agent.shutdown.drain-timeout-seconds": "5",
