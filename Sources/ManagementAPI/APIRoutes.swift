@@ -83,6 +83,7 @@ package struct APIRoutes: Sendable {
         if let limit { router.add(middleware: RateLimitMiddleware(limit: limit)) }
         router.add(middleware: AuthenticationMiddleware(authenticator: authenticator))
         CompatibleRoutes(parts: parts).addRoutes(to: router)
+        StatusRoutes(parts: parts).addRoutes(to: router)
         let operations = operations
         let document = OpenAPI.document(operations).bytes()
         router.get("/v1/openapi.json") { _, _ in

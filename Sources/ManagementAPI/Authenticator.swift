@@ -48,6 +48,13 @@ struct AuthenticationMiddleware: RouterMiddleware {
         next: (Request, ManagementContext) async throws -> Response
     ) async throws -> Response {
         var context = context
+        // A browser that is logged in must not be made to change anything by a page from elsewhere.
+        if request.method != .get, let name = HTTPField.Name("Sec-Fetch-Site"),
+            ["cross-site", "same-site"].contains(request.headers[name])
+        {
+            return APIAnswer.refusal(
+                APIError(status: 403, message: "a page from elsewhere asked for this"), of: request)
+        }
         let isOpen = request.method == .get && ["/", "/healthcheck"].contains(request.uri.path)
         if !isOpen {
             do throws(Unauthenticated) {

@@ -118,7 +118,7 @@ extension APIAnswer {
     /// A refusal as problem details (RFC 9457).
     static func problem(_ error: APIError, at path: String) -> Response {
         var document: [String: JSONValue] = [
-            "type": "about:blank", "title": .text(HTTPResponse.Status(integerLiteral: error.status).reasonPhrase),
+            "type": "about:blank", "title": .text(title(error.status)),
             "status": .whole(error.status), "detail": .text(error.message), "instance": .text(path),
         ]
         if !error.problems.isEmpty {
@@ -128,6 +128,14 @@ extension APIAnswer {
         var headers = error.headers
         headers[.contentType] = "application/problem+json"
         return json(JSONValue.object(document), .init(integerLiteral: error.status), headers: headers)
+    }
+
+    private static func title(_ status: Int) -> String {
+        switch status {
+        case 412: "Precondition Failed"
+        default:
+            HTTPResponse.Status(integerLiteral: status).reasonPhrase.nonEmpty ?? "Refused"
+        }
     }
 
     /// A group with its entity tag.

@@ -54,11 +54,13 @@ package struct RequestAuthenticator: Authenticator {
         if let tokens, let token = Self.value(of: "bearer", authorization), let caller = tokens.caller(token) {
             return caller
         }
+        // A browser sends no bearer token, but asks for Basic credentials: the token is their password.
+        if let tokens, let caller = tokens.caller(Self.credentials(authorization).password) { return caller }
         guard let proxyUsers else {
             guard let basic else {
                 throw Unauthenticated(
                     "a bearer token is needed, or the one that was sent is not known", because: "no known token",
-                    challenge: "Bearer realm=\"drover\"")
+                    challenge: "Bearer realm=\"drover\", Basic realm=\"drover\"")
             }
             return Caller(name: try Self.check(authorization, basic), role: .admin)
         }
@@ -85,10 +87,7 @@ package struct RequestAuthenticator: Authenticator {
 
     /// - Returns: the user's name.
     private static func check(_ authorization: String, _ wanted: Credentials) throws(Unauthenticated) -> String {
-        let decoded = value(of: "basic", authorization).flatMap { Data(base64Encoded: $0) } ?? Data()
-        let text = String(validating: decoded, as: UTF8.self) ?? ""
-        let colon = text.firstIndex(of: ":") ?? text.endIndex
-        let (username, password) = (String(text[..<colon]), String(text[colon...].dropFirst()))
+        let (username, password) = credentials(authorization)
         // Both are compared, whatever the first comparison said.
         let (isUser, isPassword) = (wanted.username.matches(username), wanted.password.matches(password))
         guard isUser, isPassword, !wanted.password.isEmpty else {
@@ -97,6 +96,13 @@ package struct RequestAuthenticator: Authenticator {
                 challenge: "Basic realm=\"drover\"")
         }
         return username
+    }
+
+    private static func credentials(_ authorization: String) -> (username: String, password: String) {
+        let decoded = value(of: "basic", authorization).flatMap { Data(base64Encoded: $0) } ?? Data()
+        let text = String(validating: decoded, as: UTF8.self) ?? ""
+        let colon = text.firstIndex(of: ":") ?? text.endIndex
+        return (String(text[..<colon]), String(text[colon...].dropFirst()))
     }
 
     /// What follows the name of a scheme, which is read in any case (RFC 9110, section 11.1).

@@ -191,6 +191,8 @@ struct AuthenticationTests {
             #expect(try await status(.put, "/v1/groups/shop", "token-of-an-operator", shop) == 403)
             #expect(try await status(.post, "/", "token-of-an-operator", goAdd()) == 403)
             #expect(try await status(.put, "/v1/groups/shop", "token-of-the-boss", shop) == 201)
+            let typed = Data("anybody:token-of-a-viewer".utf8).base64EncodedString()
+            #expect(try await client.call(.get, "/ui", headers: [.authorization: "Basic \(typed)"]).status == 200)
             let audit = try await client.call(.get, "/v1/audit", headers: [.authorization: "Bearer token-of-a-viewer"])
             #expect(audit.at("items", "0", "actor") == "boss")
             let refused = try await client.call(.get, "/v1/groups", headers: [.authorization: "Bearer nobody's-token"])
@@ -229,6 +231,17 @@ struct AuthenticationTests {
             for _ in 0..<4 { #expect(try await client.call(.get, "/v1/groups").status == 200) }
             let refused = try await client.call(.get, "/v1/groups")
             #expect(refused.status == 429 && refused.headers[.retryAfter] == "1")
+        }
+    }
+
+    @Test("a page from elsewhere cannot make a browser change anything")
+    func crossSite() async throws {
+        try await withAPI { client, _ in
+            let site = try #require(HTTPField.Name("Sec-Fetch-Site"))
+            #expect(try await client.call(.post, "/", goAdd(), headers: [site: "cross-site"]).status == 403)
+            #expect(try await client.call(.post, "/", goAdd(), headers: [site: "same-origin"]).status == 200)
+            let form: HTTPFields = [.contentType: "text/plain"]
+            #expect(try await client.call(.put, "/v1/groups/other", shop, headers: form).status == 415)
         }
     }
 
