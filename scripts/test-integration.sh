@@ -16,6 +16,12 @@ else
     absent+=("ProxySQL: PROXYSQL_BIN does not name a binary")
 fi
 
+if scripts/setup.sh chromium; then
+    ran+=("Chromium ($(chromium --version 2>/dev/null | awk '{print $2}'); screenshots are in .cache/ui)")
+else
+    absent+=("Chromium: the Debian package chromium could not be installed")
+fi
+
 scripts/release.sh
 
 # A real API server: any that is named, else one of our own, built once into a cache folder unless
@@ -41,6 +47,14 @@ DROVER_INTEGRATION=1 swift test --no-parallel --filter 'Integration'
 
 echo "integration: Cloud SQL stand-in against Google's schemas and gcloud"
 scripts/check_cloudsql.py "$(swift build --show-bin-path)/drover" .cache/google
+
+echo "integration: the management API against its own description"
+if scripts/check_api.sh "$(swift build --show-bin-path)/drover" .cache/schemathesis; then
+    ran+=("schemathesis")
+else
+    [ $? -eq 75 ] || exit 1
+    absent+=("schemathesis: it could not be installed from PyPI")
+fi
 
 for system in "${ran[@]}"; do echo "integration: ran against $system"; done
 for system in "${absent[@]}"; do echo "integration: not run: $system"; done
