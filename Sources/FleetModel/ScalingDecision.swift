@@ -97,10 +97,25 @@ package struct ScalingDecision: Hashable, Sendable {
 
     /// One sentence for people.
     package var sentence: String {
-        let asked = wish.map { "\($0.rule.rawValue)\($0.name.isEmpty ? "" : " \($0.name)")" } ?? "nothing"
+        let asked = wish.map { "; asked by \($0.phrase)" } ?? ""
         let what = direction.map { "goes \($0.rawValue) from \(current) to \(desired)" } ?? "stays at \(current)"
         let more = [detail, notBefore.map { "until \($0.rfc3339)" }].compactMap(\.self).joined(separator: " ")
-        return "\(what): \(reason.rawValue); asked by \(asked)\(more.isEmpty ? "" : "; \(more)")"
+        return "\(what): \(reason.rawValue)\(asked)\(more.isEmpty ? "" : "; \(more)")"
+    }
+}
+
+extension Wish {
+    /// Who wishes, for people.
+    fileprivate var phrase: String {
+        switch rule {
+        case .openIncident: "incident \(name)"
+        case .metric: "metric \(name)\(value.map { " at \(($0 * 1_000).rounded() / 1_000) a reader" } ?? "")"
+        case .schedule: "schedule \(name)"
+        case .pinned: "the pin"
+        case .belowMinimum: "the minimum"
+        case .aboveMaximum: "the maximum"
+        default: rule.rawValue
+        }
     }
 }
 

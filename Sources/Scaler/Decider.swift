@@ -91,19 +91,26 @@ package actor Decider {
             ]
         ).increment()
         Gauge(label: "drover_desired_replicas", dimensions: [("group", next.group.text)]).record(next.desired)
-        let isRepetition = entry?.repeats(as: next) ?? false
-        if isRepetition {
-            entry?.again(next)
-        } else {
+        guard var present = entry, present.repeats(as: next) else {
+            // What went before gets its last count, so that people see how long it held.
+            if let entry, let savedAt, entry.lastAt > savedAt { await save(entry) }
             entry = next
             logger.info(
                 "decision", metadata: ["rule.code": "\(next.reason.rawValue)", "decision": "\(next.sentence)"])
+            await save(next)
+            return
         }
-        guard let entry, let decisions = around.decisions else { return }
-        if isRepetition, let savedAt, next.lastAt.since(savedAt) < Self.repetitionInterval { return }
+        present.again(next)
+        entry = present
+        if let savedAt, next.lastAt.since(savedAt) < Self.repetitionInterval { return }
+        await save(present)
+    }
+
+    private func save(_ entry: DecisionEntry) async {
+        guard let decisions = around.decisions else { return }
         do throws(StoreError) {
             try await decisions.save(entry)
-            savedAt = next.lastAt
+            savedAt = entry.lastAt
         } catch {
             // The log is for people; what is done must not depend on it.
             logger.warning("storing a decision failed", metadata: ["error": "\(error)"])

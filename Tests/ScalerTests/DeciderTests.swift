@@ -81,6 +81,7 @@ struct DeciderTests {
         load.state.withLock { $0.value = 0.9 }
         let decision = await decider.decide(try record(), incidents: [], at: start.advanced(by: .seconds(400)))
         #expect(decision.direction == .out)
+        #expect(decisions.saved.withLock { $0.map(\.count) } == [1, 16, 20, 1], "what ended has its last count")
         let last = try #require(decisions.saved.withLock { $0.last })
         #expect(last.reason == .metric && last.direction == .out && last.count == 1)
         #expect(last.inputs.readings.map(\.value) == [0.9])
