@@ -87,7 +87,7 @@ extension ReplicasStory {
     }
 
     func incident(_ id: String) async throws -> JSONValue {
-        try await retried { try await http.call(.GET, endpoints.api + "/v1/incidents") }.elements
+        try await retried { try await http.call(.GET, endpoints.api + "/v1/incidents") }["items"].elements
             .first { $0["id"].string == id } ?? .null
     }
 

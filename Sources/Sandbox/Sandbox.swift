@@ -60,7 +60,8 @@ package struct Sandbox: Sendable {
         let temporary = FileManager.default.temporaryDirectory.appendingPathComponent("drover-sandbox-\(block.number)")
         let folder = options.stateDirectory ?? temporary.path
         // The simulated Cloud SQL begins anew, and so must everything that remembers it.
-        let names = ["serve", "serve.log", "mariadb"] + nodeNames.map(\.name)
+        let names =
+            ["serve", "serve.log", "mariadb", "pubsub-emulator.log", "datastore-emulator.log"] + nodeNames.map(\.name)
         for name in names { try? FileManager.default.removeItem(atPath: "\(folder)/\(name)") }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         do {
@@ -95,7 +96,9 @@ package struct Sandbox: Sendable {
             cloudsql: "http://\(block.address(101)):\(ports.cloudsql)",
             control: "http://\(block.address(102)):\(ports.control)", proxysql: nodes.map(\.endpoint),
             kubernetes: cluster?.endpoints)
-        let serve = makeServe(folder, endpoints)
+        let emulators =
+            options.emulators ? try await GoogleEmulators(project: Self.project, folder: folder, clock: clock) : nil
+        let serve = makeServe(folder, endpoints, emulators)
         let control = Router()
         ControlRoutes(nodes: own, cloudSQL: cloudSQL, serve: serve, cluster: cluster).addRoutes(to: control)
         if let cluster { KubernetesControl(cluster: cluster).addRoutes(to: control) }
@@ -125,8 +128,15 @@ package struct Sandbox: Sendable {
                     return nil
                 }
             }
+            if let emulators {
+                tasks.addTask {
+                    try await emulators.run()
+                    return nil
+                }
+            }
             tasks.addTask {
                 try await awaitNodes(endpoints)
+                if let emulators { try await untilDone("Google's emulators") { try await emulators.prepare() } }
                 try await serve.run()
                 return nil
             }
@@ -196,7 +206,9 @@ package struct Sandbox: Sendable {
         return CloudSQLStandIn(model: model, wallClock: wallClock, clock: clock)
     }
 
-    private func makeServe(_ folder: String, _ endpoints: SandboxEndpoints) -> ChildProcess {
+    private func makeServe(
+        _ folder: String, _ endpoints: SandboxEndpoints, _ emulators: GoogleEmulators?
+    ) -> ChildProcess {
         let nodes = endpoints.proxysql.map { "\($0.name)=\($0.role)@\($0.admin)" }.joined(separator: ",")
         let poll = min(max(options.operationSeconds / 5, 0.05), 1)
         var settings = [
@@ -212,6 +224,10 @@ package struct Sandbox: Sendable {
         if options.mariadb {
             settings["scaler.monitor-username"] = MariaDBServers.monitorUser
             environment["DROVER_SCALER_MONITOR_PASSWORD"] = MariaDBServers.monitorPassword
+        }
+        if let emulators {
+            settings.merge(emulators.settings) { $1 }
+            environment.merge(emulators.environment) { $1 }
         }
         return ChildProcess(
             executable: options.executable,

@@ -8,6 +8,8 @@ package struct SandboxOptions: Sendable {
     package var proxysql: String?
     /// Real MariaDB servers in the place of Cloud SQL's instances, replicating from a real primary.
     package var mariadb = false
+    /// Google's Pub/Sub and Datastore emulators in the place of the embedded store.
+    package var emulators = false
     /// How long a Cloud SQL operation takes, in seconds.
     package var operationSeconds = 2.0
     /// How long the scaler pauses after a change, in seconds.
@@ -34,6 +36,9 @@ package struct SandboxOptions: Sendable {
         if !(0...3_600).contains(cooldownSeconds) { return "--cooldown-seconds must be 0 to 3600" }
         if mariadb, MariaDBServers.programs == nil {
             return "--mariadb needs Debian's package mariadb-server, which is not installed"
+        }
+        if emulators, !GoogleEmulators.areInstalled {
+            return "--emulators needs java and the Google Cloud CLI with its Pub/Sub and Datastore emulators"
         }
         return nil
     }

@@ -23,6 +23,9 @@ struct SandboxParameters: ParsableArguments {
             discussion: "With --proxysql too, the demo reads and writes through every node all the time."))
     var mariadb = false
 
+    @Flag(help: "Google's Pub/Sub and Datastore emulators in the place of the embedded store.")
+    var emulators = false
+
     @Option(help: "How long a Cloud SQL operation takes.")
     var operationSeconds = 2.0
 
@@ -52,6 +55,7 @@ struct SandboxParameters: ParsableArguments {
         options.satellites = satellites
         options.proxysql = proxysql
         options.mariadb = mariadb
+        options.emulators = emulators
         options.operationSeconds = operationSeconds
         options.cooldownSeconds = cooldownSeconds
         options.stateDirectory = stateDir

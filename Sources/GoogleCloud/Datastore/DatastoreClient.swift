@@ -1,4 +1,4 @@
-import FleetModel
+package import FleetModel
 import Metrics
 
 #if canImport(FoundationEssentials)
@@ -42,6 +42,12 @@ package struct DatastoreClient: Sendable {
     /// The key of the entity `name` of `kind`.
     func key(_ kind: String, _ name: String) -> DatastoreKey {
         DatastoreKey(partitionId: partition, path: [DatastoreKey.Element(kind: kind, name: name)])
+    }
+
+    /// Reads something that need not exist.
+    /// - Throws: `StoreError` when the Datastore cannot be used.
+    package func probe() async throws(StoreError) {
+        _ = try await lookup([key("drover_leadership", "scaler")], for: "looking into the Datastore")
     }
 
     /// The entities that exist of `keys`.

@@ -72,7 +72,7 @@ package struct PubSubClient: Sendable {
     }
 
     /// Creates a topic, unless there is one of that name.
-    func create(topic: String) async throws(GoogleFailure) {
+    package func create(topic: String) async throws(GoogleFailure) {
         try await ignoringPresence { () async throws(GoogleFailure) in
             _ = try await request.send(
                 try GoogleCall(.PUT, "/v1/\(self.topic(topic))", effect: .idempotent).json(TopicDocument()))
@@ -85,6 +85,26 @@ package struct PubSubClient: Sendable {
             _ = try await request.send(
                 try GoogleCall(.PUT, "/v1/\(self.subscription(subscription))", effect: .idempotent).json(document))
         }
+    }
+
+    /// Creates a subscription that never expires, unless there is one of that name; messages that were delivered
+    /// `maximumAttempts` times, 5–100, go to `deadLetterTopic`, where there is one.
+    package func create(
+        subscription: String, of topic: String, deadLetterTopic: String? = nil, maximumAttempts: Int = 10
+    ) async throws(GoogleFailure) {
+        try await create(
+            subscription: subscription,
+            Self.document(self.topic(topic), deadLetterTopic.map { self.topic($0) }, maximumAttempts))
+    }
+
+    static func document(
+        _ topic: String, _ deadLetterTopic: String?, _ maximumAttempts: Int
+    ) -> SubscriptionDocument {
+        SubscriptionDocument(
+            topic: topic, ackDeadlineSeconds: 60,
+            deadLetterPolicy: deadLetterTopic.map {
+                .init(deadLetterTopic: $0, maxDeliveryAttempts: min(max(maximumAttempts, 5), 100))
+            }, expirationPolicy: .init(), retryPolicy: .init(minimumBackoff: "10s", maximumBackoff: "600s"))
     }
 
     private func ignoringPresence(
