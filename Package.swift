@@ -115,6 +115,10 @@ let package = Package(
         // The roles.
         module(
             "DigestExport", [.logging, .serviceLifecycle, "CZlib", "FleetModel", "MySQLWire", "Pacing"]),
+        module(
+            "Notifications", [.logging, .metrics, .serviceLifecycle, "FleetModel", "Hooks", "Pacing"]),
+        module(
+            "Watching", [.logging, .metrics, .serviceLifecycle, "FleetModel", "Pacing", "ProxySQLAdmin"]),
         module("Plugins", [.logging, .metrics, .yams, "Agent", "Hooks"]),
         module(
             "Scaler",
@@ -189,7 +193,7 @@ let package = Package(
                 "FleetModel", "MySQLWire", "Settings", "Observability", "Pacing", "Persistence", "ProxySQLAdmin",
                 "GoogleCloud", "Agent", "Scaler", "Ingest", "ManagementAPI", "Sandbox", "FakeProxySQL", "FakeGoogle",
                 "DigestExport", "Simulation", "Hooks", "Plugins",
-                "ControlClient",
+                "ControlClient", "Notifications", "Watching",
             ],
             swiftSettings: strict),
 
@@ -244,6 +248,8 @@ let package = Package(
         tests(
             "HooksTests",
             ["Hooks", "FleetModel", .asyncHTTPClient, .hummingbird, .nioCore, .httpTypes, .logging]),
+        tests("NotificationsTests", ["Notifications", "Hooks", "FleetModel", "Pacing", "Persistence", .logging]),
+        tests("WatchingTests", ["Watching", "FleetModel", "Pacing", "Persistence", "ProxySQLAdmin", .logging]),
         tests("PluginsTests", ["Plugins", "Agent", "Hooks", "Pacing", "FleetModel", .logging]),
         tests(
             "DigestExportTests",

@@ -49,6 +49,16 @@ package struct FleetEvent: Hashable, Codable, Sendable {
         case publicationIncomplete = "publication-incomplete"
         /// Something else than before was decided about a group's size.
         case decisionMade = "decision-made"
+        /// A group has had fewer replicas than it wants for long.
+        case sizeUnmet = "size-unmet"
+        /// A replica has been in one state for longer than it should be.
+        case operationStuck = "operation-stuck"
+        /// The nodes have not all held what they must for long.
+        case publicationFailing = "publication-failing"
+        /// An alert fires, and nothing has been decided about its group for long.
+        case decisionMissing = "decision-missing"
+        /// One of the four before is over.
+        case concernOver = "concern-over"
     }
 
     /// How much attention an event wants.

@@ -16,7 +16,7 @@ package final class SQLiteEventLog: EventLog {
     /// How many of the newest events are kept unless the caller says otherwise.
     package static let usualCapacity = 10_000
 
-    private let database: DatabasePool
+    let database: DatabasePool
     private let capacity: Int
     /// Held so that the folder stays ours for as long as the log lives.
     private let directory: StateDirectory
@@ -49,6 +49,9 @@ package final class SQLiteEventLog: EventLog {
                         id INTEGER PRIMARY KEY AUTOINCREMENT, group_name TEXT NOT NULL, document BLOB NOT NULL);
                     CREATE INDEX event_group ON event (group_name, id);
                     """)
+        }
+        migrator.registerMigration("2 cursors") { database in
+            try database.execute(sql: "CREATE TABLE cursor (reader TEXT PRIMARY KEY, id INTEGER NOT NULL)")
         }
         return migrator
     }

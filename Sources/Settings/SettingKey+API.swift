@@ -41,6 +41,7 @@ extension SettingKey {
         "cloudsql.project": "PROJECT_ID", "api.iap-project-number": "PROJECT_NUMBER",
         "api.iap-backend-service-id": "BACKEND_SERVICE_ID", "api.allowed-users": "ALLOWED_USERS",
         "api.basic-enabled": "BASIC_AUTH_ENABLED", "api.basic-username": "AUTH_USER",
-        "api.basic-password": "AUTH_PASS",
+        "api.basic-password": "AUTH_PASS", "notifications.slack.first-segment": "FIRST_SEGMENT",
+        "notifications.slack.second-segment": "SECOND_SEGMENT", "notifications.slack.third-segment": "THIRD_SEGMENT",
     ]
 }

@@ -91,7 +91,7 @@ package struct SettingKey: Hashable, Sendable {
                 "ingest.auth-token", .text, nil, "Value that the query parameter auth_token must have.", isSecret: true),
             SettingKey(
                 "ingest.max-body-bytes", .integer(1_024...16_777_216), "262144", "Largest notification, in bytes."),
-        ] + google + api + scaler + fleet + [
+        ] + google + api + scaler + fleet + notifications + [
             SettingKey(
                 "cloudsql.endpoint", .text, "https://sqladmin.googleapis.com", "Address of the Cloud SQL Admin API."),
             SettingKey("cloudsql.project", .text, nil, "Google Cloud project of the instances."),

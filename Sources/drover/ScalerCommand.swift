@@ -31,11 +31,16 @@ struct ScalerCommand: AsyncParsableCommand {
         MetricsSystem.bootstrap(metrics)
         let services = try await Complaint.heard {
             let backend = try Backend.open(effective, receives: true, logger)
+            let notifications = try NotificationServices(effective, events: backend.events, logger: logger)
             let eventful = EventfulStore(
-                groups: backend.groups, incidents: backend.incidents, log: backend.events, sinks: [],
-                surroundings: (SystemWallClock(), logger))
-            let scaler = try ServeCommand.scaler(effective, backend, eventful, PublicationBoard(), logger)
-            return backend.services + [scaler, Self.probes(effective, metrics, logger)]
+                groups: backend.groups, incidents: backend.incidents, log: backend.events,
+                sinks: [notifications.bell], surroundings: (SystemWallClock(), logger))
+            let board = PublicationBoard()
+            return backend.services + [
+                try ServeCommand.scaler(effective, backend, eventful, board, logger),
+                notifications.watch(effective, backend, board, logger, tell: eventful.tell),
+                Self.probes(effective, metrics, logger),
+            ] + notifications.notifiers
         }
         let group = ServiceGroup(
             configuration: .init(

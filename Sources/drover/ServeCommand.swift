@@ -33,9 +33,13 @@ struct ServeCommand: AsyncParsableCommand {
         let metrics = PrometheusMetrics()
         MetricsSystem.bootstrap(metrics)
         let backend = try await Complaint.heard { try Backend.open(effective, receives: true, logger) }
+        let notifications = try await Complaint.heard {
+            try NotificationServices(effective, events: backend.events, logger: logger)
+        }
         let signal = EventSignal()
         let eventful = EventfulStore(
-            groups: backend.groups, incidents: backend.incidents, log: backend.events, sinks: [signal],
+            groups: backend.groups, incidents: backend.incidents, log: backend.events,
+            sinks: [signal, notifications.bell],
             surroundings: (SystemWallClock(), logger))
         let board = PublicationBoard()
         let api = ManagementServer(
@@ -49,7 +53,8 @@ struct ServeCommand: AsyncParsableCommand {
             backend.services + [
                 try await Self.ingest(effective, eventful, at: effective.address("ingest.address"), logger),
                 try Self.scaler(effective, backend, eventful, board, logger),
-            ] + (try api.services())
+                notifications.watch(effective, backend, board, logger, tell: eventful.tell),
+            ] + notifications.notifiers + (try api.services())
         }
         let group = ServiceGroup(
             configuration: .init(

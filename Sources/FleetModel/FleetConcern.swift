@@ -1,0 +1,234 @@
+/// Something about a group that is not as it should be, and for how long.
+///
+/// Alone it is no news: replicas take minutes to come, and nodes restart. It becomes an event when it lasts.
+package struct FleetConcern: Hashable, Sendable {
+    /// What is wrong; the raw value stands in metrics and fields.
+    package enum Code: String, Hashable, Sendable, CaseIterable {
+        /// Fewer replicas serve than are wanted.
+        case sizeUnmet = "size-unmet"
+        /// A replica stays in a state that it should leave.
+        case operationStuck = "operation-stuck"
+        /// Nodes do not hold the configuration.
+        case publicationFailing = "publication-failing"
+        /// An alert fires and nothing is decided: the scaler does not run, or cannot see what it must see first.
+        case decisionMissing = "decision-missing"
+    }
+
+    /// One concern among those of a group.
+    package struct Key: Hashable, Sendable {
+        /// What is wrong.
+        package var code: Code
+        /// With what: the replica's name, or empty for the group.
+        package var subject: String
+
+        /// Makes a key.
+        package init(code: Code, subject: String) {
+            self.code = code
+            self.subject = subject
+        }
+    }
+
+    /// How long each may last before it is told.
+    package struct Limits: Hashable, Sendable {
+        /// For `sizeUnmet`.
+        package var sizeUnmet = Duration.seconds(1_800)
+        /// For `operationStuck`.
+        package var operationStuck = Duration.seconds(5_400)
+        /// For `publicationFailing`.
+        package var publicationFailing = Duration.seconds(600)
+        /// For `decisionMissing`.
+        package var decisionMissing = Duration.seconds(600)
+
+        /// Makes the usual limits.
+        package init() {}
+
+        func limit(for code: Code) -> Duration {
+            switch code {
+            case .sizeUnmet: sizeUnmet
+            case .operationStuck: operationStuck
+            case .publicationFailing: publicationFailing
+            case .decisionMissing: decisionMissing
+            }
+        }
+    }
+
+    /// What is wrong, and with what.
+    package var key: Key
+    /// Since when, as far as the documents tell.
+    package var since: Timestamp
+    /// What a person should know, without group and duration.
+    package var sentence: String
+    /// The same for tools.
+    package var fields: [String: String]
+
+    /// Everything that is not as it should be at `now`, from what is stored and what the nodes last showed.
+    ///
+    /// - Parameters:
+    ///   - incidents: the group's incidents that are not done.
+    ///   - decision: the newest decision about the group's size.
+    ///   - publication: the newest publication of the group.
+    package static func all(
+        in record: GroupRecord, incidents: [Incident], decision: DecisionEntry?, publication: Publication?,
+        at now: Timestamp
+    ) -> [FleetConcern] {
+        [unmet(record, decision), failing(publication, now), undecided(record, incidents, decision)]
+            .compactMap(\.self) + stuck(record)
+    }
+
+    // MARK: Parts
+
+    /// Reasons that a person chose: whoever pauses a group does not want to hear that it does not grow.
+    private static let chosen: Set<ScalingDecision.Reason> = [.paused, .frozen, .dryRun]
+
+    private static func unmet(_ record: GroupRecord, _ decision: DecisionEntry?) -> FleetConcern? {
+        guard let decision, !chosen.contains(decision.reason) else { return nil }
+        let serving = record.replicas.count { $0.state == .serving || $0.state == .ramping }
+        guard decision.desired > serving, decision.direction != .in else { return nil }
+        let detail = decision.detail.map { " (\($0))" } ?? ""
+        return FleetConcern(
+            key: Key(code: .sizeUnmet, subject: ""), since: decision.firstAt,
+            sentence: "wants \(counted(decision.desired, "replica")) of Drover's and has \(serving) in use: "
+                + "\(decision.reason.rawValue)\(detail)",
+            fields: [
+                "desired": "\(decision.desired)", "serving": "\(serving)", "reason": decision.reason.rawValue,
+            ])
+    }
+
+    private static func failing(_ publication: Publication?, _ now: Timestamp) -> FleetConcern? {
+        guard let publication, !publication.isComplete else { return nil }
+        let missing = publication.nodes.filter { $0.condition != .current }
+        let nodes = missing.map { node in
+            "\(node.node) is \(node.condition.rawValue)\(node.detail.map { " (\($0))" } ?? "")"
+        }
+        return FleetConcern(
+            key: Key(code: .publicationFailing, subject: ""), since: now,
+            sentence: "cannot bring generation \(publication.generation) to every node: "
+                + (nodes.isEmpty ? "there is no node" : nodes.joined(separator: "; ")),
+            fields: [
+                "generation": "\(publication.generation)", "nodes": missing.map(\.node).joined(separator: ","),
+            ])
+    }
+
+    private static func undecided(
+        _ record: GroupRecord, _ incidents: [Incident], _ decision: DecisionEntry?
+    ) -> FleetConcern? {
+        // While a replica is under way there is nothing to decide.
+        guard record.replicaUnderWay == nil, let incident = incidents.first(where: { $0.state == .open }) else {
+            return nil
+        }
+        return FleetConcern(
+            key: Key(code: .decisionMissing, subject: ""),
+            since: max(incident.updatedAt, decision?.lastAt ?? incident.updatedAt),
+            sentence: "has alert \"\(incident.policyName)\" firing and nothing was decided about it; the log of the "
+                + "scaler says what it waits for",
+            fields: ["incident": incident.id])
+    }
+
+    private static func stuck(_ record: GroupRecord) -> [FleetConcern] {
+        record.replicas.filter { ![.serving, .ramping, .gone].contains($0.state) }.map { replica in
+            var fields = ["replica": replica.name.text, "state": replica.state.rawValue]
+            fields["operation"] = replica.operationID
+            let operation = replica.operationID.map { " (operation \($0))" } ?? ""
+            return FleetConcern(
+                key: Key(code: .operationStuck, subject: replica.name.text), since: replica.stateSince,
+                sentence: "has replica \(replica.name) still in state \(replica.state.rawValue)\(operation)",
+                fields: fields)
+        }
+    }
+
+    private static func counted(_ count: Int, _ noun: String) -> String {
+        "\(count) \(noun)\(count == 1 ? "" : "s")"
+    }
+}
+
+/// The concerns of one group: how long each has lasted, and which were told.
+package struct ConcernBook: Hashable, Sendable {
+    private var since: [FleetConcern.Key: Timestamp] = [:]
+    private var told: Set<FleetConcern.Key>
+
+    /// Begins with what was told before, so that a restart repeats nothing.
+    ///
+    /// - Parameter events: the newest events of the group, newest first.
+    package init(told events: [FleetEvent] = []) {
+        told = []
+        var settled: Set<FleetConcern.Key> = []
+        for event in events {
+            guard let code = event.fields["concern"].flatMap(FleetConcern.Code.init(rawValue:)) else { continue }
+            let key = FleetConcern.Key(code: code, subject: event.fields["subject"] ?? "")
+            guard settled.insert(key).inserted, event.kind != .concernOver else { continue }
+            told.insert(key)
+        }
+    }
+
+    /// The concerns that were told and are not over.
+    package var open: Set<FleetConcern.Key> { told }
+
+    /// Takes up what is wrong at `now`.
+    /// - Returns: an event for each concern that has lasted too long, and for each told one that is over.
+    package mutating func look(
+        _ concerns: [FleetConcern], of group: InstanceName, limits: FleetConcern.Limits, at now: Timestamp
+    ) -> [FleetEvent] {
+        var events: [FleetEvent] = []
+        var present: [FleetConcern.Key: Timestamp] = [:]
+        for concern in concerns {
+            // A decision that was made in between begins a new wait; what the documents cannot tell is remembered.
+            let began =
+                concern.key.code == .decisionMissing
+                ? concern.since : min(since[concern.key] ?? concern.since, concern.since)
+            present[concern.key] = began
+            let lasted = now.since(began)
+            guard lasted >= limits.limit(for: concern.key.code), told.insert(concern.key).inserted else { continue }
+            events.append(Self.raised(concern, lasted, group, now))
+        }
+        for key in told.filter({ present[$0] == nil }).sorted(by: { $0.order < $1.order }) {
+            told.remove(key)
+            events.append(Self.over(key, group, now))
+        }
+        since = present
+        return events
+    }
+
+    private static func raised(
+        _ concern: FleetConcern, _ lasted: Duration, _ group: InstanceName, _ now: Timestamp
+    ) -> FleetEvent {
+        var fields = concern.fields
+        fields["concern"] = concern.key.code.rawValue
+        fields["subject"] = concern.key.subject
+        fields["seconds"] = "\(lasted.wholeMilliseconds / 1_000)"
+        let kind: FleetEvent.Kind =
+            switch concern.key.code {
+            case .sizeUnmet: .sizeUnmet
+            case .operationStuck: .operationStuck
+            case .publicationFailing: .publicationFailing
+            case .decisionMissing: .decisionMissing
+            }
+        return FleetEvent(
+            kind, .error, group: group, at: now,
+            "For \(words(lasted)) now, group \(group) \(concern.sentence). Drover goes on trying; please look.",
+            fields: fields)
+    }
+
+    private static func over(_ key: FleetConcern.Key, _ group: InstanceName, _ now: Timestamp) -> FleetEvent {
+        let what =
+            switch key.code {
+            case .sizeUnmet: "has the replicas that it wants, or wants no more"
+            case .operationStuck: "is done with replica \(key.subject)"
+            case .publicationFailing: "is on every live node again"
+            case .decisionMissing: "is decided about again, or its alert is over"
+            }
+        return FleetEvent(
+            .concernOver, .info, group: group, at: now, "Over: group \(group) \(what).",
+            fields: ["concern": key.code.rawValue, "subject": key.subject])
+    }
+
+    private static func words(_ duration: Duration) -> String {
+        let seconds = duration.wholeMilliseconds / 1_000
+        let minutes = seconds / 60
+        guard minutes >= 2 else { return "\(seconds) seconds" }
+        return minutes < 120 ? "\(minutes) minutes" : "\(minutes / 60) hours"
+    }
+}
+
+extension FleetConcern.Key {
+    fileprivate var order: String { "\(code.rawValue) \(subject)" }
+}

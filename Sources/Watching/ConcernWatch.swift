@@ -1,0 +1,113 @@
+package import FleetModel
+package import Logging
+import Metrics
+package import Pacing
+package import ProxySQLAdmin
+import ServiceLifecycle
+
+/// Looks at all groups again and again, and tells of what has not been as it should be for long.
+///
+/// It decides nothing and changes nothing: it reads what the scaler has stored, and so it also sees a scaler that hangs.
+package actor ConcernWatch: Service {
+    /// What is looked at.
+    package struct Sources: Sendable {
+        /// The groups.
+        package var groups: any GroupStore
+        /// The alerts about them.
+        package var incidents: any IncidentStore
+        /// What was decided about them.
+        package var decisions: any DecisionStore
+        /// What the nodes held of them.
+        package var publications: PublicationBoard
+        /// What was told of them.
+        package var events: any EventLog
+
+        /// Gathers them.
+        package init(
+            groups: any GroupStore, incidents: any IncidentStore, decisions: any DecisionStore,
+            publications: PublicationBoard,
+            events: any EventLog
+        ) {
+            self.groups = groups
+            self.incidents = incidents
+            self.decisions = decisions
+            self.publications = publications
+            self.events = events
+        }
+    }
+
+    private let sources: Sources
+    private let limits: FleetConcern.Limits
+    private let interval: Duration
+    private let time: (clock: any Clock<Duration>, wallClock: any WallClock)
+    private let logger: Logger
+    private let tell: @Sendable ([FleetEvent]) async -> Void
+    private var books: [InstanceName: ConcernBook] = [:]
+
+    /// Makes the watch; `tell` gets the events, to be logged and passed on.
+    package init(
+        _ sources: Sources, limits: FleetConcern.Limits, interval: Duration,
+        time: (clock: any Clock<Duration>, wallClock: any WallClock), logger: Logger,
+        tell: @escaping @Sendable ([FleetEvent]) async -> Void
+    ) {
+        self.sources = sources
+        self.limits = limits
+        self.interval = interval
+        self.time = time
+        self.logger = logger
+        self.tell = tell
+    }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown { await self.repeatLooks() }
+    }
+
+    private func repeatLooks() async {
+        while !Task.isCancelled {
+            await step()
+            try? await time.clock.sleep(for: interval)
+        }
+    }
+
+    /// One look at every group.
+    package func step() async {
+        do throws(StoreError) {
+            let records = try await sources.groups.groups().map(\.document)
+            for record in records { await tell(try await look(at: record)) }
+            let present = Set(records.map(\.name))
+            for name in books.keys where !present.contains(name) {
+                books[name] = nil
+                measure(name, [])
+            }
+        } catch {
+            logger.warning("looking for lasting troubles failed", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func look(at record: GroupRecord) async throws(StoreError) -> [FleetEvent] {
+        let name = record.name
+        var book: ConcernBook
+        if let known = books[name] {
+            book = known
+        } else {
+            book = ConcernBook(told: try await sources.events.newest(group: name, limit: 1_000))
+        }
+        let incidents = try await sources.incidents.active(group: name).map(\.document)
+        let decision = try await sources.decisions.decisions(of: name, limit: 1, before: nil).first
+        let now = time.wallClock.now()
+        let concerns = FleetConcern.all(
+            in: record, incidents: incidents, decision: decision,
+            publication: sources.publications.newest(of: name)?.publication, at: now)
+        let events = book.look(concerns, of: name, limits: limits, at: now)
+        books[name] = book
+        measure(name, book.open)
+        return events
+    }
+
+    private func measure(_ group: InstanceName, _ open: Set<FleetConcern.Key>) {
+        for code in FleetConcern.Code.allCases {
+            Gauge(label: "drover_concerns", dimensions: [("group", group.text), ("code", code.rawValue)])
+                .record(open.count { $0.code == code })
+        }
+    }
+}

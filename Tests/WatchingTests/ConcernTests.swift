@@ -1,0 +1,184 @@
+import FleetModel
+import Foundation
+import Logging
+import Pacing
+import Persistence
+import ProxySQLAdmin
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Watching
+
+private let start = Timestamp(secondsSinceEpoch: 1_795_262_400)
+
+private func after(_ minutes: Int) -> Timestamp { start.advanced(by: .seconds(minutes * 60)) }
+
+private func name(_ text: String) throws -> InstanceName { try InstanceName(text, kind: "instance") }
+
+private func record(_ replicas: [ReplicaRecord] = []) throws -> GroupRecord {
+    var record = GroupRecord(
+        configuration: FleetConfiguration(
+            group: try name("main"), writerHostgroup: 5, readerHostgroup: 10, ruleIDBase: 0, content: ([], [], [])),
+        policy: ScalingPolicy(maximumReplicas: 5),
+        primaryInstance: try name("main"))
+    record.replicas = replicas
+    return record
+}
+
+private func replica(_ text: String, _ state: ReplicaRecord.State, since minute: Int = 0) throws -> ReplicaRecord {
+    var replica = ReplicaRecord(name: try name(text), incidentID: "", at: start)
+    replica.enter(state, at: after(minute))
+    return replica
+}
+
+private func publication(_ condition: NodePublication.Condition) -> Publication {
+    Publication(
+        generation: 7,
+        nodes: [
+            .init(node: "core-0", condition: condition, detail: "no answer"),
+            .init(node: "core-1", condition: .current),
+        ])
+}
+
+/// The events of looking each minute.
+private func look(
+    _ book: inout ConcernBook, _ minutes: ClosedRange<Int>, _ record: GroupRecord, _ publication: Publication? = nil
+) -> [FleetEvent] {
+    minutes.flatMap { minute in
+        book.look(
+            FleetConcern.all(in: record, incidents: [], decision: nil, publication: publication, at: after(minute)),
+            of: record.name, limits: .init(), at: after(minute))
+    }
+}
+
+@Suite("What lasts too long is told once, and when it is over")
+struct ConcernTests {
+    @Test("a replica that stays in a state is told after its time, from when it entered the state")
+    func stuck() throws {
+        var book = ConcernBook()
+        let waiting = try record([
+            replica("r-1", .creating), replica("r-2", .serving), replica("r-3", .starting, since: 80),
+        ])
+        let events = look(&book, 60...120, waiting)
+        #expect(events.map(\.kind) == [.operationStuck])
+        #expect(events.first?.time == after(90))
+        #expect(
+            events.first?.sentence
+                == "For 90 minutes now, group main has replica r-1 still in state creating. Drover goes on trying; "
+                + "please look.")
+        let over = look(&book, 121...130, try record([replica("r-1", .serving), replica("r-2", .serving)]))
+        #expect(over.map(\.kind) == [.concernOver])
+        #expect(over.first?.sentence == "Over: group main is done with replica r-1.")
+    }
+
+    @Test("nodes that do not hold the configuration are told after ten minutes, and one that restarts is not")
+    func publishing() throws {
+        var book = ConcernBook()
+        let group = try record()
+        #expect(look(&book, 0...8, group, publication(.unknown)).isEmpty)
+        #expect(look(&book, 9...9, group, publication(.current)).isEmpty)
+        let events = look(&book, 10...40, group, publication(.behind))
+        #expect(events.map(\.kind) == [.publicationFailing])
+        #expect(events.first?.time == after(20))
+        #expect(events.first?.sentence.contains("core-0 is behind (no answer)") == true)
+        #expect(look(&book, 41...50, group, publication(.down)).map(\.kind) == [.concernOver])
+    }
+
+    @Test("a restart repeats nothing that was told, and knows when it is over")
+    func restart() throws {
+        var book = ConcernBook()
+        let waiting = try record([replica("r-1", .deleting)])
+        var log = look(&book, 85...95, waiting)
+        #expect(log.count == 1)
+        var again = ConcernBook(told: log.reversed())
+        #expect(again == ConcernBook(told: log.reversed()))
+        #expect(look(&again, 96...99, waiting).isEmpty)
+        log += look(&again, 100...101, try record())
+        #expect(log.map(\.kind) == [.operationStuck, .concernOver])
+        var third = ConcernBook(told: log.reversed())
+        #expect(third.open.isEmpty)
+        #expect(look(&third, 102...103, try record()).isEmpty)
+    }
+
+    @Test("a group that lacks replicas is told with the reason, unless a person wanted it so")
+    func unmet() throws {
+        func decision(_ reason: ScalingDecision.Reason, desired: Int) throws -> DecisionEntry {
+            let json = """
+                {"group":"main","firstAt":\(start.millisecondsSinceEpoch),"lastAt":\(start.millisecondsSinceEpoch),
+                "count":1,"reason":"\(reason.rawValue)","current":1,"desired":\(desired),"wishes":[],"sentence":"s",
+                "inputs":{"incidents":[],"readings":[],"replicas":{},"fixedReaders":0}}
+                """
+            return try JSONDecoder().decode(DecisionEntry.self, from: Data(json.utf8))
+        }
+        let group = try record([replica("r-1", .serving)])
+        func concerns(_ decision: DecisionEntry) -> [FleetConcern] {
+            FleetConcern.all(in: group, incidents: [], decision: decision, publication: nil, at: after(40))
+        }
+        let concern = try #require(concerns(try decision(.maximumSize, desired: 3)).first)
+        #expect(concern.key.code == .sizeUnmet && concern.since == start)
+        #expect(concern.sentence == "wants 3 replicas of Drover's and has 1 in use: MAX_SIZE")
+        #expect(concerns(try decision(.paused, desired: 3)).isEmpty)
+        #expect(concerns(try decision(.noWish, desired: 1)).isEmpty)
+    }
+}
+
+extension ConcernTests {
+    @Test("an alert about which nothing is decided is told, and a decision begins the wait anew")
+    func undecided() throws {
+        let group = try record()
+        let alert = Alert(
+            incidentID: "0-a", policyName: "CPU", state: .open, startedAt: start, closedAt: nil,
+            primaryInstance: try name("main"), group: try name("main"), replicaBaseName: "main-", action: .add,
+            documentation: "")
+        let incident = Incident(alert: alert, at: start)
+        var book = ConcernBook()
+        func look(_ minute: Int, _ incidents: [Incident], in record: GroupRecord) -> [FleetEvent] {
+            book.look(
+                FleetConcern.all(
+                    in: record, incidents: incidents, decision: nil, publication: nil, at: after(minute)),
+                of: record.name, limits: .init(), at: after(minute))
+        }
+        #expect(look(9, [incident], in: group).isEmpty)
+        let working = try record([replica("r-1", .creating, since: 9)])
+        #expect(look(10, [incident], in: working).isEmpty)
+        let events = look(11, [incident], in: group)
+        #expect(events.map(\.kind) == [.decisionMissing])
+        #expect(events.first?.sentence.contains("has alert \"CPU\" firing and nothing was decided") == true)
+        #expect(look(12, [], in: group).map(\.kind) == [.concernOver])
+    }
+}
+
+@Suite("The watch over stored groups", .timeLimit(.minutes(1)))
+struct ConcernWatchTests {
+    @Test("it reads the stores, tells through the log, and repeats nothing after a restart")
+    func watch() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "drover-watch-\(UUID().uuidString)").path()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let directory = try StateDirectory(path: folder)
+        let store = try SQLiteStore(directory: directory)
+        let log = try SQLiteEventLog(directory: directory)
+        let clock = TestWallClock(after(100))
+        try await store.insert(try record([replica("r-1", .draining)]))
+        func makeWatch() -> ConcernWatch {
+            ConcernWatch(
+                .init(groups: store, incidents: store, decisions: store, publications: PublicationBoard(), events: log),
+                limits: .init(),
+                interval: .seconds(15), time: (ContinuousClock(), clock),
+                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+                tell: { events in _ = try? await log.append(events) })
+        }
+        let first = makeWatch()
+        for _ in 0..<3 { await first.step() }
+        await makeWatch().step()
+        let told = try await log.events(after: 0, group: nil, limit: 10)
+        #expect(told.map(\.kind) == [.operationStuck])
+        let stored = try #require(try await store.group(try name("main")))
+        var changed = stored.document
+        changed.replicas = []
+        try await store.save(changed, ifVersion: stored.version)
+        await makeWatch().step()
+        let after = try await log.events(after: 0, group: nil, limit: 10)
+        #expect(after.map(\.kind) == [.operationStuck, .concernOver])
+    }
+}
