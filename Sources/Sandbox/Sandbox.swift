@@ -1,4 +1,5 @@
 import FakeGoogle
+import FakeKubernetes
 import FakeProxySQL
 import FleetModel
 import Hummingbird
@@ -240,7 +241,8 @@ package struct Sandbox: Sendable {
         var quiet = logger
         quiet.logLevel = .critical
         return Application(
-            router: router, configuration: .init(address: .hostname(host, port: port)), logger: quiet)
+            router: router, server: .cancellable, configuration: .init(address: .hostname(host, port: port)),
+            logger: quiet)
     }
 
     private func awaitNodes(_ endpoints: SandboxEndpoints) async throws {

@@ -88,7 +88,7 @@ package final class FakeKubernetes: Sendable {
     ) async throws {
         let application = Application(
             responder: CallbackResponder<BasicRequestContext> { [self] request, _ in await respond(to: request) },
-            server: HTTPServerBuilder { LateHTTPChannel(http: HTTP1Channel(responder: $0)) },
+            server: .cancellable,
             configuration: .init(address: .hostname(host, port: port)),
             onServerRunning: { onReady($0.localAddress?.port ?? 0) }, logger: logger)
         try await application.run()

@@ -1,4 +1,4 @@
-import HummingbirdCore
+package import HummingbirdCore
 import Logging
 import NIOCore
 
@@ -28,5 +28,12 @@ struct LateHTTPChannel: ServerChildChannel {
         } catch {
             channel.close(promise: nil)
         }
+    }
+}
+
+extension HTTPServerBuilder {
+    /// HTTP/1 for servers whose task may be cancelled at any moment, as those of a sandbox are.
+    package static var cancellable: HTTPServerBuilder {
+        HTTPServerBuilder { LateHTTPChannel(http: HTTP1Channel(responder: $0)) }
     }
 }

@@ -147,7 +147,7 @@ package struct PodCluster: Sendable {
                 rule("", ["pods", "secrets", "configmaps"], ["get", "list", "watch"]),
                 rule("", ["events"], ["create"]),
                 rule("apps", ["replicasets", "controllerrevisions"], ["get", "list", "watch"]),
-                rule("coordination.k8s.io", ["leases"], ["get", "create", "update"]),
+                rule("coordination.k8s.io", ["leases"], ["get", "create", "update", "patch"]),
             ])
     }
 
