@@ -39,14 +39,14 @@ package final class MySQLServer: Sendable {
     private typealias Connection = NIOAsyncChannel<ByteBuffer, ByteBuffer>
 
     private let configuration: Configuration
-    private let listener: NIOAsyncChannel<Connection, Never>
+    private let listener: NIOAsyncChannel<any Channel, Never>
     private let makeSession: @Sendable (String) -> any MySQLServerSession
     private let logger: Logger
     private let open = Mutex<[ObjectIdentifier: any Channel]>([:])
     private let connections = Atomic<UInt32>(0)
 
     private init(
-        configuration: Configuration, listener: NIOAsyncChannel<Connection, Never>, logger: Logger,
+        configuration: Configuration, listener: NIOAsyncChannel<any Channel, Never>, logger: Logger,
         makeSession: @escaping @Sendable (String) -> any MySQLServerSession
     ) {
         self.configuration = configuration
@@ -65,12 +65,9 @@ package final class MySQLServer: Sendable {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             .bind(host: configuration.host, port: configuration.port) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    if let tls = configuration.tls {
-                        try channel.pipeline.syncOperations.addHandler(ServerTLSHandler(tls: tls))
-                    }
-                    return try Connection(wrappingChannelSynchronously: channel)
-                }
+                // Wrapped for async use only when it is served: a wrapped connection must not be dropped, and one that
+                // is accepted while the server is cancelled is.
+                channel.setOption(.autoRead, value: false).map { channel }
             }
         return MySQLServer(
             configuration: configuration, listener: listener, logger: logger, makeSession: makeSession)
@@ -104,7 +101,26 @@ package final class MySQLServer: Sendable {
         for channel in open.withLock({ Array($0.values) }) { channel.close(promise: nil) }
     }
 
-    private func serve(_ client: Connection) async {
+    private func wrap(_ channel: any Channel) async throws -> Connection {
+        let wrapped = channel.eventLoop.submit { [configuration] in
+            if let tls = configuration.tls {
+                try channel.pipeline.syncOperations.addHandler(ServerTLSHandler(tls: tls))
+            }
+            return try Connection(wrappingChannelSynchronously: channel)
+        }
+        return try await wrapped.flatMap { client in
+            channel.setOption(.autoRead, value: true).map { client }
+        }.get()
+    }
+
+    private func serve(_ channel: any Channel) async {
+        let client: Connection
+        do {
+            client = try await wrap(channel)
+        } catch {
+            logger.debug("a client connection could not be taken", metadata: ["error": "\(error)"])
+            return channel.close(promise: nil)
+        }
         let key = ObjectIdentifier(client.channel)
         open.withLock { $0[key] = client.channel }
         defer { open.withLock { _ = $0.removeValue(forKey: key) } }
