@@ -8,6 +8,9 @@ import ServiceLifecycle
 /// The acting core does it for all, whose nodes pull the table from its; another one only as long as its own node does
 /// not know the acting one and so cannot pull.
 package struct MembershipKeeper: Service {
+    /// So many rounds the acting core's table may take to arrive.
+    private static let patience = 2
+
     private let effects: CoreEffects
     private let name: String
     private let directory: any CoreDirectory
@@ -16,6 +19,7 @@ package struct MembershipKeeper: Service {
     private let events: AgentEvents
     private let pace: Pace
     private let logger: Logger
+    private let loads: LoadTimes
 
     /// How it is paced.
     package struct Pace: Sendable {
@@ -46,6 +50,7 @@ package struct MembershipKeeper: Service {
         self.role = role
         self.events = events
         self.pace = pace
+        loads = LoadTimes(pace.clock)
         self.logger = logger
     }
 
@@ -68,7 +73,8 @@ package struct MembershipKeeper: Service {
                 // A node that just starts refuses for half a minute; that must not cost a whole interval.
                 let retry = Duration.milliseconds(min(200 << min(failures, 5), 5_000))
                 let interval = pace.interval > .zero ? pace.interval : .seconds(3_600)
-                await pace.change.wait(upTo: failures > 0 ? retry : interval, clock: pace.clock)
+                let wait = min(failures > 0 ? retry : interval, loads.due ?? interval)
+                await pace.change.wait(upTo: wait, clock: pace.clock)
             }
         }
     }
@@ -87,16 +93,24 @@ package struct MembershipKeeper: Service {
         }
         let current = try await effects.members()
         let plan = MembershipPlan(current: current, members: members)
-        guard plan.isEmpty || office.isActing || isCutOff(current, members) else { return plan }
+        let rounds = loads.round(isOver: plan.isEmpty)
+        // Tables that were loaded in the same second are never pulled from one another.
+        guard plan.isEmpty || office.isActing || rounds > Self.patience || isCutOff(current, members) else {
+            return plan
+        }
         guard plan.isEmpty else {
             try await effects.carryOut(plan)
+            loads.loaded()
             events.publish(
                 .membershipChanged, ["written": "\(plan.writes.count)", "removed": "\(plan.removals.count)"])
             return plan
         }
         // Memory is as it should be; what runs may not be, if a LOAD failed or somebody wrote by hand.
         let running = try await effects.members(atRuntime: true)
-        if Set(running) != Set(current) { try await effects.loadMembers() }
+        if Set(running) != Set(current) || loads.isDue {
+            try await effects.loadMembers()
+            loads.loaded()
+        }
         return plan
     }
 

@@ -26,16 +26,13 @@ struct LeaseKeeper: Service {
     let clock: any Clock<Duration>
     let logger: Logger
 
+    /// Not cancelled by graceful shutdown: giving the Lease up takes a call.
     func run() async throws {
-        await cancelWhenGracefulShutdown { await contend() }
-    }
-
-    private func contend() async {
         var isTold = false
-        while !Task.isCancelled {
+        while !Task.isCancelled, !Task.isShuttingDownGracefully {
             let refusal = await takePart()
             office.attach(nil)
-            guard let refusal, !Task.isCancelled else { return }
+            guard let refusal, !Task.isCancelled, !Task.isShuttingDownGracefully else { return }
             if !isTold {
                 logger.notice(
                     "the Lease cannot be used, so the first ready core by name acts: two may for a moment",
@@ -43,7 +40,7 @@ struct LeaseKeeper: Service {
             }
             isTold = true
             change.wake()
-            try? await clock.sleep(for: Self.refusedFor)
+            await cancelWhenGracefulShutdown { try? await clock.sleep(for: Self.refusedFor) }
         }
     }
 
