@@ -144,6 +144,9 @@ package struct LeaderElection: Sendable {
         mustRead = true
     }
 
+    /// Whether the Lease has to be looked at before it can be given up: an attempt was cut off.
+    package func mustLook(at now: Duration) -> Bool { isLeader(at: now) && mustRead }
+
     /// Stops acting now; the claim gives the lease up so that others need not wait. Nil when it is not held.
     package mutating func resign(at now: Duration) -> Claim? {
         defer { actsUntil = nil }

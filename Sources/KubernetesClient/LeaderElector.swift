@@ -209,9 +209,11 @@ package final class LeaderElector: Sendable {
     }
 
     private func release() async {
-        let now = stopwatch.elapsed
-        guard let claim = state.withLock({ $0.election.resign(at: now) }) else { return }
         do throws(KubernetesError) {
+            let before = stopwatch.elapsed
+            if state.withLock({ $0.election.mustLook(at: before) }) { _ = try await read() }
+            let now = stopwatch.elapsed
+            guard let claim = state.withLock({ $0.election.resign(at: now) }) else { return }
             try await write(claim)
         } catch {
             logger.notice("The Lease could not be given up and will expire", metadata: log(["error": "\(error)"]))

@@ -243,6 +243,18 @@ struct LeaderElectionTests {
         }
     }
 
+    @Test("A leader whose last attempt was cut off looks before it gives the lease up")
+    func cutOff() {
+        var leader = LeaderElection(identity: "a", timing: timing)
+        _ = leader.read(nil, version: nil, at: .zero)
+        leader.wrote(spec("a", renewed: 1), version: "1", sent: .zero, at: .zero)
+        leader.failed()
+        #expect(leader.mustLook(at: .seconds(1)))
+        _ = leader.read(spec("a", renewed: 2), version: "2", at: .seconds(1))
+        #expect(!leader.mustLook(at: .seconds(1)))
+        #expect(leader.resign(at: .seconds(1))?.version == "2")
+    }
+
     @Test("Times with which two could lead at once are refused")
     func times() {
         #expect(throws: KubernetesError.self) { try LeaderTiming(leaseDuration: .seconds(10)) }
