@@ -6,14 +6,25 @@ import NIOHTTP1
 import Pacing
 
 extension AgentsStory {
-    /// The nodes of the pods that run now.
+    /// The nodes of the pods that run now and stay.
     func nodes() -> [SandboxEndpoints.Node] {
-        cluster.runner.running.values.map(\.node.endpoint).sorted { $0.name < $1.name }
+        let staying = Set(cluster.runner.pods.cache.sorted.filter(\.isRunning).map(\.metadata.name))
+        return cluster.runner.running.values.map(\.node.endpoint).filter { staying.contains($0.name) }
+            .sorted { $0.name < $1.name }
     }
 
     func patterns(of node: SandboxEndpoints.Node) async throws -> [String] {
         try await admin.query("SELECT match_pattern FROM runtime_mysql_query_rules ORDER BY rule_id", node)
             .compactMap { $0[0] }
+    }
+
+    /// Whether a node runs exactly this rule, and has loaded or pulled it since its start: until then a new core runs
+    /// what its file says, and pulls what the others run, as ProxySQL does.
+    func hasTaken(_ pattern: String, _ node: SandboxEndpoints.Node) async throws -> Bool? {
+        let version = try await admin.query(
+            "SELECT version FROM runtime_checksums_values WHERE name='mysql_query_rules'", node)
+        guard let text = version.first?[0], let number = Int(text), number > 1 else { return nil }
+        return try await patterns(of: node) == [pattern]
     }
 
     /// Every node has a row for each core, and no other row: the bootstrap row is gone.
@@ -40,10 +51,8 @@ extension AgentsStory {
     /// The core that holds the Lease, by its pod's name.
     func leader() async throws -> String? {
         let leases = try await cluster.client.list(Lease.self).items
-        guard let holder = leases.compactMap({ $0.spec?.holderIdentity }).first(where: { !$0.isEmpty }) else {
-            return nil
-        }
-        return try await cluster.pods("core").map(\.metadata.name).first { holder.hasPrefix($0) } ?? holder
+        let holder = leases.compactMap { $0.spec?.holderIdentity }.first { !$0.isEmpty }
+        return holder?.split(separator: "_").first.map { String($0) }
     }
 
     /// The cores whose agents say that they act.
@@ -73,6 +82,7 @@ extension AgentsStory {
             !cluster.runner.readyAddresses("satellite").contains(process.host)
         }
         var lost = 0
+        var problem = ""
         var wentElsewhere = 0
         while begun.elapsed < .seconds(3) {
             do {
@@ -81,12 +91,13 @@ extension AgentsStory {
                 wentElsewhere += 1
             } catch {
                 lost += 1
+                problem = "\(error)"
             }
             try await cluster.clock.sleep(for: .milliseconds(50))
         }
         narrator.check(
             lost == 0 && wentElsewhere > 0, "\(wentElsewhere) new clients of the Service were all let in by the others",
-            ["lost": .number(Double(lost))])
+            ["lost": .number(Double(lost)), "problem": .string(problem)])
         try await until("the node itself takes no new client", seconds: 20) {
             guard let connection = try? await connect(process.host) else { return true }
             await connection.close()

@@ -45,7 +45,7 @@ package struct AgentsStory: Sendable {
         try await cluster.client.create(CoreFile(version: 1).configMap("proxysql-1"))
         // Satellites mount no tables: what they run comes from the cores.
         try await cluster.client.create(ConfigMap(name: "proxysql-satellite", data: [:]))
-        try await cluster.deploy("core", replicas: cores, configMap: "proxysql-1")
+        try await cluster.deploy("core", replicas: cores, configMap: "proxysql-1", minimumReadySeconds: 3)
         try await cluster.deploy("satellite", replicas: satellites, configMap: "proxysql-satellite")
         narrator.tell(
             "deployed", "\(cores) cores and \(satellites) satellites are deployed; each knows one row, the Service")
@@ -97,12 +97,8 @@ package struct AgentsStory: Sendable {
         let end = cluster.wallClock.now().advanced(by: .seconds(180))
         while cluster.wallClock.now() < end {
             for node in nodes() {
-                guard let patterns = try? await patterns(of: node) else { continue }
-                if patterns == [new] {
-                    hadNew.insert(node.name)
-                } else if hadNew.contains(node.name) {
-                    reverted.insert(node.name)
-                }
+                guard let hasNew = try? await hasTaken(new, node) else { continue }
+                if hasNew { hadNew.insert(node.name) } else if hadNew.contains(node.name) { reverted.insert(node.name) }
             }
             let cores = try await cluster.pods("core")
             let fresh = cores.filter { !before.contains($0.metadata.name) }
@@ -159,6 +155,10 @@ package struct AgentsStory: Sendable {
     }
 
     private func killLeader() async throws {
+        try await until("one core holds the Lease", seconds: 30) {
+            guard let name = try await leader() else { return false }
+            return nodes().contains { $0.name == name }
+        }
         guard let name = try await leader(), let process = cluster.runner.running[name] else {
             throw SandboxError("nobody holds the Lease")
         }

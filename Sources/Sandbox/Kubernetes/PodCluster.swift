@@ -235,14 +235,17 @@ package struct PodCluster: Sendable {
     // MARK: What is wanted
 
     /// Creates the Deployment of a role.
-    func deploy(_ role: String, replicas: Int, configMap: String) async throws {
+    func deploy(
+        _ role: String, replicas: Int, configMap: String, minimumReadySeconds: Int64 = 0
+    ) async throws {
         let labels: JSON = ["app": .string(Self.app), "component": .string(role)]
         try await client.create(
             Deployment.self,
             [
                 "apiVersion": "apps/v1", "kind": "Deployment", "metadata": ["name": .string(role), "labels": labels],
                 "spec": [
-                    "replicas": .integer(Int64(replicas)), "selector": ["matchLabels": labels],
+                    "replicas": .integer(Int64(replicas)), "minReadySeconds": .integer(minimumReadySeconds),
+                    "selector": ["matchLabels": labels],
                     "template": [
                         "metadata": [
                             "labels": labels, "annotations": [PodRunner.configMapAnnotation: .string(configMap)],

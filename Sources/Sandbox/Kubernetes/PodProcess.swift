@@ -85,10 +85,13 @@ final class PodProcess: Sendable {
         if let binary = around.proxysql {
             node = RealNode(binary: binary, endpoint: endpoint, folder: folder, clock: around.clock)
         } else {
-            let configuration = FakeProxySQL.Configuration(
+            var configuration = FakeProxySQL.Configuration(
                 name: pod.metadata.name, role: role == "core" ? .core : .satellite, host: host,
                 bootstrapPeers: [PeerAddress(host: around.bootstrap, port: adminPort)],
                 clusterCheckInterval: .milliseconds(200), dataDirectory: folder)
+            configuration.fileStatements = (file.data?["statements.sql"] ?? "").split(separator: "\n").map {
+                String($0)
+            }
             let fake = try await FakeProxySQL.start(
                 configuration, clock: around.clock, wallClock: around.wallClock, logger: around.logger)
             node = SimulatedNode(endpoint: endpoint, fake: fake)

@@ -122,13 +122,20 @@ final class PodRunner: Sendable {
         }
     }
 
-    /// Asks the readiness probe again and again, and tells the API server when the answer changed.
+    /// Asks the startup probe until it passes and the readiness probe from then on, and tells the API server when the
+    /// answer changed.
     private func keepStatus(_ process: PodProcess) async {
         let http = JSONClient(clock: around.clock)
         var told: Bool?
+        var hasStarted = false
         while !Task.isCancelled {
-            let answer = try? await http.exchange(.GET, "\(process.agentURL)/healthz/ready")
-            let isReady = answer?.0 == 200
+            let probe = hasStarted ? "ready" : "started"
+            let passes = try? await http.exchange(.GET, "\(process.agentURL)/healthz/\(probe)").0 == 200
+            let isReady = hasStarted && passes == true
+            if !hasStarted, passes == true {
+                hasStarted = true
+                continue
+            }
             if isReady != told, (try? await tell(process, isReady)) != nil { told = isReady }
             try? await around.clock.sleep(for: Self.probeInterval)
         }

@@ -1,6 +1,7 @@
 import KubernetesClient
 import Logging
 import Pacing
+import Synchronization
 
 /// A Deployment with its pod template, as the controller needs it.
 struct PodTemplateOwner: KubernetesResource {
@@ -10,6 +11,8 @@ struct PodTemplateOwner: KubernetesResource {
 
     /// How many pods are wanted.
     var replicas: Int { spec["replicas"]?.integer.map { Int($0) } ?? 1 }
+    /// How long a new pod is ready before the next one is replaced.
+    var minimumReady: Duration { .seconds(spec["minReadySeconds"]?.integer ?? 0) }
     var template: JSON { spec["template"] ?? [:] }
 
     /// Differs between templates, as `pod-template-hash` does.
@@ -23,12 +26,22 @@ struct PodTemplateOwner: KubernetesResource {
 
 /// What the Deployment controller does, as far as a story needs it: a ReplicaSet with a growing revision for every pod
 /// template, and pods that are replaced one by one, the new one first.
-struct RolloutController: Sendable {
+final class RolloutController: Sendable {
     private static let interval: Duration = .milliseconds(200)
 
-    let client: KubernetesClient
-    let clock: any Clock<Duration>
-    let logger: Logger
+    private let client: KubernetesClient
+    private let clock: any Clock<Duration>
+    private let logger: Logger
+    private let stopwatch: Stopwatch
+    /// Since when pods are ready, by uid.
+    private let readySince = Mutex<[String: Duration]>([:])
+
+    init(client: KubernetesClient, clock: any Clock<Duration>, logger: Logger) {
+        self.client = client
+        self.clock = clock
+        self.logger = logger
+        stopwatch = Stopwatch(clock)
+    }
 
     /// Looks again and again until cancellation.
     func run() async {
@@ -88,12 +101,13 @@ struct RolloutController: Sendable {
     ) async throws(KubernetesError) {
         let new = pods.filter { $0.metadata.controller?.uid == set.metadata.uid }
         let old = pods.filter { $0.metadata.controller?.uid != set.metadata.uid }
+        let available = available(pods, owner.minimumReady)
         if new.count < owner.replicas, pods.count <= owner.replicas {
             try await makePod(owner, set)
         } else if new.count > owner.replicas, let extra = new.last {
             try await client.delete(Pod.self, extra.metadata.name, uid: extra.metadata.uid)
         } else if let leaving = old.first(where: { !$0.isReady }) ?? old.first,
-            !leaving.isReady || pods.filter(\.isReady).count > owner.replicas
+            !leaving.isReady || available.count > owner.replicas
         {
             try await client.delete(Pod.self, leaving.metadata.name, uid: leaving.metadata.uid)
         }
@@ -101,9 +115,26 @@ struct RolloutController: Sendable {
         let status: JSON = [
             "observedGeneration": .integer(owner.metadata.generation ?? 0), "replicas": .integer(Int64(pods.count)),
             "updatedReplicas": .integer(Int64(new.count)), "readyReplicas": .integer(ready),
-            "availableReplicas": .integer(ready),
+            "availableReplicas": .integer(Int64(available.count)),
         ]
         try await client.patch(Deployment.self, owner.metadata.name, ["status": status], subresource: .status)
+    }
+
+    /// The pods that are ready for long enough.
+    private func available(_ pods: [Pod], _ minimum: Duration) -> [Pod] {
+        let now = stopwatch.elapsed
+        return readySince.withLock { readySince in
+            pods.filter { pod in
+                let uid = pod.metadata.uid ?? ""
+                guard pod.isReady else {
+                    readySince[uid] = nil
+                    return false
+                }
+                let since = readySince[uid] ?? now
+                readySince[uid] = since
+                return now - since >= minimum
+            }
+        }
     }
 
     private func makePod(_ owner: PodTemplateOwner, _ set: ReplicaSet) async throws(KubernetesError) {
