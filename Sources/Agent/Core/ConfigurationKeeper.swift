@@ -2,6 +2,7 @@ package import Logging
 package import Pacing
 package import ProxySQLAdmin
 import ServiceLifecycle
+import Synchronization
 
 /// Looks at a core and its peers and does what `CoreConfiguration` says.
 package struct ConfigurationKeeper: Service {
@@ -41,6 +42,8 @@ package struct ConfigurationKeeper: Service {
     }
 
     private static let concurrentQuestions = 16
+    /// Once the core has settled no more than this many are asked in one look; the others answer by what they said last.
+    private static let questionsAtRest = 32
     /// Between two looks of a core that has not settled.
     private static let hurry = Duration.seconds(1)
 
@@ -50,6 +53,7 @@ package struct ConfigurationKeeper: Service {
     private let time: (clock: any Clock<Duration>, wallClock: any WallClock)
     private let interval: Duration
     private let logger: Logger
+    private let answers = PeerAnswers()
 
     /// Makes the keeper; `interval` passes between two looks once the core has settled.
     package init(
@@ -92,7 +96,7 @@ package struct ConfigurationKeeper: Service {
     /// One look, and what follows from it; the reason as a sentence.
     package func step(_ machine: inout CoreConfiguration) async throws(AdminError) -> String {
         guard parts.directory.members != nil else { return "the cores are not known yet" }
-        let view = try await look()
+        let view = try await look(limit: machine.phase == .settled ? Self.questionsAtRest : .max)
         let before = machine.running
         let action = machine.look(view)
         switch action {
@@ -120,11 +124,12 @@ package struct ConfigurationKeeper: Service {
     }
 
     /// What this core and the others run, from one moment.
-    private func look() async throws(AdminError) -> CoreView {
+    private func look(limit: Int) async throws(AdminError) -> CoreView {
         await parts.directory.refresh()
         let members = parts.directory.members ?? []
         let others = members.filter { $0.name != parts.name }
-        let answers = await ask(others)
+        await ask(answers.next(others, limit: limit))
+        let answers = answers.all
         for case .status(let document) in answers.values { parts.directory.learn(document.seen) }
         // Read last: what was decided from an older look at ourselves could be overtaken by a pull.
         let tables = others.isEmpty ? [:] : try await parts.effects.peerStamps()
@@ -160,15 +165,12 @@ package struct ConfigurationKeeper: Service {
         }
     }
 
-    private func ask(_ members: [CoreMember]) async -> [String: PeerAnswer] {
-        await withTaskGroup(of: (String, PeerAnswer).self) { tasks in
-            var answers: [String: PeerAnswer] = [:]
+    private func ask(_ members: [CoreMember]) async {
+        await withTaskGroup(of: Void.self) { tasks in
             for (index, member) in members.enumerated() {
-                if index >= Self.concurrentQuestions, let (name, answer) = await tasks.next() { answers[name] = answer }
-                tasks.addTask { (member.name, await parts.peers.ask(member)) }
+                if index >= Self.concurrentQuestions { await tasks.next() }
+                tasks.addTask { answers.put(await parts.peers.ask(member), of: member.name) }
             }
-            for await (name, answer) in tasks { answers[name] = answer }
-            return answers
         }
     }
 
@@ -186,6 +188,29 @@ package struct ConfigurationKeeper: Service {
             report.drift = drift.map(\.checksumName)
             report.isLeader = view.isActing
             report.leader = parts.office.acting
+        }
+    }
+}
+
+/// What peers answered last, and whose turn it is to be asked.
+final class PeerAnswers: Sendable {
+    private let state = Mutex((answers: [String: PeerAnswer](), next: 0))
+
+    var all: [String: PeerAnswer] { state.withLock { $0.answers } }
+
+    func put(_ answer: PeerAnswer, of name: String) {
+        state.withLock { $0.answers[name] = answer }
+    }
+
+    /// The next few of `members`, all in turn; what others said is forgotten.
+    func next(_ members: [CoreMember], limit: Int) -> [CoreMember] {
+        state.withLock { state in
+            let names = Set(members.map(\.name))
+            state.answers = state.answers.filter { names.contains($0.key) }
+            guard members.count > limit else { return members }
+            let start = state.next % members.count
+            state.next = start + limit
+            return (0..<limit).map { members[(start + $0) % members.count] }
         }
     }
 }
