@@ -102,6 +102,9 @@ struct ScalingGuard: Sendable {
         let fewer = decision.current - decision.desired
         let unable = situation.evidence.filter { !situation.bears($0, losing: fewer) }.map(\.metric.name).sorted()
         guard !unable.isEmpty else { return nil }
+        guard situation.readers > fewer else {
+            return Hold(reason: .projectedLoad, until: nil, detail: "no reader would be left")
+        }
         return Hold(
             reason: .projectedLoad, until: nil,
             detail: "\(unable.joined(separator: ", ")) would come near its threshold of scale-out")

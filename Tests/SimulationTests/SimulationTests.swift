@@ -97,6 +97,16 @@ struct SimulationTests {
         #expect(comparison.runs.first?.sizes.firstIndex { $0 > 0 } == 13)
     }
 
+    @Test("a policy without metrics is steered by alerts, one replica at a time")
+    func alerts() throws {
+        let comparison = try Comparison(
+            policy: ScalingPolicy(maximumReplicas: 3), trace: trace(Array(repeating: 1_500, count: 120)),
+            model: SimulationModel(capacity: 1_000), offsets: FixedUTCOffset())
+        let policy = try #require(comparison.runs.first)
+        #expect(policy.additions == 2, "three readers are half busy, and the alert is over")
+        #expect(policy.reasons["OPEN_INCIDENT"] == 2)
+    }
+
     @Test("numbers that make no model are refused with every reason")
     func model() throws {
         var model = SimulationModel(capacity: 0)
