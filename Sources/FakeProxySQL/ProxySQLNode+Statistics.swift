@@ -39,6 +39,10 @@ extension ProxySQLNode {
                 "INSERT INTO stats.stats_mysql_query_digest_reset SELECT * FROM stats.stats_mysql_query_digest",
                 "DELETE FROM stats.stats_mysql_query_digest",
             ])
+        } else if statement.contains("stats_mysql_query_digest") {
+            // Any reading of the digests takes away what the last reset left (ProxySQL's
+            // `stats___save_mysql_query_digest_to_sqlite`).
+            try database.apply(["DELETE FROM stats.stats_mysql_query_digest_reset"])
         }
         if statement.contains("stats_proxysql_servers_") { try refreshPeerTables() }
     }

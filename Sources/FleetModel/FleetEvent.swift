@@ -59,6 +59,8 @@ package struct FleetEvent: Hashable, Codable, Sendable {
         case decisionMissing = "decision-missing"
         /// One of the four before is over.
         case concernOver = "concern-over"
+        /// Nothing: somebody tries whether notifications arrive. It is in no log.
+        case test
     }
 
     /// How much attention an event wants.

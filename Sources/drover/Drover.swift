@@ -16,6 +16,7 @@ struct Drover: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, APICommand.self, IngestCommand.self, ScalerCommand.self, CtlCommand.self,
             AgentCommand.self, ProbeCommand.self,
-            DumpCommand.self, SandboxCommand.self, DemoCommand.self, ConfigCommand.self, SimulateCommand.self,
+            DumpCommand.self, NotifyCommand.self, SandboxCommand.self, DemoCommand.self, ConfigCommand.self,
+            SimulateCommand.self,
         ])
 }

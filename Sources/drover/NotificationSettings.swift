@@ -20,15 +20,19 @@ struct NotificationServices: Sendable {
     /// Makes the notifiers that `settings` ask for.
     /// - Throws: `Complaint`.
     init(_ settings: EffectiveSettings, events: SQLiteEventLog, logger: Logger) throws {
-        let environment = ProcessInfo.processInfo.environment
-        let channels = try [
-            Self.slack(settings), Self.webhook(settings), Self.exec(settings, environment),
-        ].compactMap(\.self)
+        let channels = try Self.channels(settings)
         let wakeups = channels.map { _ in Wakeup() }
         bell = NotificationBell(wakeups)
         let around = Notifier.Surroundings(
             log: events, cursors: events, clock: ContinuousClock(), wallClock: SystemWallClock(), logger: logger)
         notifiers = zip(channels, wakeups).map { Notifier($0, around: around, wakeup: $1) }
+    }
+
+    /// The channels that `settings` name.
+    /// - Throws: `Complaint`.
+    static func channels(_ settings: EffectiveSettings) throws -> [NotificationChannel] {
+        let environment = ProcessInfo.processInfo.environment
+        return try [slack(settings), webhook(settings), exec(settings, environment)].compactMap(\.self)
     }
 
     /// What tells of troubles that last.
