@@ -93,6 +93,22 @@ struct NodeHealthTests {
         #expect(policy.answer(.started, health, at: now).passes)
     }
 
+    @Test("A satellite that has servers and waits for the cores' users has not started, but it does not wait for ever")
+    func arrival() {
+        let policy = HealthPolicy(requiresConfiguration: true)
+        var health = health()
+        health.observation?.stamps = [.init(module: "mysql_servers", version: 2, epoch: 1, checksum: "0xAB")]
+        health.observation?.awaited = ["mysql_users"]
+        health.observation?.uptimeSeconds = 5
+        #expect(!policy.answer(.started, health, at: now).passes)
+        #expect(policy.answer(.started, health, at: now).message.contains("mysql_users"))
+        health.observation?.uptimeSeconds = 31
+        #expect(policy.answer(.started, health, at: now).passes)
+        health.observation?.uptimeSeconds = 5
+        health.observation?.awaited = []
+        #expect(policy.answer(.started, health, at: now).passes)
+    }
+
     @Test("The false alarm of long check intervals is gone; a silent core is missed")
     func absence() {
         let rows = [

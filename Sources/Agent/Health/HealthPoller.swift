@@ -51,7 +51,8 @@ package struct HealthPoller: Service {
         let before = board.health
         do throws(AdminError) {
             let observation = try await NodeObservation.look(
-                port, timeout: max(Self.hangingLimit, board.policy.timeout), now: wallClock.now)
+                port, timeout: max(Self.hangingLimit, board.policy.timeout),
+                asksPeers: board.policy.requiresConfiguration && !before.hasStarted, now: wallClock.now)
             board.looked(observation)
             if before.failures > 0 {
                 logger.info("the admin interface answers again")

@@ -33,6 +33,9 @@ package struct NodeHealth: Hashable, Sendable {
 
 /// The rules by which probes are answered.
 package struct HealthPolicy: Hashable, Sendable {
+    /// How long after its start a node may be without what its peers have.
+    private static let arrivalSeconds = 30
+
     /// Between two looks.
     package var interval: Duration
     /// How long one look may wait for an answer before it counts as failed.
@@ -108,6 +111,14 @@ package struct HealthPolicy: Hashable, Sendable {
             return Verdict(
                 passes: false, status: "error",
                 message: "no configuration was received yet: servers, users and query rules are empty")
+        }
+        // Not for ever: pulling a module may be switched off.
+        if requiresConfiguration, !health.hasStarted, let seen = health.observation, !seen.awaited.isEmpty,
+            seen.uptimeSeconds < Self.arrivalSeconds
+        {
+            return Verdict(
+                passes: false, status: "error",
+                message: "\(seen.awaited.joined(separator: ", ")) of the cores did not arrive yet")
         }
         return Verdict(passes: true, status: "ok", message: "ok")
     }

@@ -56,6 +56,8 @@ package struct NodeObservation: Hashable, Sendable {
     package var uptimeSeconds: Int
     /// From `runtime_checksums_values`.
     package var stamps: [Stamp]
+    /// Servers, users or rules that a peer has and this node has not pulled yet; empty where nobody asked.
+    package var awaited: [String] = []
 
     /// Makes an observation.
     package init(
@@ -75,14 +77,17 @@ package struct NodeObservation: Hashable, Sendable {
         backends.filter { status == nil || $0.status == status }.reduce(0) { $0 + $1.count }
     }
 
+    /// What a node needs to serve clients.
+    private static let contents = ["mysql_servers", "mysql_users", "mysql_query_rules"]
+
     /// Whether servers, users or rules have been configured.
     package var hasConfiguration: Bool {
-        stamps.contains { ["mysql_servers", "mysql_users", "mysql_query_rules"].contains($0.module) && $0.hasContent }
+        stamps.contains { Self.contents.contains($0.module) && $0.hasContent }
     }
 
-    /// Looks at the node: three statements, each within `timeout`.
+    /// Looks at the node: three statements, each within `timeout`, and one more for what its peers have.
     package static func look(
-        _ port: AdminPort, timeout: Duration, now: () -> Timestamp
+        _ port: AdminPort, timeout: Duration, asksPeers: Bool = false, now: () -> Timestamp
     ) async throws(AdminError) -> NodeObservation {
         let servers = try await port.query(
             "SELECT hostgroup_id, status, COUNT(*) AS servers FROM runtime_mysql_servers "
@@ -92,9 +97,14 @@ package struct NodeObservation: Hashable, Sendable {
                 + "('Client_Connections_connected','mysql_listener_paused','ProxySQL_Uptime')", within: timeout)
         let stamps = try await port.query(
             "SELECT name, version, epoch, checksum FROM runtime_checksums_values", within: timeout)
+        let peers =
+            asksPeers
+            ? try await port.query(
+                "SELECT name, version, epoch, checksum FROM stats_proxysql_servers_checksums", within: timeout
+            ).rows : []
         let values = Dictionary(
             global.rows.map { ($0[0] ?? "", $0[1] ?? "") }, uniquingKeysWith: { first, _ in first })
-        return NodeObservation(
+        var observation = NodeObservation(
             at: now(),
             backends: servers.rows.map {
                 Backends(hostgroup: $0.integer(0), status: ($0[1] ?? "").uppercased(), count: $0.integer(2))
@@ -102,11 +112,17 @@ package struct NodeObservation: Hashable, Sendable {
             clients: values["Client_Connections_connected"].flatMap { Int($0) } ?? 0,
             isPaused: values["mysql_listener_paused"].map { $0 == "true" || $0 == "1" },
             uptimeSeconds: values["ProxySQL_Uptime"].flatMap { Int($0) } ?? 0,
-            stamps: stamps.rows.map {
-                Stamp(
-                    module: $0[0] ?? "", version: Int64($0.integer(1)), epoch: Int64($0.integer(2)),
-                    checksum: $0[3] ?? "")
-            })
+            stamps: stamps.rows.map { Self.stamp($0) })
+        // The modules arrive one after the other; without users a node that has servers turns everybody away.
+        let offered = peers.map { Self.stamp($0) }.filter { $0.version > 1 && $0.hasContent }.map(\.module)
+        let own = observation.stamps.filter(\.hasContent).map(\.module)
+        observation.awaited = contents.filter { offered.contains($0) && !own.contains($0) }
+        return observation
+    }
+
+    private static func stamp(_ row: MySQLRow) -> Stamp {
+        Stamp(
+            module: row[0] ?? "", version: Int64(row.integer(1)), epoch: Int64(row.integer(2)), checksum: row[3] ?? "")
     }
 }
 
