@@ -128,18 +128,19 @@ package struct AgentsStory: Sendable {
         else { return }
         try await process.node.wedge()
         narrator.tell("wedged", "the admin interface of \(process.name) hangs")
-        var slowest: Duration = .zero
+        var times: [Duration] = []
         var message = ""
         for _ in 0..<20 {
             let stopwatch = Stopwatch(cluster.clock)
             let (_, answer) = try await http.exchange(.GET, "\(process.agentURL)/healthz/ready")
-            slowest = max(slowest, stopwatch.elapsed)
+            times.append(stopwatch.elapsed)
             message = answer["message"].string ?? message
             try await cluster.clock.sleep(for: .milliseconds(200))
         }
+        // One of them may meet a machine that is busy with something else.
+        let slow = times.filter { $0 >= .milliseconds(100) }.count
         narrator.check(
-            slowest < .milliseconds(100),
-            "its probes are answered all the same, the slowest after \(slowest.wholeMilliseconds) ms",
+            slow <= 1, "its probes are answered all the same: \(times.count - slow) of \(times.count) within 100 ms",
             ["message": .string(message)])
         try await until("Kubernetes sends no clients there", seconds: 30) {
             try await !cluster.pods("satellite").contains { $0.metadata.name == process.name }
