@@ -160,7 +160,9 @@ def loads(base):
 
 
 def end(child):
+    """Ends an agent without its drain, and so without its node's end."""
     child.send_signal(signal.SIGINT)
+    time.sleep(0.2)
     child.send_signal(signal.SIGINT)
     try:
         child.wait(10)

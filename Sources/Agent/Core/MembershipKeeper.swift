@@ -2,6 +2,7 @@ package import Logging
 package import Pacing
 package import ProxySQLAdmin
 import ServiceLifecycle
+import Synchronization
 
 /// Keeps `proxysql_servers` equal to the running cores, on each change and every interval.
 ///
@@ -121,5 +122,24 @@ package struct MembershipKeeper: Service {
             return !known.contains(acting.address)
         }
         return !members.contains { $0.name != name && known.contains($0.address) }
+    }
+}
+
+/// The table as this agent left it, and the cores it was made from.
+final class KnownTable: Sendable {
+    private let state = Mutex<(rows: [MemberRow], members: [CoreMember])?>(nil)
+
+    /// The rows, if the cores are others now; nil when nothing changed or nothing is known. Whoever takes them puts them
+    /// back when all went well.
+    func take(unless members: [CoreMember]) -> [MemberRow]? {
+        state.withLock { state in
+            defer { state = nil }
+            guard let known = state, known.members != members else { return nil }
+            return known.rows
+        }
+    }
+
+    func put(_ rows: [MemberRow], for members: [CoreMember]) {
+        state.withLock { $0 = (rows, members) }
     }
 }

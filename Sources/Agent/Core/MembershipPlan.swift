@@ -51,6 +51,12 @@ package struct MembershipPlan: Hashable, Sendable {
         removals.sort { ($0.host, $0.port) < ($1.host, $1.port) }
     }
 
+    /// The table after the plan was carried out.
+    func result(_ current: [MemberRow]) -> [MemberRow] {
+        let gone = Set(removals.map(\.key) + writes.map(\.key))
+        return current.filter { !gone.contains($0.key) } + writes
+    }
+
     /// Whether the table is as it should be.
     package var isEmpty: Bool { writes.isEmpty && removals.isEmpty }
 
