@@ -91,6 +91,25 @@ extension GroupRecord {
         configuration.generation += 1
     }
 
+    /// Takes over a replica that serves already, under a name that only the provider knew: Chester stores the addresses
+    /// of its replicas and not their names.
+    /// - Returns: whether there is such a one at `address`.
+    package mutating func takeOver(_ name: InstanceName, servingAt address: String, at now: Timestamp) -> Bool {
+        let known = Set(replicas.map(\.name.text))
+        guard
+            let index = configuration.servers.firstIndex(where: {
+                $0.origin == .managed && $0.address == address && !known.contains($0.name)
+            })
+        else { return false }
+        configuration.servers[index].name = name.text
+        configuration.generation += 1
+        var replica = ReplicaRecord(name: name, incidentID: "", at: now)
+        replica.address = address
+        replica.enter(.serving, at: now)
+        replicas.append(replica)
+        return true
+    }
+
     /// Takes up a replica that carries our labels and that the record knows nothing of, as after a restored backup.
     package mutating func adopt(_ name: InstanceName, at now: Timestamp) {
         var replica = ReplicaRecord(name: name, incidentID: "", at: now)

@@ -53,9 +53,11 @@ extension GroupWorker {
     ) async throws(ProviderError) -> String? {
         let known = Set(record.replicas.map(\.name.text) + record.configuration.servers.map(\.name))
         for listed in listing.instances {
-            guard !known.contains(listed.name.text), listed.primary == record.primaryInstance.text,
-                around.provider.isOurs(listed, of: record.name)
-            else { continue }
+            guard !known.contains(listed.name.text), listed.primary == record.primaryInstance.text else { continue }
+            if let address = listed.privateAddress, record.takeOver(listed.name, servingAt: address, at: now) {
+                return "\(listed.name) serves at \(address) since before the take-over: it is managed from now on"
+            }
+            guard around.provider.isOurs(listed, of: record.name) else { continue }
             // The list may be older than a deletion.
             guard let instance = try await around.provider.instance(named: listed.name), instance.state != .deleting
             else { continue }

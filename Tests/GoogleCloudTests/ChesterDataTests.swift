@@ -112,6 +112,27 @@ struct ChesterDataTests {
         }
     }
 
+    @Test("a replica that Chester added gets the name that the provider knows it by, and is managed from then on")
+    func replicas() async throws {
+        try await withStores { _, stores in
+            try await storeChesterGroup(stores.client)
+            let read = try await stores.groups.group(InstanceName(group))
+            var taken = try #require(read)
+            let name = try InstanceName("sql-development-uuid")
+            let first = taken.document.takeOver(name, servingAt: "10.0.0.2", at: StoreConformance.now)
+            #expect(!first)
+            let second = taken.document.takeOver(name, servingAt: "10.0.0.3", at: StoreConformance.now)
+            #expect(second)
+            let third = taken.document.takeOver(name, servingAt: "10.0.0.3", at: StoreConformance.now)
+            #expect(!third)
+            #expect(taken.document.replicas.map(\.state) == [.serving])
+            try await stores.groups.save(taken.document, ifVersion: taken.version)
+            let again = try await stores.groups.group(InstanceName(group))
+            #expect(again?.document.configuration.servers.map(\.name).last == "sql-development-uuid")
+            #expect(again?.document == taken.document)
+        }
+    }
+
     @Test("Chester's entities have Chester's properties and no others")
     func properties() async throws {
         try await withStores { standIn, stores in

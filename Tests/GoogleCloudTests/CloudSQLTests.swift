@@ -142,4 +142,18 @@ struct CloudSQLTests {
             #expect(!standIn.requests.contains { $0.hasPrefix("POST") })
         }
     }
+
+    @Test("Chester's own replicas name no group: the group of their primary's name may take and delete them")
+    func chestersReplicas() async throws {
+        try await withCloudSQLServer { _, provider, clock, url in
+            _ = try await exchange(
+                .PATCH, "\(url)/v1/projects/p/instances/shop-static", ["settings": ["userLabels": ["chester": "true"]]])
+            clock.advance(by: .seconds(101))
+            let listed = try await provider.managedReplicas().instances
+            let found = try #require(listed.first)
+            #expect(provider.isOurs(found, of: try InstanceName("shop")))
+            #expect(!provider.isOurs(found, of: try InstanceName("other")))
+            _ = try await provider.deleteReplica(try wanted("shop-static"))
+        }
+    }
 }

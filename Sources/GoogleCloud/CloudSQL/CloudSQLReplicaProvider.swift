@@ -73,12 +73,13 @@ package struct CloudSQLReplicaProvider: ReplicaProvider {
     package func deleteReplica(_ wanted: ReplicaRequest) async throws(ProviderError) -> String {
         let path = "\(base)/instances/\(wanted.name)"
         let found = try await get(path, as: DatabaseInstance.self)
+        let labels = found.settings?.userLabels ?? [:]
         let obstacle: String? =
             if found.instanceType != "READ_REPLICA_INSTANCE" {
                 "it is not a read replica"
             } else if ![wanted.primary.text, "\(project):\(wanted.primary)"].contains(found.masterInstanceName) {
                 "it replicates from \(found.masterInstanceName ?? "nothing")"
-            } else if !Self.isOurs(found.settings?.userLabels ?? [:], wanted.group) {
+            } else if !Self.isOurs(labels, wanted.group), !Self.isChesters(labels) {
                 "its labels do not say that it is ours"
             } else if found.settings?.deletionProtectionEnabled == true {
                 "it is protected from deletion"
@@ -106,6 +107,13 @@ package struct CloudSQLReplicaProvider: ReplicaProvider {
 
     package func isOurs(_ instance: ProviderInstance, of group: InstanceName) -> Bool {
         Self.isOurs(instance.labels, group)
+            || Self.isChesters(instance.labels) && instance.primary == group.text
+    }
+
+    /// Whether Chester's daemon made the instance: it says that it is Chester's and not which group's. Chester's groups
+    /// are named after their primary unless an alert says otherwise.
+    static func isChesters(_ labels: [String: String]) -> Bool {
+        labels[ownerLabel] == "true" && labels[groupLabel] == nil
     }
 
     /// Whether the labels say that an instance is ours, for `group`.
