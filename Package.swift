@@ -236,7 +236,7 @@ let package = Package(
         tests(
             "GoogleCloudTests",
             [
-                "GoogleCloud", "FakeGoogle", "FleetModel", "Pacing", "Persistence", .asyncHTTPClient, .crypto,
+                "Ingest", "GoogleCloud", "FakeGoogle", "FleetModel", "Pacing", "Persistence", .asyncHTTPClient, .crypto,
                 .cryptoExtras, .serviceLifecycle, .serviceLifecycleTestKit, .hummingbird, .nioCore, .nioHTTP1, .logging,
             ]),
         tests(

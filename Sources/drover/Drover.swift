@@ -14,7 +14,8 @@ struct Drover: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            ServeCommand.self, APICommand.self, IngestCommand.self, ScalerCommand.self, CtlCommand.self,
+            ServeCommand.self, APICommand.self, IngestCommand.self, ScalerCommand.self, SetupCommand.self,
+            CtlCommand.self,
             AgentCommand.self, ProbeCommand.self,
             DumpCommand.self, NotifyCommand.self, SandboxCommand.self, DemoCommand.self, ConfigCommand.self,
             SimulateCommand.self,
