@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// Answers with what it is told to, and counts how often it is asked.
-private final class LoadDouble: LoadSource {
+final class LoadDouble: LoadSource {
     let state = Mutex((asked: 0, value: 0.5 as Double?))
 
     func readings(
@@ -20,7 +20,7 @@ private final class LoadDouble: LoadSource {
     }
 }
 
-private final class DecisionsDouble: DecisionStore {
+final class DecisionsDouble: DecisionStore {
     let saved = Mutex<[DecisionEntry]>([])
     let fails = Mutex(false)
 
