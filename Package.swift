@@ -199,6 +199,9 @@ let package = Package(
 
         // Figures; here and not in the package Benchmarks, because it looks into modules that nobody outside can see.
         .executableTarget(
+            name: "restart-bench", dependencies: ["FleetModel", "Pacing", "Persistence", "Scaler", .logging],
+            path: "Benchmarks/restart", swiftSettings: strict),
+        .executableTarget(
             name: "planning-bench", dependencies: ["FleetModel", "Persistence", "Simulation"],
             path: "Benchmarks/planning", swiftSettings: strict),
 

@@ -65,6 +65,10 @@ echo "bench: one planning pass over 1,000 groups with 10,000 replicas"
 swift build --configuration release --product planning-bench 2>&1 | tail -n 1
 "$(swift build --configuration release --show-bin-path)/planning-bench"
 
+echo "bench: a scaler that was killed, and one with nothing to do"
+swift build --configuration release --product restart-bench 2>&1 | tail -n 1
+"$(swift build --configuration release --show-bin-path)/restart-bench"
+
 echo "bench: from the end of the Cloud SQL operation to ONLINE on all nodes (2 cores, 2 satellites)"
 dist/drover demo --cores 2 --satellites 2 --operation-seconds 1 --cooldown-seconds 1 --json |
     python3 -c '

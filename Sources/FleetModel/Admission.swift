@@ -83,5 +83,5 @@ package struct AdmissionSamples: Hashable, Sendable {
 /// What looks at a replica's own replication.
 package protocol ReplicationProbe: Sendable {
     /// Looks once, within a deadline of its own; what goes wrong is part of the answer.
-    func look(at address: String, port: Int) async -> ReplicationHealth
+    func look(at replica: InstanceName, address: String, port: Int) async -> ReplicationHealth
 }

@@ -22,7 +22,7 @@ package struct MySQLReplicationProbe: ReplicationProbe {
         self.logger = logger
     }
 
-    package func look(at address: String, port: Int) async -> ReplicationHealth {
+    package func look(at replica: InstanceName, address: String, port: Int) async -> ReplicationHealth {
         var configuration = MySQLConfiguration(
             host: address, port: port, username: username, password: password.reveal())
         configuration.tls = tls

@@ -25,8 +25,11 @@ extension SettingKey {
             "scaler.inventory-seconds", .seconds(1...86_400), "300",
             "Between two lists of the Cloud SQL instances, which find replicas that are lost or unknown."),
         SettingKey(
-            "scaler.monitor-username", .text, nil,
-            "Account that asks replicas how they replicate; without it a replica serves once it is RUNNABLE."),
+            "scaler.replication-source", .word(["account", "monitoring", "none"]), nil,
+            "Who says how a new replica replicates: the replica itself, asked with the account below, Cloud "
+                + "Monitoring, which is minutes late, or nobody. By default the account where there is one, else "
+                + "Cloud Monitoring where the Cloud SQL API is Google's."),
+        SettingKey("scaler.monitor-username", .text, nil, "Account that asks replicas how they replicate."),
         SettingKey("scaler.monitor-password", .text, nil, "Its password.", isSecret: true),
         SettingKey(
             "scaler.monitor-tls", .word(["preferred", "required", "disabled"]), "preferred",

@@ -1,4 +1,6 @@
+import ArgumentParser
 import FleetModel
+import GoogleCloud
 import Logging
 import MySQLWire
 import NIOSSL
@@ -27,16 +29,29 @@ extension ScalerSettings {
 }
 
 extension EffectiveSettings {
-    /// What asks replicas how they replicate; nil without an account for it.
-    /// - Throws: when the file of the certificate authority cannot be read.
-    func replicationProbe(_ logger: Logger) throws -> MySQLReplicationProbe? {
-        guard let username = optionalText("scaler.monitor-username") else {
-            logger.notice("no scaler.monitor-username: a new replica serves once it is RUNNABLE, whatever its lag")
+    /// What says how replicas replicate, by `scaler.replication-source`.
+    /// - Throws: when the account is asked for and not set, or the file of the certificate authority cannot be read.
+    func replicationProbe(_ monitoring: MonitoringLoad, _ logger: Logger) throws -> (any ReplicationProbe)? {
+        let username = optionalText("scaler.monitor-username")
+        let isGoogle = text("cloudsql.endpoint").hasSuffix(".googleapis.com")
+        let source =
+            optionalText("scaler.replication-source")
+            ?? (username != nil ? "account" : isGoogle ? "monitoring" : "none")
+        switch source {
+        case "account":
+            guard let username else {
+                throw ValidationError("scaler.replication-source is account and scaler.monitor-username is not set")
+            }
+            return MySQLReplicationProbe(
+                username: username, password: secret("scaler.monitor-password") ?? Secret(""), tls: try monitorTLS(),
+                timeout: .seconds(5), logger: logger)
+        case "monitoring":
+            logger.notice("replication of new replicas is judged by Cloud Monitoring, whose samples are minutes late")
+            return MonitoringReplicationProbe(load: monitoring, wallClock: SystemWallClock())
+        default:
+            logger.notice("nobody says how new replicas replicate: one serves once it is RUNNABLE, whatever its lag")
             return nil
         }
-        return MySQLReplicationProbe(
-            username: username, password: secret("scaler.monitor-password") ?? Secret(""), tls: try monitorTLS(),
-            timeout: .seconds(5), logger: logger)
     }
 
     private func monitorTLS() throws -> MySQLConfiguration.TLS {

@@ -114,7 +114,6 @@ struct ServeCommand: AsyncParsableCommand {
                 board: board, wallClock: SystemWallClock(), tell: eventful.tell),
             wallClock: SystemWallClock(), inventoryLifetime: settings.seconds("scaler.inventory-seconds"),
             nameSuffix: Self.nameSuffix)
-        around.probe = try settings.replicationProbe(logger)
         let pool = PoolLoad(
             nodes: settings.listedNodes,
             settings: .init(
@@ -124,6 +123,7 @@ struct ServeCommand: AsyncParsableCommand {
         let monitoring = MonitoringLoad(
             request: try settings.request(.other, "monitoring.endpoint", logger),
             project: settings.text("cloudsql.project"))
+        around.probe = try settings.replicationProbe(monitoring, logger)
         around.deciding = Decider.Surroundings(
             load: LoadSources([pool, monitoring]), decisions: EventfulDecisions(backend.decisions, toldBy: eventful),
             zones: SystemTimeZones(), loadPoll: settings.seconds("scaler.load-poll-seconds"))

@@ -70,6 +70,31 @@ struct MonitoringTests {
         }
     }
 
+    @Test(
+        "a replica's replication is what the newest sample says, unless that is old or negative",
+        arguments: [
+            ("2027-01-15T07:58:00Z", "3", ReplicationHealth.replicating(lag: .seconds(3))),
+            ("2027-01-15T07:58:00Z", "-1", .stopped("Cloud Monitoring shows a negative lag")),
+            ("2027-01-15T07:50:00Z", "3", .unreachable("Cloud Monitoring has no sample of the last 240 s yet")),
+        ])
+    func replication(end: String, value: String, expected: ReplicationHealth) async throws {
+        let router = Router()
+        router.get("/v3/projects/p/timeSeries") { request, _ in
+            let filter = request.uri.queryParameters["filter"].map { String($0) } ?? ""
+            guard filter.contains("replication/seconds_behind_master"), filter.contains("p:shop-r1") else {
+                return "{}"
+            }
+            return "{\"timeSeries\":[\(Self.series("shop-r1", end, "{\"int64Value\":\"\(value)\"}"))]}"
+        }
+        try await withServer(router) { url in
+            let probe = MonitoringReplicationProbe(
+                load: MonitoringLoad(request: GoogleRequest(endpoint: url, timeout: .seconds(5)), project: "p"),
+                wallClock: TestWallClock())
+            let health = await probe.look(at: try InstanceName("shop-r1"), address: "10.0.0.1", port: 3306)
+            #expect(health == expected)
+        }
+    }
+
     @Test("whether another try can help is said")
     func failures() async throws {
         let router = Router()

@@ -12,7 +12,7 @@ private final class ProbeDouble: ReplicationProbe {
     let health = Mutex<ReplicationHealth>(.unreachable("not started"))
     let looks = Mutex(0)
 
-    func look(at address: String, port: Int) async -> ReplicationHealth {
+    func look(at replica: InstanceName, address: String, port: Int) async -> ReplicationHealth {
         looks.withLock { $0 += 1 }
         return health.withLock { $0 }
     }

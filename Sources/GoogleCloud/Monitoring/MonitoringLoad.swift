@@ -30,7 +30,8 @@ package struct MonitoringLoad: LoadSource {
             let instances = Self.instances(of: group, series)
             guard !instances.isEmpty else { continue }
             do throws(GoogleFailure) {
-                readings += try await self.readings(metric, series, instances, at: now)
+                readings += try await newest(
+                    series, of: instances, for: metric.name, within: metric.staleAfter, at: now)
             } catch {
                 let advice = error.code == .permissionDenied ? "; grant roles/monitoring.viewer" : ""
                 throw LoadSourceError(
@@ -74,13 +75,15 @@ package struct MonitoringLoad: LoadSource {
         var nextPageToken: String?
     }
 
-    private func readings(
-        _ metric: MetricPolicy, _ series: CloudMonitoringSeries, _ instances: [String], at now: Timestamp
+    /// The newest point of each instance that has one, under the name `metric`, among those of the last `freshness`.
+    func newest(
+        _ series: CloudMonitoringSeries, of instances: [String], for metric: String, within freshness: Duration,
+        at now: Timestamp
     ) async throws(GoogleFailure) -> [LoadReading] {
         let ids = instances.map { "\"\(project):\($0)\"" }.joined(separator: ",")
         var filter = "metric.type=\"\(series.metricType)\" AND resource.labels.database_id=one_of(\(ids))"
         if !series.filter.isEmpty { filter += " AND (\(series.filter))" }
-        let window = max(metric.staleAfter, series.alignmentPeriod * 3)
+        let window = max(freshness, series.alignmentPeriod * 3)
         let query = [
             ("filter", filter), ("interval.startTime", now.advanced(by: .zero - window).rfc3339),
             ("interval.endTime", now.rfc3339),
@@ -99,7 +102,7 @@ package struct MonitoringLoad: LoadSource {
         }
         return newest.sorted { $0.key < $1.key }.map { id, point in
             LoadReading(
-                metric: metric.name, instance: id.split(separator: ":").last.map { String($0) }, value: point.value,
+                metric: metric, instance: id.split(separator: ":").last.map { String($0) }, value: point.value,
                 measuredAt: point.at)
         }
     }
