@@ -10,21 +10,36 @@ CLIENT = ["mariadb", "--no-defaults", "-h127.0.0.1", "-P" + port, "-uradmin", "-
 ADDRESS = ["--address", "127.0.0.1:" + port]
 
 
+def anonymous(pid):
+    """Resident KiB that are no file's; 0 once the process has ended."""
+    try:
+        with open("/proc/%d/status" % pid) as status:
+            return next((int(line.split()[1]) for line in status if line.startswith("RssAnon:")), 0)
+    except OSError:
+        return 0
+
+
 def run(command, output):
-    """Seconds and peak resident KiB of a command whose standard output goes to a file."""
+    """Seconds, peak resident KiB and peak anonymous KiB of a command whose standard output goes to a file."""
     with open(output, "wb") as file:
         start = time.monotonic()
         child = subprocess.Popen(command, stdout=file, stderr=subprocess.DEVNULL)
-        _, status, usage = os.wait4(child.pid, 0)
+        private = 0
+        while True:
+            ended, status, usage = os.wait4(child.pid, os.WNOHANG)
+            if ended:
+                break
+            private = max(private, anonymous(child.pid))
+            time.sleep(0.005)
         elapsed = time.monotonic() - start
     if status != 0:
         sys.exit("%s failed" % " ".join(command))
-    return elapsed, usage.ru_maxrss
+    return elapsed, usage.ru_maxrss, private
 
 
 def show(name, rows, best, reference):
-    print("  %s: %d rows/s, peak %.0f MiB, ratio %.2f" % (
-        name, rows / best[0], best[1] / 1024, reference[0] / best[0]))
+    print("  %s: %d rows/s, peak %.0f MiB (anonymous %.1f), ratio %.2f" % (
+        name, rows / best[0], best[1] / 1024, best[2] / 1024, reference[0] / best[0]))
 
 
 kinds = {
