@@ -26,11 +26,14 @@ struct APICommand: AsyncParsableCommand {
         let logger = effective.bootstrapLogging()
         let metrics = PrometheusMetrics()
         MetricsSystem.bootstrap(metrics)
-        let backend = try await Complaint.heard { try Backend.open(effective, receives: false, logger) }
+        let (backend, notifications) = try await Complaint.heard {
+            let backend = try Backend.open(effective, receives: false, logger)
+            return (backend, try NotificationServices(effective, events: backend.events, logger: logger))
+        }
         let signal = EventSignal()
         let eventful = EventfulStore(
-            groups: backend.groups, incidents: backend.incidents, log: backend.events, sinks: [signal],
-            surroundings: (SystemWallClock(), logger))
+            groups: backend.groups, incidents: backend.incidents, log: backend.events,
+            sinks: [signal, notifications.bell], surroundings: (SystemWallClock(), logger))
         let server = ManagementServer(
             settings: effective,
             sources: .init(
@@ -40,7 +43,7 @@ struct APICommand: AsyncParsableCommand {
             metrics: metrics, logger: logger)
         let group = ServiceGroup(
             configuration: .init(
-                services: try server.services().map { .init(service: $0) },
+                services: (notifications.notifiers + (try server.services())).map { .init(service: $0) },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         logger.info("serving", metadata: ["api.address": "\(effective.text("api.address"))"])
         try await group.run()
