@@ -1,4 +1,5 @@
 import NIOHTTP1
+import ProxySQLAdmin
 package import ManagementAPI
 
 extension Operator {
@@ -34,9 +35,9 @@ extension Operator {
                 ]))
     }
 
-    /// Writes all groups: as `databases.yaml`, or as `proxysql.cnf`.
+    /// Writes groups: all as `databases.yaml`, or `database` (the only one when nil) as `proxysql.cnf`.
     /// - Throws: `ControlError`.
-    package func export(asConfiguration: Bool) async throws(ControlError) {
+    package func export(asConfiguration: Bool, database: String?) async throws(ControlError) {
         var groups: [JSONValue] = []
         var next: String?
         repeat {
@@ -44,10 +45,20 @@ extension Operator {
             groups += page.body["items"]?.elements ?? []
             next = page.body["next"]?.string
         } while next != nil
-        terminal.say(
-            asConfiguration
-                ? ConfigurationText.proxysql(groups)
-                : YAMLText.write(["databases": .list(groups.map(Self.declared))]))
+        if let database { groups.removeAll { $0["name"]?.string != database } }
+        guard asConfiguration else {
+            return terminal.say(YAMLText.write(["databases": .list(groups.map(Self.declared))]))
+        }
+        guard let group = groups.first, groups.count == 1 else {
+            throw ControlError(
+                .unusableInput,
+                "a proxysql.cnf is for one database, and there are \(groups.count): name one by --database")
+        }
+        do {
+            terminal.say(try CnfRenderer(ShownGroup(group).configuration()).rendered(over: ""))
+        } catch {
+            throw ControlError(.failed, "\(group["name"]?.string ?? "") cannot be written: \(error)")
+        }
     }
 
     private static let observed = [

@@ -62,6 +62,9 @@ struct APIParts: Sendable {
     /// - Throws: 400 that names the field.
     func read<Document: Decodable>(_ type: Document.Type, _ request: Request) async throws(APIError) -> Document {
         let bytes = try await bytes(request)
+        guard JSONDepth.of(bytes) <= JSONDepth.maximum else {
+            throw .bad("the body is nested deeper than \(JSONDepth.maximum) levels")
+        }
         do {
             return try JSONDecoder().decode(type, from: bytes)
         } catch let error as DecodingError {

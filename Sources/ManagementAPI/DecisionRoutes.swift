@@ -103,7 +103,9 @@ struct DecisionRoutes: Sendable {
         let bytes = try await parts.bytes(request)
         var body = JSONValue.object([:])
         if !bytes.isEmpty {
-            guard let value = try? JSONValue(bytes) else { throw .bad("the body is not JSON") }
+            guard JSONDepth.of(bytes) <= JSONDepth.maximum, let value = try? JSONValue(bytes) else {
+                throw .bad("the body is not JSON")
+            }
             body = value
         }
         var reader = ObjectReader(body, at: "")

@@ -1,5 +1,8 @@
 /// Reads the members of one JSON object and goes on after a wrong one, so that one answer names all that is wrong.
 struct ObjectReader {
+    /// Longer lists, and more unknown members, are not looked at: an answer must not cost more than its question.
+    private static let maximumElements = 1_000
+
     private let members: [String: JSONValue]
     private let pointer: String
     private var known: Set<String> = []
@@ -74,10 +77,15 @@ struct ObjectReader {
         return nil
     }
 
-    /// A list that may be absent.
+    /// A list that may be absent; what is behind its thousandth element is complained of and not read.
     mutating func list(_ name: String) -> [JSONValue]? {
         guard let value = any(name) else { return nil }
-        if case .list(let elements) = value { return elements }
+        if case .list(let elements) = value {
+            if elements.count > Self.maximumElements {
+                note(name, "it has \(elements.count) elements and may have \(Self.maximumElements)")
+            }
+            return Array(elements.prefix(Self.maximumElements))
+        }
         note(name, "it must be a list")
         return nil
     }
@@ -94,8 +102,11 @@ struct ObjectReader {
 
     /// Complains of the members that nobody asked for.
     mutating func finish() {
-        for name in members.keys.sorted() where !known.contains(name) {
-            note(Self.escaped(name), "it is unknown here; known are \(known.sorted().joined(separator: ", "))")
+        let unknown = members.keys.filter { !known.contains($0) }.sorted()
+        guard !unknown.isEmpty else { return }
+        let words = known.sorted().joined(separator: ", ")
+        for name in unknown.prefix(Self.maximumElements) {
+            note(Self.escaped(name), "it is unknown here; known are \(words)")
         }
     }
 
@@ -118,7 +129,12 @@ extension [FieldProblem] {
         let broken = Set(map(\.pointer))
         return self
             + others.filter { other in
-                !broken.contains { other.pointer == $0 || other.pointer.hasPrefix("\($0)/") }
+                var place = other.pointer[...]
+                while !broken.contains(String(place)) {
+                    guard let slash = place.lastIndex(of: "/") else { return true }
+                    place = place[..<slash]
+                }
+                return false
             }
     }
 }

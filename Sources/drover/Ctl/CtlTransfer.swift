@@ -72,11 +72,12 @@ struct CtlExport: AsyncParsableCommand {
     }
 
     @Option(help: "What is written.") var format = Format.yaml
+    @Option(help: "Only that database; needed for cnf when there are several.") var database: String?
     @OptionGroup var options: CtlOptions
 
     func run() async throws {
         try await options.run { work in
-            try await work.export(asConfiguration: format == .cnf)
+            try await work.export(asConfiguration: format == .cnf, database: database)
         }
     }
 }
