@@ -132,4 +132,68 @@ struct CoreConfigurationTests {
             #expect(cluster.contents == ["C1"] && cluster.isLifted, "\(rights) seed \(seed)\n\(cluster.report)")
         }
     }
+
+    private func stamps(_ content: String, epoch: Int64, version: Int64 = 5) -> [CoreModule: NodeObservation.Stamp] {
+        Dictionary(
+            uniqueKeysWithValues: CoreModule.allCases.map {
+                ($0, .init(module: $0.checksumName, version: version, epoch: epoch, checksum: "0x\(content)"))
+            })
+    }
+
+    @Test("Equal epochs with different content: the acting core loads once more, at the second look, the other never")
+    func tie() {
+        let order = ConfigurationOrder(.revision, 1)
+        let now = Timestamp(millisecondsSinceEpoch: 1_795_000_000_000)
+        func view(_ mine: String, _ theirs: String, isActing: Bool) -> CoreView {
+            CoreView(
+                at: now, order: order, stamps: stamps(mine, epoch: 100), isActing: isActing,
+                recorded: RunningClaim(order, number: 1),
+                peers: [
+                    .init(
+                        name: "peer", voice: .agent, order: order, running: RunningClaim(order, number: 1),
+                        stamps: stamps(theirs, epoch: 100))
+                ])
+        }
+        var acting = CoreConfiguration()
+        var other = CoreConfiguration()
+        if case .load = acting.look(view("A", "B", isActing: true)) { Issue.record("one look may be a pull under way") }
+        guard case .load(let modules, _) = acting.look(view("A", "B", isActing: true)) else {
+            Issue.record("a tie that lasts must be resolved")
+            return
+        }
+        #expect(modules == CoreModule.allCases)
+        for _ in 0..<5 {
+            if case .load = other.look(view("B", "A", isActing: false)) { Issue.record("only one may resolve it") }
+        }
+    }
+
+    @Test("A tie between two configurations is resolved by the newer one, whoever acts")
+    func tieInRollout() {
+        let old = ConfigurationOrder(.revision, 1)
+        let new = ConfigurationOrder(.revision, 2)
+        let now = Timestamp(millisecondsSinceEpoch: 1_795_000_000_000)
+        func look(_ machine: inout CoreConfiguration, _ mine: ConfigurationOrder, _ theirs: ConfigurationOrder)
+            -> CoreConfiguration.Action
+        {
+            machine.look(
+                CoreView(
+                    at: now, order: mine, stamps: stamps("\(mine.value)", epoch: 100), isActing: mine == old,
+                    recorded: RunningClaim(new, number: 2),
+                    peers: [
+                        .init(
+                            name: "peer", voice: .agent, order: theirs, running: RunningClaim(new, number: 2),
+                            stamps: stamps("\(theirs.value)", epoch: 100))
+                    ]))
+        }
+        var newer = CoreConfiguration()
+        var older = CoreConfiguration()
+        _ = look(&newer, new, old)
+        guard case .load = look(&newer, new, old) else {
+            Issue.record("the newer core must resolve it")
+            return
+        }
+        for _ in 0..<5 {
+            if case .load = look(&older, old, new) { Issue.record("the older core must not") }
+        }
+    }
 }

@@ -25,10 +25,10 @@ package struct CoreEffects: Sendable {
     /// What the node has seen of its peers, by host.
     package func peerStamps() async throws(AdminError) -> [String: [CoreModule: NodeObservation.Stamp]] {
         let rows = try await shell.rows(
-            "SELECT name, version, epoch, checksum, hostname FROM stats_proxysql_servers_checksums")
+            "SELECT name, version, epoch, checksum, hostname FROM stats_proxysql_servers_checksums WHERE version > 0")
         var byHost: [String: [NodeObservation.Stamp]] = [:]
         for row in rows {
-            guard row.count > 4, let host = row[4], let stamp = Self.stamp(row), stamp.version > 0 else { continue }
+            guard row.count > 4, let host = row[4], let stamp = Self.stamp(row) else { continue }
             byHost[host, default: []].append(stamp)
         }
         return byHost.mapValues { CoreModule.stamps($0) }

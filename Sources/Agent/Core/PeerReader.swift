@@ -27,14 +27,26 @@ package protocol PeerReader: Sendable {
 /// Asks over HTTP.
 package struct HTTPPeerReader: PeerReader {
     private static let limit = TimeAmount.milliseconds(1_000)
+    private let client: HTTPClient
 
-    /// Makes a reader.
-    package init() {}
+    /// Makes a reader with connections of its own, which `close` closes.
+    package init() {
+        var configuration = HTTPClient.Configuration()
+        // A peer that refuses has answered; asking it again and again for the rest of the second would be for nothing.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.redirectConfiguration = .disallow
+        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+
+    /// Closes every connection; the reader is of no use afterwards.
+    package func close() async {
+        try? await client.shutdown()
+    }
 
     package func ask(_ member: CoreMember) async -> PeerAnswer {
         let address = AgentAddress(host: member.host, port: member.apiPort)
         do {
-            let response = try await HTTPClient.shared.execute(
+            let response = try await client.execute(
                 HTTPClientRequest(url: "http://\(address)/v1/status"), timeout: Self.limit)
             let body = try await response.body.collect(upTo: 1 << 20)
             guard response.status == .ok else { return .other }

@@ -16,10 +16,11 @@ extension AgentProcess {
         let membership = MembershipKeeper(
             effects: effects, core: (name, cores.directory, office), role: role, events: events,
             pace: .init(change: change, interval: interval, clock: around.clock), logger: around.logger)
+        let peers = HTTPPeerReader()
         let stated = settings.optionalText("agent.core.generation").flatMap { Int64($0) }
         let configuration = ConfigurationKeeper(
             parts: .init(
-                effects: effects, name: name, directory: cores.directory, office: office, peers: HTTPPeerReader(),
+                effects: effects, name: name, directory: cores.directory, office: office, peers: peers,
                 mounted: MountedConfiguration(
                     path: settings.text("agent.core.configuration-file"), stated: stated, usesAge: !cores.arePods),
                 memory: ClaimFile(besides: settings.text("agent.shutdown.draining-file"), node: name),
@@ -40,7 +41,10 @@ extension AgentProcess {
                 }
             },
             reload: Self.reload(follow.isEmpty ? nil : followed),
-            close: { [client = cores.client] in await client?.shutdown() })
+            close: { [client = cores.client] in
+                await peers.close()
+                await client?.shutdown()
+            })
     }
 
     /// The cores, and what keeps them known.

@@ -89,10 +89,17 @@ package struct AgentProcess: Sendable {
                 "node.id": "\(settings.nodeName)", "role": "\(settings.word("agent.mode"))",
                 "proxysql.address": "\(settings.address("agent.proxysql.address"))",
             ])
-        try await group.run()
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await group.run())
+        } catch {
+            result = .failure(error)
+        }
+        // Whatever happened: what was opened is closed.
         await duties.close()
         await port.close()
         events.finish()
+        try result.get()
     }
 
     /// Ends the agent at once, without a drain.
