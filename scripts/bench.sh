@@ -96,4 +96,7 @@ CNF
 else
     echo "bench: no dump of digests: PROXYSQL_BIN does not name a binary"
 fi
+
+echo "bench: drover agent"
+python3 Benchmarks/agent.py dist/drover "${PROXYSQL_BIN:-}" "${AGENT_BENCH_SECONDS:-60}"
 echo "bench: done"

@@ -42,7 +42,13 @@ struct AgentCommand: AsyncParsableCommand {
         try await withThrowingDiscardingTaskGroup { tasks in
             // Ends when the agent's events do, which is when the agent has ended.
             tasks.addTask { await plugins.run() }
-            try await agent.run()
+            do {
+                try await agent.run()
+            } catch {
+                let address = "\(settings.text("agent.api.host")):\(settings.text("agent.api.port"))"
+                Console.complain("the agent ended, is the address of its API, \(address), free? \(error)")
+                throw ExitCode.failure
+            }
         }
     }
 
