@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import Pacing
 import Sandbox
+import TestSupport
 import Testing
 
 /// The whole story with real processes, sockets and time.
@@ -81,6 +82,17 @@ struct StoryIntegration {
         ])
     func faults(faults: [String]) async throws {
         try await play({ _ in }, faults: faults)
+    }
+
+    @Test(
+        "with real nodes and real replicas under constant traffic, and no query fails",
+        .enabled(
+            if: ProcessInfo.processInfo.environment["PROXYSQL_BIN"] != nil && PrivateMariaDB.isInstalled))
+    func realReplicas() async throws {
+        try await play {
+            $0.mariadb = true
+            $0.proxysql = ProcessInfo.processInfo.environment["PROXYSQL_BIN"]
+        }
     }
 
     @Test("with drover serve killed again and again")
