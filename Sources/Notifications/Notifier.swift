@@ -45,6 +45,8 @@ package actor Notifier: Service {
     private let wakeup: Wakeup
     private var limit: RateLimit
     private var position: Int64?
+    /// Whether `position` is on disk: while it is not, nothing more is told.
+    private var isSaved = true
 
     /// Events that are read at once.
     private static let pageSize = 200
@@ -81,6 +83,7 @@ package actor Notifier: Service {
     /// - Returns: whether there may be more at once.
     package func step() async throws(StoreError) -> Bool {
         let start = try await begin()
+        try await save()
         let events = try await around.log.events(after: start, group: nil, limit: Self.pageSize)
         guard let first = events.first, let last = events.last else { return false }
         let wanted = events.filter(channel.filter.wants)
@@ -91,8 +94,15 @@ package actor Notifier: Service {
             guard await tell(batch, missed: max(0, first.id - start - 1)) else { return false }
         }
         position = end
-        try await around.cursors.setCursor(of: channel.name, to: end)
+        isSaved = false
+        try await save()
         return true
+    }
+
+    private func save() async throws(StoreError) {
+        guard !isSaved, let position else { return }
+        try await around.cursors.setCursor(of: channel.name, to: position)
+        isSaved = true
     }
 
     /// Where the channel is. A new one begins with what happens from now on: nobody wants a month of old news.
