@@ -8,6 +8,7 @@ let package = Package(
         .package(name: "drover", path: "../"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: [
@@ -15,6 +16,11 @@ let package = Package(
             name: "client-rows",
             dependencies: [
                 .product(name: "MySQLWire", package: "drover"), .product(name: "Logging", package: "swift-log"),
+            ]),
+        .executableTarget(
+            name: "hello",
+            dependencies: [
+                .product(name: "Hummingbird", package: "hummingbird"), .product(name: "Logging", package: "swift-log"),
             ]),
         .executableTarget(
             name: "alerts",

@@ -2,7 +2,7 @@
 # Prints figures as ratios against a named reference in the same run; nothing here can fail a test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/setup.sh mariadb-server
+scripts/setup.sh mariadb-server wrk
 
 echo "bench: building (release)"
 [ -x dist/drover ] || scripts/release.sh >/dev/null
@@ -56,10 +56,18 @@ echo "bench: alerts made durable (webhook, 32 connections) against bare fsync'd 
 ingest=$(free_port)
 api=$(free_port)
 dist/drover serve --set state.directory="$work/serve" --set ingest.address=127.0.0.1:"$ingest" \
-    --set api.address=127.0.0.1:"$api" --set api.authentication=none --set log.level=error 2>"$work/serve.log" &
+    --set api.address=127.0.0.1:"$api" --set api.authentication=none --set api.requests-per-second=1000000 \
+    --set log.level=error 2>"$work/serve.log" &
 pids+=($!)
 for _ in $(seq 100); do curl -fs "http://127.0.0.1:$ingest/healthz" >/dev/null 2>&1 && break; sleep 0.1; done
 "$bin/alerts" "http://127.0.0.1:$ingest/" "$work" 5000
+
+echo "bench: the management API under 64 connections, against a bare Hummingbird"
+hello=$(free_port)
+"$bin/hello" "$hello" &
+pids+=($!)
+for _ in $(seq 100); do curl -fs "http://127.0.0.1:$hello/" >/dev/null 2>&1 && break; sleep 0.1; done
+Benchmarks/api.py "http://127.0.0.1:$api" "http://127.0.0.1:$hello/" 5
 
 echo "bench: one planning pass over 1,000 groups with 10,000 replicas"
 swift build --configuration release --product planning-bench 2>&1 | tail -n 1
