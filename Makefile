@@ -2,8 +2,9 @@
 
 SWIFT_SOURCES := Package.swift Sources Tests
 
-setup: ## Installs what building needs; silent when there is nothing to do
+setup: ## Installs what building needs; COMPLETION=bash, zsh or fish installs that shell's completion too
 	@scripts/setup.sh
+	@if [ -n "$(COMPLETION)" ]; then scripts/completion.sh "$(COMPLETION)"; fi
 
 build: setup ## Builds drover (debug)
 	swift build --product drover
