@@ -18,13 +18,15 @@ extension AgentsStory {
             .compactMap { $0[0] }
     }
 
-    /// Whether a node runs exactly this rule, and has loaded or pulled it since its start: until then a new core runs
-    /// what its file says, and pulls what the others run, as ProxySQL does.
-    func hasTaken(_ pattern: String, _ node: SandboxEndpoints.Node) async throws -> Bool? {
-        let version = try await admin.query(
-            "SELECT version FROM runtime_checksums_values WHERE name='mysql_query_rules'", node)
-        guard let text = version.first?[0], let number = Int(text), number > 1 else { return nil }
-        return try await patterns(of: node) == [pattern]
+    /// The checksum of the rules that a node loaded or pulled since its start; nil before: until then a new core runs
+    /// what its file says, and pulls what the others run, as ProxySQL does. The rules themselves are not read: a node
+    /// that was asked for them while it pulled them was seen to hang for good (ProxySQL 2.7.1).
+    func rulesChecksum(_ node: SandboxEndpoints.Node) async throws -> String? {
+        let row = try await admin.query(
+            "SELECT version, checksum FROM runtime_checksums_values WHERE name='mysql_query_rules'", node
+        ).first
+        guard let text = row?[0], let version = Int(text), version > 1 else { return nil }
+        return row?[1]
     }
 
     /// Every node has a row for each core, and no other row: the bootstrap row is gone.

@@ -88,17 +88,23 @@ package struct AgentsStory: Sendable {
         try await checkRule(CoreFile(version: 2), seconds: 30)
     }
 
-    /// Waits for the rollout's end; the nodes that went back from the new rule to the old one.
+    /// Begins the rollout and waits for its end; the nodes that went back from the new rule to the old one.
     private func watchRollout(_ before: Set<String>) async throws -> [JSONValue] {
         var hadNew: Set<String> = []
         var reverted: Set<String> = []
         var isDeleted = false
-        let new = CoreFile(version: 2).pattern
+        var old: Set<String> = []
+        for node in nodes() { if let checksum = try await rulesChecksum(node) { old.insert(checksum) } }
+        try await cluster.mount("proxysql-2", on: "core")
         let end = cluster.wallClock.now().advanced(by: .seconds(180))
         while cluster.wallClock.now() < end {
             for node in nodes() {
-                guard let hasNew = try? await hasTaken(new, node) else { continue }
-                if hasNew { hadNew.insert(node.name) } else if hadNew.contains(node.name) { reverted.insert(node.name) }
+                guard let checksum = try? await rulesChecksum(node) else { continue }
+                if !old.contains(checksum) {
+                    hadNew.insert(node.name)
+                } else if hadNew.contains(node.name) {
+                    reverted.insert(node.name)
+                }
             }
             let cores = try await cluster.pods("core")
             let fresh = cores.filter { !before.contains($0.metadata.name) }

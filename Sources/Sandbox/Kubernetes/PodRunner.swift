@@ -19,6 +19,9 @@ final class PodRunner: Sendable {
     static let configMapAnnotation = "drover.sandbox/config-map"
     private static let probeInterval: Duration = .milliseconds(100)
 
+    /// A node whose agent says for so long that it is not live is restarted, as by a liveness probe.
+    private static let livenessPatience: Duration = .seconds(8)
+
     private struct State {
         var pods: [String: PodProcess] = [:]
         /// The last part of the addresses that are in use.
@@ -123,12 +126,22 @@ final class PodRunner: Sendable {
     }
 
     /// Asks the startup probe until it passes and the readiness probe from then on, and tells the API server when the
-    /// answer changed.
+    /// answer changed; restarts the node when the liveness probe fails for long.
     private func keepStatus(_ process: PodProcess) async {
         let http = JSONClient(clock: around.clock)
+        let stopwatch = Stopwatch(around.clock)
         var told: Bool?
         var hasStarted = false
+        var deadSince: Duration?
         while !Task.isCancelled {
+            let isDead = try? await http.exchange(.GET, "\(process.agentURL)/healthz/live").0 != 200
+            deadSince = isDead == true ? deadSince ?? stopwatch.elapsed : nil
+            if let since = deadSince, stopwatch.elapsed - since > Self.livenessPatience {
+                around.logger.notice("a node is not live and is restarted", metadata: ["pod": "\(process.name)"])
+                await process.node.kill()
+                try? await process.node.restart()
+                (hasStarted, deadSince) = (false, nil)
+            }
             let probe = hasStarted ? "ready" : "started"
             let passes = try? await http.exchange(.GET, "\(process.agentURL)/healthz/\(probe)").0 == 200
             let isReady = hasStarted && passes == true
