@@ -16,6 +16,13 @@ else
     absent+=("ProxySQL: PROXYSQL_BIN does not name a binary")
 fi
 
+sdk="$(dirname "$(dirname "$(readlink -f "$(command -v gcloud || echo /)")")")/platform"
+if [ -d "$sdk/pubsub-emulator" ] && [ -d "$sdk/cloud-datastore-emulator" ] && command -v java >/dev/null; then
+    ran+=("Google's Pub/Sub and Datastore emulators")
+else
+    absent+=("Google's emulators: java and the Google Cloud CLI's Pub/Sub and Datastore emulators are not installed")
+fi
+
 if scripts/setup.sh chromium; then
     ran+=("Chromium ($(chromium --version 2>/dev/null | awk '{print $2}'); screenshots are in .cache/ui)")
 else
