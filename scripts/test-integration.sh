@@ -49,6 +49,14 @@ else
     absent+=("kube-apiserver: it is not built; run scripts/kube-apiserver.sh build")
 fi
 
+echo "integration: alert rules and dashboard against promtool and the sources"
+if scripts/check_observability.sh; then
+    ran+=("promtool")
+else
+    [ $? -eq 75 ] || exit 1
+    absent+=("promtool: the Debian package prometheus could not be installed")
+fi
+
 swift build --product drover
 DROVER_INTEGRATION=1 swift test --no-parallel --filter 'Integration'
 
