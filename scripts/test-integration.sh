@@ -71,5 +71,13 @@ else
     absent+=("schemathesis: it could not be installed from PyPI")
 fi
 
+echo "integration: the Kubernetes manifests"
+if scripts/check_manifests.sh; then
+    ran+=("the Kubernetes manifests, by kubectl and that API server")
+else
+    [ $? -eq 75 ] || exit 1
+    absent+=("the Kubernetes manifests: kubectl 1.21 or later, python3-yaml or an API server is absent")
+fi
+
 for system in "${ran[@]}"; do echo "integration: ran against $system"; done
 for system in "${absent[@]}"; do echo "integration: not run: $system"; done

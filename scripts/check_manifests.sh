@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# Renders every overlay of deploy/kubernetes, holds its pods to Pod Security's profile "restricted", applies it with
+# server-side dry-run to a real API server, and asks that server what each service account may do.
+#
+#   check_manifests.sh [KUBECONFIG]   else DROVER_TEST_KUBECONFIG, else a server of our own, if it is built
+#
+# Exit code 75: something that it needs is absent. An API server without policy/v1, autoscaling/v2 and native sidecars,
+# such as our own of version 1.20, is given the earlier names and ordinary containers; it says so.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+overlays=deploy/kubernetes/overlays
+say() { echo "manifests: $*"; }
+
+kubectl=${KUBECTL:-kubectl}
+# Kustomize's components need 3.7; kubectl has had a later one since 1.21, and Debian's package is 1.20.
+if ! "$kubectl" version --client 2>/dev/null | grep -q 'Kustomize Version: v[4-9]'; then
+    say "not run: no kubectl of version 1.21 or later (KUBECTL names it)"
+    exit 75
+fi
+python3 -c 'import yaml' 2>/dev/null || scripts/setup.sh python3-yaml || { say "not run: no python3-yaml"; exit 75; }
+
+work=$(mktemp -d)
+own=""
+finish() {
+    if [ -n "$own" ]; then scripts/kube-apiserver.sh stop; fi
+    rm -rf "$work"
+}
+trap finish EXIT
+
+for overlay in "$overlays"/*/; do
+    name=$(basename "$overlay")
+    "$kubectl" kustomize "$overlay" >"$work/$name.yaml"
+    scripts/check_manifests.py restricted <"$work/$name.yaml"
+    say "$name: $(grep -c '^kind: ' "$work/$name.yaml") objects, pods fit \"restricted\""
+done
+
+config=${1:-${DROVER_TEST_KUBECONFIG:-}}
+if [ -z "$config" ]; then
+    scripts/kube-apiserver.sh built || { say "not run: the dry-run; run scripts/kube-apiserver.sh build"; exit 75; }
+    export DROVER_KUBE_RUN="$work/server"
+    own=yes
+    config=$(scripts/kube-apiserver.sh start)
+fi
+k() { "$kubectl" --kubeconfig "$config" --cache-dir "$work/cache" --request-timeout 30s "$@"; }
+
+served=$(k api-versions)
+older=""
+grep -qx policy/v1 <<<"$served" && grep -qx autoscaling/v2 <<<"$served" || older=yes
+if [ -n "$older" ]; then
+    say "this server gets policy/v1beta1, autoscaling/v2beta2, and sidecars as ordinary containers"
+fi
+# What the Prometheus operator would bring, as far as the server has to know it.
+if ! grep -q '^monitoring.coreos.com/v1$' <<<"$served"; then
+    k apply -f - >/dev/null <<'YAML'
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: servicemonitors.monitoring.coreos.com}
+spec:
+  group: monitoring.coreos.com
+  scope: Namespaced
+  names: {kind: ServiceMonitor, listKind: ServiceMonitorList, plural: servicemonitors, singular: servicemonitor}
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema:
+        openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}
+YAML
+    k wait --for condition=Established --timeout 60s crd/servicemonitors.monitoring.coreos.com >/dev/null
+fi
+
+# Objects in a namespace can be tried only when it exists; a name of our own leaves everybody else's alone.
+namespace=drover-manifests-$$
+k create namespace "$namespace" >/dev/null
+trap 'k delete namespace "$namespace" --wait=false >/dev/null 2>&1 || true; finish' EXIT
+for file in "$work"/*.yaml; do
+    name=$(basename "$file" .yaml)
+    sed -i "s/^\( *namespace: \)proxysql$/\1$namespace/" "$file"
+    python3 - "$file" <<'PY'
+import sys, yaml
+path = sys.argv[1]
+documents = [d for d in yaml.safe_load_all(open(path)) if d and d["kind"] != "Namespace"]
+yaml.safe_dump_all(documents, open(path, "w"))
+PY
+    if [ -n "$older" ]; then
+        scripts/check_manifests.py older <"$file" >"$work/$name.json"
+        file=$work/$name.json
+    fi
+    # --server-side refuses fields that the server does not know.
+    k apply --server-side --dry-run=server --validate=false -f "$file" >"$work/answer" || { cat "$work/answer"; exit 1; }
+    say "$name: $(grep -c 'serverside-applied' "$work/answer") objects taken by the API server (dry-run)"
+done
+
+# The rights, on the server: rules of both larger overlays together are what any role can have at most.
+for name in serve google; do
+    "$kubectl" kustomize "$overlays/$name" | python3 -c '
+import sys, yaml
+kinds = {"ServiceAccount", "Role", "RoleBinding"}
+documents = [d for d in yaml.safe_load_all(sys.stdin) if d and d["kind"] in kinds]
+for document in documents:
+    document["metadata"]["namespace"] = sys.argv[1]
+    for subject in document.get("subjects", []):
+        subject["namespace"] = sys.argv[1]
+yaml.safe_dump_all(documents, sys.stdout)' "$namespace" | k apply -f - >/dev/null
+done
+asked=0
+may() { # may yes|no ACCOUNT VERB RESOURCE[/NAME]
+    local answer
+    answer=$(k auth can-i "$3" "$4" -n "$namespace" --as "system:serviceaccount:$namespace:$2" 2>/dev/null || true)
+    asked=$((asked + 1))
+    [ "$answer" = "$1" ] || { say "$2 may $3 $4: '$answer', should be $1"; exit 1; }
+}
+for verb in get list watch; do may yes drover-core "$verb" pods; done
+may yes drover-core get replicasets.apps/any
+may yes drover-core get controllerrevisions.apps/any
+may yes drover-core create leases.coordination.k8s.io
+for verb in get update patch; do may yes drover-core "$verb" leases.coordination.k8s.io/drover-core; done
+may yes drover-core watch secrets/fleet-main
+may yes drover-satellite watch secrets/fleet-main
+for account in drover-scaler drover-serve; do
+    may yes "$account" list pods
+    may yes "$account" create secrets
+    for verb in get patch delete; do may yes "$account" "$verb" secrets/fleet-main; done
+    may no "$account" get secrets/proxysql-admin
+    may no "$account" list secrets
+    may no "$account" delete pods
+    may no "$account" patch deployments.apps
+    may no "$account" update leases.coordination.k8s.io/drover-core
+done
+may no drover-core patch leases.coordination.k8s.io/another
+may no drover-core patch secrets/fleet-main
+may no drover-core list secrets
+may no drover-core get secrets/proxysql-admin
+may no drover-core delete pods
+may no drover-satellite list pods
+may no drover-satellite get secrets/proxysql-admin
+may no drover-satellite patch secrets/fleet-main
+for account in drover-ingest drover-api; do
+    for right in "list pods" "get secrets/fleet-main" "list configmaps" "create leases.coordination.k8s.io"; do
+        # shellcheck disable=SC2086
+        may no "$account" $right
+    done
+done
+say "$asked rights are as they should be"
