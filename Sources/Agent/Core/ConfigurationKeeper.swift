@@ -95,7 +95,13 @@ package struct ConfigurationKeeper: Service {
 
     /// One look, and what follows from it; the reason as a sentence.
     package func step(_ machine: inout CoreConfiguration) async throws(AdminError) -> String {
-        guard parts.directory.members != nil else { return "the cores are not known yet" }
+        guard let members = parts.directory.members else { return "the cores are not known yet" }
+        // What this core mounts is not known before: without that it would be a core that nothing can be said of.
+        guard members.contains(where: { $0.name == parts.name }) else {
+            let reason = "no running core is called \(parts.name); if that lasts, set agent.name to the pod's name"
+            role.update { $0.note = reason }
+            return reason
+        }
         let view = try await look(limit: machine.phase == .settled ? Self.questionsAtRest : .max)
         let before = machine.running
         let action = machine.look(view)

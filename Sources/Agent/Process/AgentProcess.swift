@@ -118,9 +118,6 @@ package struct AgentProcess: Sendable {
             .init(service: http(duties, onServing)),
             .init(service: drain),
             .init(service: AfterDelay(delay: delay, clock: around.clock, service: poller)),
-            .init(
-                service: DrainedExit(drain: drain), successTerminationBehavior: .gracefullyShutdownGroup,
-                failureTerminationBehavior: .gracefullyShutdownGroup),
         ]
         for service in duties.services {
             services.append(.init(service: AfterDelay(delay: delay, clock: around.clock, service: service)))
@@ -134,6 +131,12 @@ package struct AgentProcess: Sendable {
                             Self.metadata(role.report, board, around.wallClock)
                         }, reload: duties.reload, endNow: { [stop] in await stop.call() }, logger: around.logger)))
         }
+        // Last, because the last is the first to be shut down: one that ends by itself while another one is being shut
+        // down would count as a failure.
+        services.append(
+            .init(
+                service: DrainedExit(drain: drain), successTerminationBehavior: .gracefullyShutdownGroup,
+                failureTerminationBehavior: .gracefullyShutdownGroup))
         var configuration = ServiceGroupConfiguration(services: services, logger: around.logger)
         configuration.maximumGracefulShutdownDuration = .seconds(5)
         configuration.maximumCancellationDuration = .seconds(5)

@@ -26,7 +26,7 @@ struct AgentSignals: Service {
                     if isEnding {
                         logger.warning("a second signal ends the drain")
                         await endNow()
-                        return
+                        continue
                     }
                     isEnding = true
                     drain.request(.shutDown, because: "\(signal)")

@@ -6,13 +6,30 @@ import FleetModel
     import Foundation
 #endif
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// The settings, as the parts of an agent want them.
 extension AgentSettings {
     /// Whether the node is a core.
     package var isCore: Bool { word("agent.mode") == "core" }
 
-    /// The node's name.
-    package var nodeName: String { optionalText("agent.name") ?? ProcessInfo.processInfo.hostName }
+    /// The node's name: the one that is set, else that of the core in `agent.peers` with this node's address, else the
+    /// host's, which is the pod's.
+    package var nodeName: String {
+        let address = address("agent.proxysql.address")
+        return optionalText("agent.name") ?? peers("agent.peers").first { $0.admin == address }?.name ?? Self.hostName
+    }
+
+    /// The kernel's name of the host: a resolver may add a domain to it, and pods have none.
+    private static var hostName: String {
+        var buffer = [CChar](repeating: 0, count: 256)
+        guard gethostname(&buffer, buffer.count - 1) == 0 else { return ProcessInfo.processInfo.hostName }
+        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
 
     /// How the admin interface is reached.
     package var port: AdminPort.Settings {
