@@ -32,9 +32,10 @@ build() {
     local source=$home/source
     mkdir -p "$source/lists/partial" "$source/cache/archives/partial" "$home/bin"
     # Only bookworm has the source package. Lists of our own leave the machine's apt configuration alone.
-    echo 'deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main
-deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm main' \
-        >"$source/sources.list"
+    local mirror keyring='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]'
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -v security | sort -u | head -n 1)
+    [ -n "$mirror" ] || { say "apt knows no mirror"; return 1; }
+    printf '%s %s %s bookworm main\n' deb-src "$keyring" "$mirror" deb "$keyring" "$mirror" >"$source/sources.list"
     local apt=(apt-get -qq -o "Dir::Etc::SourceList=$source/sources.list" -o Dir::Etc::SourceParts=/dev/null
         -o "Dir::State::Lists=$source/lists" -o "Dir::Cache=$source/cache" -o APT::Sandbox::User=root)
     cd "$source"
