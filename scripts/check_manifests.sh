@@ -87,7 +87,8 @@ PY
         file=$work/$name.json
     fi
     # --server-side refuses fields that the server does not know.
-    k apply --server-side --dry-run=server --validate=false -f "$file" >"$work/answer" || { cat "$work/answer"; exit 1; }
+    k apply --server-side --dry-run=server --validate=false -f "$file" >"$work/answer" ||
+        { cat "$work/answer"; exit 1; }
     say "$name: $(grep -c 'serverside-applied' "$work/answer") objects taken by the API server (dry-run)"
 done
 

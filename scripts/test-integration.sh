@@ -71,6 +71,14 @@ else
     absent+=("schemathesis: it could not be installed from PyPI")
 fi
 
+echo "integration: the systemd units"
+if scripts/check_units.sh; then
+    ran+=("systemd-analyze")
+else
+    [ $? -eq 75 ] || exit 1
+    absent+=("systemd-analyze: it is not installed")
+fi
+
 echo "integration: the Kubernetes manifests"
 if scripts/check_manifests.sh; then
     ran+=("the Kubernetes manifests, by kubectl and that API server")
