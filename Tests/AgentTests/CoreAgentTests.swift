@@ -91,6 +91,40 @@ struct CoreAgentTests {
         }
     }
 
+    @Test("One core acts by the Lease; when its agent ends the other one takes over and keeps the table")
+    func leader() async throws {
+        try await Cluster.run { cluster in
+            try await cluster.replicaSet("t1", revision: 1)
+            try await withFake(node("core-0")) { a in
+                try await withFake(node("core-1")) { b in
+                    try await cluster.pod("core-0", ip: a.adminEndpoint.host)
+                    try await cluster.pod("core-1", ip: b.adminEndpoint.host)
+                    let common = ["agent.kubernetes": "auto", "agent.core.interval-seconds": "0.2"]
+                    try await withAgent(
+                        a, mode: "core", common.merging(["agent.name": "core-0"]) { $1 },
+                        environment: cluster.environment
+                    ) { first in
+                        let leads = try await first.status { $0["is_leader"] as? Bool == true }
+                        #expect(leads["is_leader"] as? Bool == true)
+                        try await withAgent(
+                            b, mode: "core", common.merging(["agent.name": "core-1"]) { $1 },
+                            environment: cluster.environment
+                        ) { second in
+                            let follows = try await second.status { $0["leader"] as? String == "core-0" }
+                            #expect(follows["is_leader"] as? Bool == false)
+                            await first.process.stopNow()
+                            let takes = try await second.status { $0["is_leader"] as? Bool == true }
+                            #expect(takes["is_leader"] as? Bool == true)
+                            try await cluster.pod("core-9", ip: "127.0.3.9")
+                            let wanted: Set = [a.adminEndpoint.host, b.adminEndpoint.host, "127.0.3.9"]
+                            #expect(try await settle(b, wanted) == wanted)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     /// The file of one generation: a rule, and a server that is in no other.
     private func file(_ generation: Int) -> [String] {
         [
