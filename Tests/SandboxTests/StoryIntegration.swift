@@ -12,7 +12,8 @@ import Testing
 struct StoryIntegration {
     /// Plays the story and kills `drover serve` again and again meanwhile, when asked to.
     private func play(
-        _ change: (inout SandboxOptions) -> Void, killing: Bool = false, faults: [String] = []
+        _ change: (inout SandboxOptions) -> Void, killing: Bool = false,
+        pace: ClosedRange<Int> = 700...2_000, faults: [String] = []
     ) async throws {
         let binary = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
             .appendingPathComponent("drover").path
@@ -40,7 +41,7 @@ struct StoryIntegration {
                 if killing {
                     tasks.addTask {
                         while true {
-                            try await Task.sleep(for: .milliseconds(Int.random(in: 700...2_000)))
+                            try await Task.sleep(for: .milliseconds(Int.random(in: pace)))
                             try Self.post(endpoints.control + "/v1/serve/kill")
                         }
                     }
@@ -93,6 +94,12 @@ struct StoryIntegration {
             $0.mariadb = true
             $0.proxysql = ProcessInfo.processInfo.environment["PROXYSQL_BIN"]
         }
+    }
+
+    @Test("on Google's own emulators, with drover serve killed now and then", .enabled(if: GoogleEmulator.isAvailable))
+    func emulators() async throws {
+        // Whoever is started again waits for the lead of the one that was killed to run out.
+        try await play({ $0.emulators = true }, killing: true, pace: 6_000...9_000)
     }
 
     @Test("with drover serve killed again and again")
