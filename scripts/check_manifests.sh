@@ -21,7 +21,9 @@ python3 -c 'import yaml' 2>/dev/null || scripts/setup.sh python3-yaml || { say "
 
 work=$(mktemp -d)
 own=""
+crd=""
 finish() {
+    if [ -n "$crd" ]; then k delete "$crd" --wait=false >/dev/null 2>&1 || true; fi
     if [ -n "$own" ]; then scripts/kube-apiserver.sh stop; fi
     rm -rf "$work"
 }
@@ -51,6 +53,7 @@ if [ -n "$older" ]; then
 fi
 # What the Prometheus operator would bring, as far as the server has to know it.
 if ! grep -q '^monitoring.coreos.com/v1$' <<<"$served"; then
+    crd=crd/servicemonitors.monitoring.coreos.com
     k apply -f - >/dev/null <<'YAML'
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -66,7 +69,7 @@ spec:
       schema:
         openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}
 YAML
-    k wait --for condition=Established --timeout 60s crd/servicemonitors.monitoring.coreos.com >/dev/null
+    k wait --for condition=Established --timeout 60s "$crd" >/dev/null
 fi
 
 # Objects in a namespace can be tried only when it exists; a name of our own leaves everybody else's alone.
