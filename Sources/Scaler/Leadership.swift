@@ -46,6 +46,10 @@ struct Leadership: Sendable {
             }
             try? await clock.sleep(for: duration / 5)
         }
+    }
+
+    /// Lets a successor lead at once. A cancelled task can reach no store, so this is called outside of the work.
+    func resign() async {
         do throws(StoreError) {
             try await lock.resign(as: holder)
         } catch {

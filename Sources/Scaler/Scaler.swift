@@ -30,13 +30,14 @@ package struct Scaler: Service {
     /// Runs until graceful shutdown or cancellation; returns then, with nothing half-done that a restart would not
     /// finish.
     package func run() async throws {
-        await cancelWhenGracefulShutdown {
-            guard let lock, let fence = around.fence else { return await scale() }
-            await Leadership(
-                lock: lock, fence: fence, duration: settings.leadershipDuration, clock: clock,
-                wallClock: around.wallClock, logger: logger
-            ).whileLeading { await scale() }
+        guard let lock, let fence = around.fence else {
+            return await cancelWhenGracefulShutdown { await scale() }
         }
+        let leadership = Leadership(
+            lock: lock, fence: fence, duration: settings.leadershipDuration, clock: clock,
+            wallClock: around.wallClock, logger: logger)
+        await cancelWhenGracefulShutdown { await leadership.whileLeading { await scale() } }
+        await leadership.resign()
     }
 
     private func scale() async {
