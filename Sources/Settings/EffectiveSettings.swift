@@ -35,8 +35,11 @@ package struct EffectiveSettings: Sendable {
     private var values: [String: Value]
 
     /// Reads and checks everything: the YAML file at `file`, then the environment, then `flags` by key.
+    /// A role that serves no API may answer for its health on any address.
     /// - Throws: `SettingsError` that names every unknown key and every impossible value with its source.
-    package init(flags: [String: String], environment: [String: String], file: String?) async throws {
+    package init(
+        flags: [String: String], environment: [String: String], file: String?, servesAPI: Bool = true
+    ) async throws {
         var providers: [(source: String, provider: any ConfigProvider)] = [
             (
                 "flag",
@@ -72,7 +75,7 @@ package struct EffectiveSettings: Sendable {
             values[key.name] = value
         }
         let isOpen = (authentication ?? "none") == "none"
-        if isOpen, let address = values["api.address"].flatMap({ HostAndPort($0.text) }), !address.isLoopback {
+        if servesAPI, isOpen, let address = values["api.address"].flatMap({ HostAndPort($0.text) }), !address.isLoopback {
             complaints.append(
                 "api.address is \"\(address)\": without authentication the API listens on loopback addresses only; "
                     + "set api.authentication")

@@ -24,7 +24,7 @@ struct IngestCommand: AsyncParsableCommand {
     @OptionGroup var settings: SettingsOptions
 
     func run() async throws {
-        let effective = try await settings.effective()
+        let effective = try await settings.effective(servesAPI: false)
         let logger = effective.bootstrapLogging()
         MetricsSystem.bootstrap(PrometheusMetrics())
         let (service, address) = try await Complaint.heard {

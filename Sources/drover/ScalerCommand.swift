@@ -25,7 +25,7 @@ struct ScalerCommand: AsyncParsableCommand {
     @OptionGroup var settings: SettingsOptions
 
     func run() async throws {
-        let effective = try await settings.effective()
+        let effective = try await settings.effective(servesAPI: false)
         let logger = effective.bootstrapLogging()
         let metrics = PrometheusMetrics()
         MetricsSystem.bootstrap(metrics)

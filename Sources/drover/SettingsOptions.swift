@@ -16,7 +16,7 @@ struct SettingsOptions: ParsableArguments {
 
     /// Reads and checks the settings.
     /// - Throws: `ExitCode` 78 after every complaint was printed.
-    func effective() async throws -> EffectiveSettings {
+    func effective(servesAPI: Bool = true) async throws -> EffectiveSettings {
         var flags: [String: String] = [:]
         for text in overrides {
             guard let equals = text.firstIndex(of: "=") else {
@@ -34,7 +34,7 @@ struct SettingsOptions: ParsableArguments {
             config ?? environment["DROVER_CONFIG_FILE"]
             ?? (FileManager.default.fileExists(atPath: usual) ? usual : nil)
         do {
-            return try await EffectiveSettings(flags: flags, environment: environment, file: file)
+            return try await EffectiveSettings(flags: flags, environment: environment, file: file, servesAPI: servesAPI)
         } catch let error as SettingsError {
             for complaint in error.complaints { Console.complain(complaint) }
             throw ExitCode(78)
