@@ -75,7 +75,8 @@ package struct EffectiveSettings: Sendable {
             values[key.name] = value
         }
         let isOpen = (authentication ?? "none") == "none"
-        if servesAPI, isOpen, let address = values["api.address"].flatMap({ HostAndPort($0.text) }), !address.isLoopback {
+        if servesAPI, isOpen, let address = values["api.address"].flatMap({ HostAndPort($0.text) }), !address.isLoopback
+        {
             complaints.append(
                 "api.address is \"\(address)\": without authentication the API listens on loopback addresses only; "
                     + "set api.authentication")
