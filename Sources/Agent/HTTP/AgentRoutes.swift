@@ -101,7 +101,8 @@ package struct AgentRoutes: Sendable {
         router.get("/v1/cluster") { _, _ in await cluster() }
         if let metrics {
             router.get("/metrics") { _, _ in
-                Response(
+                parts.board.recordMetrics(at: wallClock.now())
+                return Response(
                     status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
                     body: ResponseBody(byteBuffer: ByteBuffer(string: metrics.exposition())))
             }

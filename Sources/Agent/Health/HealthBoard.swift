@@ -1,4 +1,5 @@
 package import FleetModel
+import Metrics
 import Synchronization
 
 /// Where the poller and the drain write what probes read; reading never waits for the node.
@@ -32,6 +33,14 @@ package final class HealthBoard: Sendable {
     package func answer(_ probe: HealthPolicy.Probe, at now: Timestamp) -> (HealthPolicy.Verdict, NodeHealth) {
         let health = health
         return (policy.answer(probe, health, at: now), health)
+    }
+
+    /// What is so at this moment, for whoever scrapes: a look that hangs or fails has nothing to say itself.
+    func recordMetrics(at now: Timestamp) {
+        let (verdict, health) = answer(.ready, at: now)
+        Gauge(label: "drover_agent_ready").record(verdict.passes ? 1 : 0)
+        let silent = max(0, now.since(health.answeredAt).wholeMilliseconds)
+        Gauge(label: "drover_agent_silent_seconds").record(Double(silent) / 1_000)
     }
 
     /// A look succeeded.

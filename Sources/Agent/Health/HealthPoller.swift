@@ -75,7 +75,5 @@ package struct HealthPoller: Service {
             Gauge(label: "drover_agent_backends", dimensions: [("status", status)]).record(observation.count(status))
         }
         Gauge(label: "drover_agent_clients").record(observation.clients)
-        let (verdict, _) = board.answer(.ready, at: observation.at)
-        Gauge(label: "drover_agent_ready").record(verdict.passes ? 1 : 0)
     }
 }
