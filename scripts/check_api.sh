@@ -23,11 +23,13 @@ finish() {
 }
 trap finish EXIT
 port=$(python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])')
-"$drover" api --set state.directory="$work/state" --set api.address=127.0.0.1:"$port" --set api.authentication=none \
+# An environment of its own: drover refuses variables that it does not know, and the caller's tests have some.
+env -i PATH="$PATH" HOME="${HOME:-/}" "$drover" api --set state.directory="$work/state" --set api.address=127.0.0.1:"$port" --set api.authentication=none \
     --set api.requests-per-second=1000000 --set log.level=warning 2>"$work/log" &
 pid=$!
 api=http://127.0.0.1:$port
-for _ in $(seq 100); do curl -fs "$api/healthcheck" >/dev/null 2>&1 && break; sleep 0.1; done
+for _ in $(seq 300); do curl -fs "$api/healthcheck" >/dev/null 2>&1 && break; sleep 0.1; done
+curl -fs -o /dev/null "$api/healthcheck" || { echo "check_api: drover api does not answer:" >&2; cat "$work/log" >&2; exit 1; }
 # Something to look at and to change.
 curl -fs -o /dev/null -X PUT -H 'Content-Type: application/json' "$api/v1/groups/shop" -d '{"servers":[{"name":"shop","address":"127.0.3.1","origin":"primary"},
   {"name":"shop-r","address":"127.0.3.2"}],"users":[{"username":"app","password":"secret"}]}'
