@@ -1,19 +1,9 @@
 import FleetModel
+import TestSupport
 
 @testable import Agent
 
-/// A generator that a seed reproduces (SplitMix64).
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-
+extension SeededGenerator {
     mutating func chance(_ probability: Double) -> Bool { Double.random(in: 0..<1, using: &self) < probability }
 }
 
@@ -104,7 +94,7 @@ struct SimulatedCluster {
     }
 
     let rights: Rights
-    var random: Seeded
+    var random: SeededGenerator
     var now = Timestamp(millisecondsSinceEpoch: 1_795_000_000_000)
     var pods: [String: Pod] = [:]
     var recorded: RunningClaim?
@@ -115,7 +105,7 @@ struct SimulatedCluster {
 
     init(seed: UInt64, rights: Rights) {
         self.rights = rights
-        random = Seeded(state: seed)
+        random = SeededGenerator(seed: seed)
     }
 
     mutating func create(_ template: Int) -> String {

@@ -1,21 +1,9 @@
 import MySQLWire
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import MySQLWire
-
-/// A small generator with a seed, so that a failing case can be run again.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
 
 @Suite("Hostile bytes end in a typed error")
 struct HostileInputTests {
@@ -53,7 +41,7 @@ struct HostileInputTests {
 
     @Test("mutated conversations never crash the client", arguments: 0..<40)
     func client(seed: UInt64) {
-        var random = Seeded(state: seed)
+        var random = SeededGenerator(seed: seed)
         for _ in 0..<100 {
             var machine = ClientStateMachine(
                 login: .init(username: "u", password: "p", database: nil, encryption: .never))
@@ -79,7 +67,7 @@ struct HostileInputTests {
 
     @Test("mutated conversations never crash the server", arguments: 0..<40)
     func server(seed: UInt64) {
-        var random = Seeded(state: seed)
+        var random = SeededGenerator(seed: seed)
         for _ in 0..<100 {
             let challenge = [UInt8](repeating: 9, count: 20)
             var machine = ServerStateMachine(manner: .init(serverVersion: "x"), peer: "y", challenge: challenge)
@@ -101,7 +89,7 @@ struct HostileInputTests {
         }
     }
 
-    func mutate(_ buffer: ByteBuffer, _ random: inout Seeded) -> ByteBuffer {
+    func mutate(_ buffer: ByteBuffer, _ random: inout SeededGenerator) -> ByteBuffer {
         var bytes = Array(buffer.readableBytesView)
         switch Int.random(in: 0..<4, using: &random) {
         case 0: bytes.removeLast(Int.random(in: 0...bytes.count, using: &random))
