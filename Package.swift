@@ -209,7 +209,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                .nioCore, .nioPosix, .logging, "Pacing", "FleetModel",
+                .nioCore, .nioPosix, .logging, "FakeProxySQL", "FleetModel", "Pacing",
             ],
             path: "Tests/TestSupport", swiftSettings: strict),
 

@@ -1,6 +1,7 @@
 import FakeProxySQL
 import FleetModel
 import NIOHTTP1
+import TestSupport
 import Testing
 
 @testable import Agent
@@ -9,7 +10,7 @@ import Testing
 struct AgentProcessTests {
     @Test("The Go agent's endpoints answer as they did, zeros included")
     func compatible() async throws {
-        try await withFake(node("a")) { fake in
+        try await withNode(node("a")) { fake in
             _ = await fake.query("INSERT INTO mysql_servers (hostgroup_id, hostname) VALUES (1, '127.0.0.9')")
             _ = await fake.query("LOAD MYSQL SERVERS TO RUNTIME")
             try await withAgent(fake) { agent in
@@ -33,7 +34,7 @@ struct AgentProcessTests {
 
     @Test("A satellite without a configuration has not started and is told so by 502")
     func unconfigured() async throws {
-        try await withFake(node("a")) { fake in
+        try await withNode(node("a")) { fake in
             try await withAgent(fake) { agent in
                 let started = try await agent.call(.GET, "/healthz/started")
                 #expect(started.status == 502)
@@ -43,7 +44,7 @@ struct AgentProcessTests {
 
     @Test("A wedged interface costs one connection; probes say since when; recovery is seen at once")
     func wedge() async throws {
-        try await withFake(node("a")) { fake in
+        try await withNode(node("a")) { fake in
             try await withAgent(fake, mode: "core") { agent in
                 _ = try await agent.status { $0["live"] as? Bool == true }
                 try await fake.wedge()
@@ -65,7 +66,7 @@ struct AgentProcessTests {
 
     @Test("/shutdown drains in order, a second call joins it, and the agent ends by itself")
     func shutdown() async throws {
-        try await withFake(node("a")) { fake in
+        try await withNode(node("a")) { fake in
             fake.setClientConnections(3)
             try await withAgent(fake) { agent in
                 _ = try await agent.status { $0["live"] as? Bool == true }
@@ -94,7 +95,7 @@ struct AgentProcessTests {
 
     @Test("A drain that is held is taken back: clients come again and the timeout is the old one")
     func resume() async throws {
-        try await withFake(node("a", variables: ["mysql-wait_timeout": "28800000"])) { fake in
+        try await withNode(node("a", variables: ["mysql-wait_timeout": "28800000"])) { fake in
             try await withAgent(fake) { agent in
                 _ = try await agent.status { $0["live"] as? Bool == true }
                 let refused = try await agent.call(.POST, "/v1/drain")
@@ -115,7 +116,7 @@ struct AgentProcessTests {
 
     @Test("Without a token nothing can be changed")
     func off() async throws {
-        try await withFake(node("a")) { fake in
+        try await withNode(node("a")) { fake in
             try await withAgent(fake, ["agent.api.token": ""]) { agent in
                 let answer = try await agent.call(.POST, "/v1/resync", token: "")
                 #expect(answer.status == 403)
@@ -125,7 +126,7 @@ struct AgentProcessTests {
 
     @Test("A backend is put aside and taken back, and stays what it is when nothing differs")
     func backend() async throws {
-        try await withFake(node("a")) { fake in
+        try await withNode(node("a")) { fake in
             _ = await fake.query("INSERT INTO mysql_servers (hostgroup_id, hostname) VALUES (1, '127.0.0.9')")
             _ = await fake.query("LOAD MYSQL SERVERS TO RUNTIME")
             try await withAgent(fake) { agent in
@@ -147,7 +148,7 @@ struct AgentProcessTests {
 
     @Test("A resync goes back to the bootstrap row, and makes one where the file has none")
     func resync() async throws {
-        try await withFake(node("a")) { fake in
+        try await withNode(node("a")) { fake in
             _ = await fake.query("INSERT INTO proxysql_servers (hostname, port) VALUES ('127.0.0.8', 1)")
             _ = await fake.query("LOAD PROXYSQL SERVERS TO RUNTIME")
             try await withAgent(fake, ["agent.core.bootstrap-host": "127.0.0.7"]) { agent in

@@ -36,7 +36,7 @@ struct CoreAgentTests {
     func membership(isPodReader: Bool) async throws {
         try await Cluster.run(isPodReader: isPodReader) { cluster in
             if !isPodReader { try await cluster.replicaSet("t1", revision: 1) }
-            try await withFake(node("core-0")) { fake in
+            try await withNode(node("core-0")) { fake in
                 let own = fake.adminEndpoint.host
                 _ = await fake.query("INSERT INTO proxysql_servers (hostname, port) VALUES ('127.0.0.77', 6032)")
                 try await cluster.pod("core-0", ip: own)
@@ -70,7 +70,7 @@ struct CoreAgentTests {
         try await Cluster.run { cluster in
             var configuration = node("core-0")
             configuration.clusterCheckInterval = .seconds(60)
-            try await withFake(configuration) { fake in
+            try await withNode(configuration) { fake in
                 let own = fake.adminEndpoint.host
                 try await cluster.pod("core-0", ip: own)
                 for index in 0..<200 {
@@ -95,8 +95,8 @@ struct CoreAgentTests {
     func leader() async throws {
         try await Cluster.run { cluster in
             try await cluster.replicaSet("t1", revision: 1)
-            try await withFake(node("core-0")) { a in
-                try await withFake(node("core-1")) { b in
+            try await withNode(node("core-0")) { a in
+                try await withNode(node("core-1")) { b in
                     try await cluster.pod("core-0", ip: a.adminEndpoint.host)
                     try await cluster.pod("core-1", ip: b.adminEndpoint.host)
                     let common = ["agent.kubernetes": "auto", "agent.core.interval-seconds": "0.2"]
@@ -163,13 +163,13 @@ struct CoreAgentTests {
         func settled(_ agent: RunningAgent) async throws -> Bool {
             try await agent.status { $0["boot"] as? String == "settled" }["boot"] as? String == "settled"
         }
-        try await withFake(configurations[0]) { a in
-            try await withFake(configurations[1]) { b in
+        try await withNode(configurations[0]) { a in
+            try await withNode(configurations[1]) { b in
                 try await withAgent(a, mode: "core", more(0, 1)) { first in
                     try await withAgent(b, mode: "core", more(1, 1)) { second in
                         let before = try await (settled(first), settled(second))
                         #expect(before == (true, true))
-                        try await withFake(configurations[2]) { c in
+                        try await withNode(configurations[2]) { c in
                             try await withAgent(c, mode: "core", more(2, 2)) { third in
                                 #expect(try await settled(third))
                                 for fake in [a, b, c] { #expect(await servers(fake) == ["127.1.0.2"]) }

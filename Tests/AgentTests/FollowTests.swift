@@ -4,6 +4,7 @@ import FleetModel
 import Foundation
 import KubernetesClient
 import NIOHTTP1
+import TestSupport
 import Testing
 
 @testable import Agent
@@ -34,7 +35,7 @@ struct FollowTests {
     func file() async throws {
         let path = NSTemporaryDirectory() + "drover-fleet-\(UUID().uuidString).json"
         try document(3, address: "127.0.0.5").write(toFile: path, atomically: true, encoding: .utf8)
-        try await withFake(node("a")) { fake in
+        try await withNode(node("a")) { fake in
             try await withAgent(
                 fake, mode: "core", ["agent.follow.file": path, "agent.core.interval-seconds": "0.1"]
             ) { agent in
@@ -57,7 +58,7 @@ struct FollowTests {
     func satellite() async throws {
         let path = NSTemporaryDirectory() + "drover-fleet-\(UUID().uuidString).json"
         try document(1, address: "127.0.0.5").write(toFile: path, atomically: true, encoding: .utf8)
-        try await withFake(node("a")) { fake in
+        try await withNode(node("a")) { fake in
             try await withAgent(fake, ["agent.follow.file": path, "agent.core.interval-seconds": "0.1"]) { agent in
                 let status = try await agent.status { $0["wanted_generation"] as? Int == 1 }
                 #expect(status["generation"] == nil)
@@ -70,7 +71,7 @@ struct FollowTests {
     func secret() async throws {
         try await Cluster.run { cluster in
             try await cluster.replicaSet("t1", revision: 1)
-            try await withFake(node("core-0")) { fake in
+            try await withNode(node("core-0")) { fake in
                 try await cluster.pod("core-0", ip: fake.adminEndpoint.host)
                 try await withAgent(
                     fake, mode: "core",

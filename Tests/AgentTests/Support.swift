@@ -13,25 +13,6 @@ import TestSupport
 
 let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
-/// Starts a simulated node, serves it while `body` runs, and takes it down.
-func withFake<Value: Sendable>(
-    _ configuration: FakeProxySQL.Configuration, _ body: (FakeProxySQL) async throws -> Value
-) async throws -> Value {
-    let fake = try await FakeProxySQL.start(configuration, logger: quiet)
-    return try await withThrowingTaskGroup(of: Void.self) { tasks in
-        tasks.addTask { try await fake.run() }
-        let result: Result<Value, any Error>
-        do {
-            result = .success(try await body(fake))
-        } catch {
-            result = .failure(error)
-        }
-        await fake.stop()
-        try await tasks.waitForAll()
-        return try result.get()
-    }
-}
-
 /// A simulated node with an address of its own.
 func node(_ name: String, variables: [String: String] = [:]) -> FakeProxySQL.Configuration {
     .init(

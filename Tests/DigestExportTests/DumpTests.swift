@@ -51,20 +51,10 @@ struct Node {
 
     static func with(digests count: Int, _ body: (Node) async throws -> Void) async throws {
         try await withFolder { folder in
-            let fake = try await FakeProxySQL.start(.init(name: "n", adminPort: 0, mysqlPort: 0), logger: quiet)
-            try await withThrowingTaskGroup(of: Void.self) { tasks in
-                tasks.addTask { try await fake.run() }
-                let result: Result<Void, any Error>
-                do {
-                    let node = Node(fake: fake, folder: folder)
-                    try await node.fill(count)
-                    result = .success(try await body(node))
-                } catch {
-                    result = .failure(error)
-                }
-                await fake.stop()
-                try await tasks.waitForAll()
-                try result.get()
+            try await withNode(freeNode("n")) { fake in
+                let node = Node(fake: fake, folder: folder)
+                try await node.fill(count)
+                try await body(node)
             }
         }
     }

@@ -14,7 +14,7 @@ struct FakeProxySQLTests {
 
     @Test("an administrator changes servers over the wire, and the statements are on record")
     func administration() async throws {
-        try await withFake(configuration()) { fake in
+        try await withNode(configuration()) { fake in
             let connection = try await connect(to: fake.adminEndpoint)
             let inserted = try await connection.query("INSERT INTO mysql_servers (hostname) VALUES ('127.0.0.5')")
             #expect(inserted.completion.affectedRows == 1)
@@ -31,7 +31,7 @@ struct FakeProxySQLTests {
 
     @Test("wrong passwords are refused in ProxySQL's words")
     func wrongPassword() async throws {
-        try await withFake(configuration()) { fake in
+        try await withNode(configuration()) { fake in
             let refused = await #expect(throws: MySQLServerError.self) {
                 try await connect(to: fake.adminEndpoint, password: "wrong")
             }
@@ -44,7 +44,7 @@ struct FakeProxySQLTests {
 
     @Test("a paused node refuses new clients, keeps the old ones, and says so")
     func pause() async throws {
-        try await withFake(configuration()) { fake in
+        try await withNode(configuration()) { fake in
             let admin = try await connect(to: fake.adminEndpoint)
             _ = try await admin.query("INSERT INTO mysql_users (username,password) VALUES ('app','pw')")
             _ = try await admin.query("LOAD MYSQL USERS TO RUNTIME")
@@ -67,7 +67,7 @@ struct FakeProxySQLTests {
 
     @Test("a killed node drops everybody, loses its runtime and keeps its disk")
     func kill() async throws {
-        try await withFake(configuration()) { fake in
+        try await withNode(configuration()) { fake in
             let admin = try await connect(to: fake.adminEndpoint)
             _ = try await admin.query("INSERT INTO mysql_servers (hostname) VALUES ('127.0.0.5')")
             _ = try await admin.query("LOAD MYSQL SERVERS TO RUNTIME")
@@ -86,7 +86,7 @@ struct FakeProxySQLTests {
 
     @Test("PROXYSQL SHUTDOWN ends the node without an answer")
     func shutdown() async throws {
-        try await withFake(configuration()) { fake in
+        try await withNode(configuration()) { fake in
             let admin = try await connect(to: fake.adminEndpoint)
             await #expect(throws: MySQLWireError.self) { try await admin.query("PROXYSQL SHUTDOWN SLOW") }
             await #expect(throws: MySQLWireError.self) { try await connect(to: fake.adminEndpoint) }
@@ -95,7 +95,7 @@ struct FakeProxySQLTests {
 
     @Test("a wedged node accepts connections and answers nobody, until it goes on")
     func wedge() async throws {
-        try await withFake(configuration()) { fake in
+        try await withNode(configuration()) { fake in
             let admin = try await connect(to: fake.adminEndpoint)
             try await fake.wedge()
             await #expect(throws: MySQLWireError.self) {
@@ -110,10 +110,10 @@ struct FakeProxySQLTests {
 
     @Test("nodes pull from each other over the wire", .timeLimit(.minutes(1)))
     func cluster() async throws {
-        try await withFake(configuration("core")) { core in
+        try await withNode(configuration("core")) { core in
             var second = configuration("satellite")
             second.bootstrapPeers = [core.adminEndpoint]
-            try await withFake(second) { satellite in
+            try await withNode(second) { satellite in
                 let admin = try await connect(to: core.adminEndpoint)
                 _ = try await admin.query("INSERT INTO mysql_servers (hostname) VALUES ('127.0.0.5')")
                 _ = try await admin.query("LOAD MYSQL SERVERS TO RUNTIME")

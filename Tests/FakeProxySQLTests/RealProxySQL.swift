@@ -1,5 +1,6 @@
 import Foundation
 import MySQLWire
+import TestSupport
 import Testing
 
 @testable import FakeProxySQL
@@ -93,7 +94,7 @@ struct DialogueIntegration {
     @Test("the simulated one answers the same over the wire", .timeLimit(.minutes(1)))
     func simulated() async throws {
         let configuration = FakeProxySQL.Configuration(name: "simulated", adminPort: 0, mysqlPort: 0)
-        try await withFake(configuration) { fake in
+        try await withNode(configuration) { fake in
             let connection = try await connect(to: fake.adminEndpoint)
             try await hold(connection)
             await connection.close()

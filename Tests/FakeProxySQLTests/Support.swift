@@ -37,25 +37,6 @@ extension ProxySQLNode {
     }
 }
 
-/// Starts a node, serves it while `body` runs, and takes it down.
-func withFake<Value: Sendable>(
-    _ configuration: FakeProxySQL.Configuration, _ body: (FakeProxySQL) async throws -> Value
-) async throws -> Value {
-    let fake = try await FakeProxySQL.start(configuration, logger: quiet)
-    return try await withThrowingTaskGroup(of: Void.self) { tasks in
-        tasks.addTask { try await fake.run() }
-        let result: Result<Value, any Error>
-        do {
-            result = .success(try await body(fake))
-        } catch {
-            result = .failure(error)
-        }
-        await fake.stop()
-        try await tasks.waitForAll()
-        return try result.get()
-    }
-}
-
 /// Connects to a node's admin port.
 func connect(
     to endpoint: PeerAddress, as user: String = "admin", password: String = "admin",

@@ -42,10 +42,8 @@ struct ApplyTests {
     private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     private func withNode(_ body: (FakeProxySQL, AdminClient) async throws -> Void) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            let fake = try await FakeProxySQL.start(
-                .init(name: "node", host: OwnAddress.next(), adminPort: 0, mysqlPort: 0), logger: logger)
-            tasks.addTask { try await fake.run() }
+        try await withNodes([freeNode("node")]) { fakes in
+            let fake = fakes[0]
             let client = try await AdminClient(
                 MySQLConfiguration(
                     host: fake.adminEndpoint.host, port: fake.adminEndpoint.port, username: "radmin",
@@ -53,8 +51,6 @@ struct ApplyTests {
                 node: "node", timeout: .seconds(5), logger: logger)
             try await body(fake, client)
             await client.close()
-            await fake.stop()
-            tasks.cancelAll()
         }
     }
 

@@ -12,14 +12,7 @@ private func withFleet(
     nodes count: Int = 1, patience: Duration = .seconds(30),
     _ body: (AdminFleet, [FakeProxySQL], TestWallClock) async throws -> Void
 ) async throws {
-    try await withThrowingTaskGroup(of: Void.self) { tasks in
-        var fakes: [FakeProxySQL] = []
-        for index in 0..<count {
-            let fake = try await FakeProxySQL.start(
-                .init(name: "node-\(index)", host: OwnAddress.next(), adminPort: 0, mysqlPort: 0), logger: quiet)
-            fakes.append(fake)
-            tasks.addTask { try await fake.run() }
-        }
+    try await withNodes((0..<count).map { freeNode("node-\($0)") }) { fakes in
         let clock = TestWallClock()
         var settings = AdminFleet.Settings(username: "radmin", password: Secret("radmin"))
         settings.statementTimeout = patience
@@ -30,8 +23,6 @@ private func withFleet(
                     port: fake.adminEndpoint.port)
             }, settings: settings, wallClock: clock, logger: quiet)
         try await body(fleet, fakes, clock)
-        for fake in fakes { await fake.stop() }
-        tasks.cancelAll()
     }
 }
 

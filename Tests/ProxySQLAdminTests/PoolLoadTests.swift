@@ -33,14 +33,7 @@ struct PoolLoadTests {
         nodes count: Int, timeout: Duration = .seconds(20),
         _ body: (PoolLoad, [FakeProxySQL], TestWallClock) async throws -> Void
     ) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            var fakes: [FakeProxySQL] = []
-            for index in 0..<count {
-                let fake = try await FakeProxySQL.start(
-                    .init(name: "node-\(index)", host: OwnAddress.next(), adminPort: 0, mysqlPort: 0), logger: quiet)
-                fakes.append(fake)
-                tasks.addTask { try await fake.run() }
-            }
+        try await withNodes((0..<count).map { freeNode("node-\($0)") }) { fakes in
             let clock = TestWallClock()
             let source = PoolLoad(
                 nodes: fakes.enumerated().map { index, fake in
@@ -52,8 +45,6 @@ struct PoolLoadTests {
                     username: "radmin", password: Secret("radmin"), timeout: timeout),
                 wallClock: clock, logger: quiet)
             try await body(source, fakes, clock)
-            for fake in fakes { await fake.stop() }
-            tasks.cancelAll()
         }
     }
 
