@@ -55,7 +55,7 @@ struct AgentStatus: AsyncParsableCommand {
         .init("NODE", "node"), .init("ROLE", "role"), .init("LEADER", "leader"), .init("STATE", "boot"),
         .init("RUNNING", "running.order.value"), .init("GENERATION", "generation"), .init("READY", "ready"),
         .init("LIVE", "live"), .init("DRAIN", "drain"), .init("ONLINE", "backends.online"),
-        .init("BACKENDS", "backends.total"), .init("CLIENTS", "clients"), .init("DRIFT", "drift"),
+        .init("BACKENDS", "backends.total"), .init("CLIENTS", "clients"), .init("DRIFT", "drift.#"),
         .init("NOTE", "note"),
     ]
 
