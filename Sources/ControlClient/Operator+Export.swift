@@ -35,34 +35,69 @@ extension Operator {
                 ]))
     }
 
-    /// Writes groups: all as `databases.yaml`, or `database` (the only one when nil) as `proxysql.cnf`.
-    /// - Throws: `ControlError`.
-    package func export(asConfiguration: Bool, database: String?) async throws(ControlError) {
+    /// What an export can be written as.
+    package enum ExportFormat: String, Sendable, CaseIterable {
+        /// `databases.yaml`, for `apply`.
+        case yaml
+        /// `proxysql.cnf`, for ProxySQL.
+        case cnf
+
+        /// The usual name of such a file.
+        package var fileName: String {
+            switch self {
+            case .yaml: "databases.yaml"
+            case .cnf: "proxysql.cnf"
+            }
+        }
+    }
+
+    /// The text of every format in `formats`, all of the same moment: of every group, or of `database` alone. The sections of
+    /// proxysql.cnf are put into `base`, in the place of those that it has.
+    /// - Throws: `ControlError`; `.notAllowed` when `withPasswords` and the caller is no administrator.
+    package func exported(
+        _ formats: [ExportFormat], database: String? = nil, withPasswords: Bool = false, base: String = ""
+    ) async throws(ControlError) -> [(format: ExportFormat, text: String)] {
+        let groups = try await groups(database, withPasswords: withPasswords)
+        var files: [(format: ExportFormat, text: String)] = []
+        for format in formats {
+            switch format {
+            case .yaml: files.append((format, YAMLText.write(["databases": .list(groups.map(Self.declared))])))
+            case .cnf: files.append((format, try Self.configuration(groups, base)))
+            }
+        }
+        return files
+    }
+
+    private func groups(
+        _ database: String?, withPasswords: Bool
+    ) async throws(ControlError) -> [JSONValue] {
+        let passwords = ("withPasswords", withPasswords ? "true" : nil)
+        if let database {
+            return [
+                try await client.call(.GET, "/v1/groups/\(APIClient.escaped(database))", query: [passwords]).body
+            ]
+        }
         var groups: [JSONValue] = []
         var next: String?
         repeat {
-            let page = try await client.call(.GET, "/v1/groups", query: [("limit", "500"), ("after", next)])
+            let page = try await client.call(
+                .GET, "/v1/groups", query: [("limit", "500"), ("after", next), passwords])
             groups += page.body["items"]?.elements ?? []
             next = page.body["next"]?.string
         } while next != nil
-        if let database { groups.removeAll { $0["name"]?.string != database } }
-        guard asConfiguration else {
-            return terminal.say(YAMLText.write(["databases": .list(groups.map(Self.declared))]))
-        }
-        guard let group = groups.first, groups.count == 1 else {
-            throw ControlError(
-                .unusableInput,
-                "a proxysql.cnf is for one database, and there are \(groups.count): name one by --database")
-        }
+        return groups
+    }
+
+    private static func configuration(_ groups: [JSONValue], _ base: String) throws(ControlError) -> String {
         do {
-            terminal.say(try CnfRenderer(ShownGroup(group).configuration()).rendered(over: ""))
+            return try CnfRenderer(all: groups.map { try ShownGroup($0).configuration() }).rendered(over: base)
         } catch {
-            throw ControlError(.failed, "\(group["name"]?.string ?? "") cannot be written: \(error)")
+            throw ControlError(.failed, "proxysql.cnf cannot be written: \(error)")
         }
     }
 
     private static let observed = [
-        "generation", "ruleIDBase", "replicas", "lastScaling", "consecutiveFailures", "removal",
+        "generation", "replicas", "lastScaling", "consecutiveFailures", "removal",
     ]
 
     /// A group as one declares it: without what Drover itself adds and observes.

@@ -20,6 +20,22 @@ package enum ProxySQLImport {
             self.writer = writer
             self.reader = reader
         }
+
+        /// Whether `row`, which goes to one of the hostgroups or is marked as the group's, belongs here.
+        fileprivate func owns(_ hostgroup: Int?, _ mark: RowMark?) -> Bool {
+            if let mark { return mark.group == name }
+            return hostgroup == writer || hostgroup == reader
+        }
+    }
+
+    /// The tables as they were read.
+    struct Tables {
+        var servers: [ServerRow]
+        var users: [UserRow]
+        /// Each with the columns that say something which Drover's rules cannot.
+        var rules: [(row: QueryRuleRow, unmanaged: [String])]
+        /// Columns of users that Drover has no word for, by user name.
+        var unmanagedOfUsers: [String: [String]] = [:]
     }
 
     /// What was found.
@@ -30,78 +46,157 @@ package enum ProxySQLImport {
         package var remarks: [String]
     }
 
-    /// Reads `node`; without `places`, they are what `mysql_replication_hostgroups` says.
+    /// Reads `node`; without `places`, they are what `mysql_replication_hostgroups` says, or else what the marks of
+    /// Drover's own rows say.
     /// - Throws: `AdminError`, or `ControlError` when nothing says what the hostgroups are.
     package static func read(_ node: any AdminConnection, places: [Place]) async throws -> Found {
         let pairs = try await node.query(
             "SELECT writer_hostgroup, reader_hostgroup, comment FROM mysql_replication_hostgroups")
-        var places = places
-        if places.isEmpty {
-            for (index, row) in pairs.rows.enumerated() {
-                guard let writer = row.string("writer_hostgroup").flatMap({ Int($0) }),
-                    let reader = row.string("reader_hostgroup").flatMap({ Int($0) })
-                else { continue }
-                let comment = row.string("comment") ?? ""
-                let name = (try? InstanceName(comment)) == nil ? "database-\(index + 1)" : comment
-                places.append(Place(name: name, writer: writer, reader: reader))
-            }
+        let servers = try await node.query(
+            "SELECT \(ServerRow.columns.joined(separator: ",")) FROM mysql_servers ORDER BY hostgroup_id, hostname")
+        let users = try await node.query("SELECT * FROM mysql_users WHERE frontend=1 ORDER BY username")
+        let rules = try await node.query("SELECT * FROM mysql_query_rules ORDER BY rule_id")
+        var tables = Tables(
+            servers: try servers.rows.map { try ServerRow($0) }, users: try users.rows.map { try UserRow($0) },
+            rules: try rules.rows.map { row in
+                (try QueryRuleRow(row), unmanaged(row, rules.columns.map(\.name), QueryRuleRow.columns))
+            })
+        for row in users.rows {
+            tables.unmanagedOfUsers[row.string("username") ?? ""] = unmanaged(
+                row, users.columns.map(\.name), UserRow.columns)
         }
+        var places = places
+        if places.isEmpty { places = Self.places(pairs.rows) }
+        if places.isEmpty { places = marked(tables) }
         guard !places.isEmpty else {
             throw ControlError(
                 .unusableInput,
-                "mysql_replication_hostgroups is empty: name each database by --database name=writer,reader")
+                "mysql_replication_hostgroups is empty, and no row is Drover's: name each database by --database "
+                    + "name=writer,reader")
         }
-        let servers = try await node.query(
-            "SELECT \(ServerRow.columns.joined(separator: ",")) FROM mysql_servers ORDER BY hostgroup_id, hostname")
-        let users = try await node.query(
-            "SELECT \(UserRow.columns.joined(separator: ",")) FROM mysql_users WHERE frontend=1 ORDER BY username")
-        let rules = try await node.query("SELECT * FROM mysql_query_rules ORDER BY rule_id")
-        return try document(
-            places, servers: servers.rows.map { try ServerRow($0) }, users: users.rows.map { try UserRow($0) },
-            rules: rules.rows.map { try (QueryRuleRow($0), Self.unmanaged($0, rules.columns.map(\.name))) })
+        return document(places, tables)
     }
 
-    private static let managed = Set(QueryRuleRow.columns)
+    private static func places(_ pairs: [MySQLRow]) -> [Place] {
+        pairs.enumerated().compactMap { index, row in
+            guard let writer = row.string("writer_hostgroup").flatMap({ Int($0) }),
+                let reader = row.string("reader_hostgroup").flatMap({ Int($0) })
+            else { return nil }
+            let comment = row.string("comment") ?? ""
+            let name = (try? InstanceName(comment)) == nil ? "database-\(index + 1)" : comment
+            return Place(name: name, writer: writer, reader: reader)
+        }
+    }
+
+    /// What the rows say that Drover wrote: a group's users write by default, and its other hostgroup is the readers'.
+    private static func marked(_ tables: Tables) -> [Place] {
+        var hostgroups: [String: Set<Int>] = [:]
+        for row in tables.servers {
+            if let mark = row.mark { hostgroups[mark.group, default: []].insert(row.hostgroup) }
+        }
+        for rule in tables.rules {
+            if let mark = rule.row.mark, let hostgroup = rule.row.destinationHostgroup {
+                hostgroups[mark.group, default: []].insert(hostgroup)
+            }
+        }
+        return hostgroups.sorted { $0.key < $1.key }.compactMap { name, hostgroups in
+            let user = tables.users.first { $0.mark?.group == name }?.defaultHostgroup
+            guard let writer = user.flatMap({ hostgroups.contains($0) ? $0 : nil }) ?? hostgroups.min(),
+                let reader = hostgroups.filter({ $0 != writer }).min()
+            else { return nil }
+            return Place(name: name, writer: writer, reader: reader)
+        }
+    }
+
     private static let defaults: Set<String> = ["", "0", "CASELESS"]
+    /// ProxySQL's defaults of the columns of users that are not nothing.
+    private static let usual = ["transaction_persistent": "1", "max_connections": "10000"]
 
-    /// The columns of a rule that say something which Drover's rules cannot.
-    private static func unmanaged(_ row: MySQLRow, _ columns: [String]) -> [String] {
-        columns.filter { !managed.contains($0) && !defaults.contains(row.string($0) ?? "") }
+    /// The columns of a row that say something which Drover has no word for.
+    private static func unmanaged(_ row: MySQLRow, _ columns: [String], _ managed: [String]) -> [String] {
+        columns.filter { column in
+            let value = row.string(column) ?? ""
+            return !managed.contains(column) && !defaults.contains(value) && usual[column] != value
+        }
     }
 
-    static func document(
-        _ places: [Place], servers: [ServerRow], users: [UserRow], rules: [(QueryRuleRow, [String])]
-    ) -> Found {
+    static func document(_ places: [Place], _ tables: Tables) -> Found {
         var remarks: [String] = []
         var groups: [JSONValue] = []
+        var bases: Set<Int> = []
         for place in places {
-            let hostgroups = [place.writer, place.reader]
-            let ours = servers.filter { hostgroups.contains($0.hostgroup) }
+            let ours = tables.servers.filter { place.owns($0.hostgroup, $0.mark) }
             if ours.count(where: { $0.hostgroup == place.writer }) != 1 {
                 remarks.append("\(place.name): exactly one server should be in the writer hostgroup \(place.writer)")
             }
+            let rules = tables.rules.map(\.row).filter { place.owns($0.destinationHostgroup, $0.mark) }
             var names: Set<String> = []
-            groups.append([
+            var group: [String: JSONValue] = [
                 "name": .text(place.name), "writerHostgroup": .integer(Int64(place.writer)),
                 "readerHostgroup": .integer(Int64(place.reader)),
                 "servers": .list(
                     ours.map { server($0, place, isPrimary: $0 == ours.first { $0.hostgroup == place.writer }, &names) }
                 ),
-                "users": .list(users.filter { hostgroups.contains($0.defaultHostgroup) }.map(user)),
-                "queryRules": .list(
-                    rules.map(\.0).filter { $0.destinationHostgroup.map(hostgroups.contains) ?? false }.enumerated()
-                        .map { rule($1, number: $0 + 1) }),
-            ])
+                "users": .list(tables.users.filter { place.owns($0.defaultHostgroup, $0.mark) }.map(user)),
+            ]
+            if let base = base(of: rules), bases.insert(base).inserted {
+                group["ruleIDBase"] = .integer(Int64(base))
+                group["queryRules"] = .list(rules.map { rule($0, number: $0.id - base) })
+            } else {
+                group["queryRules"] = .list(rules.enumerated().map { rule($1, number: $0 + 1) })
+                remarks += rules.map {
+                    "the query rule \($0.id) gets another id, because each database has a thousand of its own; "
+                        + "remove it from ProxySQL once the database is published"
+                }
+            }
+            groups.append(.object(group))
         }
-        let all = Set(places.flatMap { [$0.writer, $0.reader] })
-        for row in servers where !all.contains(row.hostgroup) {
-            remarks.append("the server \(row.hostname) is left out: hostgroup \(row.hostgroup) is no database's")
+        return Found(document: ["databases": .list(groups)], remarks: remarks + leftOut(places, tables))
+    }
+
+    /// The thousand that all ids of `rules` are in, so that each keeps its own; nil when there is none.
+    private static func base(of rules: [QueryRuleRow]) -> Int? {
+        let bases = Set(rules.map { ($0.id / 1_000) * 1_000 })
+        guard let base = bases.first, bases.count == 1, (0...1_000_000).contains(base),
+            rules.allSatisfy({ $0.id > base })
+        else { return nil }
+        return base
+    }
+
+    /// What the document does not say of the tables.
+    private static func leftOut(_ places: [Place], _ tables: Tables) -> [String] {
+        var remarks: [String] = []
+        func isTaken(_ hostgroup: Int?, _ mark: RowMark?) -> Bool { places.contains { $0.owns(hostgroup, mark) } }
+        for row in tables.servers {
+            guard isTaken(row.hostgroup, row.mark) else {
+                remarks.append(
+                    "the server \(row.hostname) is left out: hostgroup \(row.hostgroup) is no database's")
+                continue
+            }
+            let columns = [
+                ("gtid_port", row.gtidPort), ("compression", row.compression),
+                ("max_replication_lag", row.maxReplicationLag), ("max_latency_ms", row.maxLatencyMilliseconds),
+            ].filter { $0.1 != 0 }.map(\.0)
+            if !columns.isEmpty {
+                remarks.append(
+                    "the server \(row.hostname) keeps \(columns.joined(separator: ", ")) where it is, and nodes that "
+                        + "do not have it get ProxySQL's default")
+            }
         }
-        for row in users where !all.contains(row.defaultHostgroup) {
-            remarks.append("the user \(row.username) is left out: hostgroup \(row.defaultHostgroup) is no database's")
+        for row in tables.users {
+            guard isTaken(row.defaultHostgroup, row.mark) else {
+                remarks.append(
+                    "the user \(row.username) is left out: hostgroup \(row.defaultHostgroup) is no database's")
+                continue
+            }
+            if let columns = tables.unmanagedOfUsers[row.username], !columns.isEmpty {
+                remarks.append(
+                    "the user \(row.username) keeps \(columns.joined(separator: ", ")) where it is, and nodes that do "
+                        + "not have it get ProxySQL's default")
+            }
         }
-        for (row, columns) in rules {
-            guard let destination = row.destinationHostgroup, all.contains(destination) else {
+        for (row, columns) in tables.rules {
+            guard isTaken(row.destinationHostgroup, row.mark) else {
                 remarks.append("the query rule \(row.id) is left out: it goes to no database's hostgroup")
                 continue
             }
@@ -110,13 +205,13 @@ package enum ProxySQLImport {
                 remarks.append("the query rule \(row.id) loses its columns \(columns.joined(separator: ", "))")
             }
         }
-        return Found(document: ["databases": .list(groups)], remarks: remarks)
+        return remarks
     }
 
     private static func server(
         _ row: ServerRow, _ place: Place, isPrimary: Bool, _ names: inout Set<String>
     ) -> JSONValue {
-        let comment = row.comment.split(separator: " ").first.map(String.init) ?? ""
+        let comment = unmarked(row.comment, row.mark).split(separator: " ").first.map(String.init) ?? ""
         let preferred =
             (try? InstanceName(comment)) == nil ? (isPrimary ? place.name : "\(place.name)-replica") : comment
         var name = preferred
@@ -142,16 +237,18 @@ package enum ProxySQLImport {
     }
 
     private static func rule(_ row: QueryRuleRow, number: Int) -> JSONValue {
-        var comment = row.comment
-        if let mark = row.mark {
-            comment = String(comment.dropLast("[drover \(mark.group)]".count))
-            while comment.hasSuffix(" ") { comment.removeLast() }
-        }
-        return [
+        [
             "id": .integer(Int64(number)), "username": .text(row.username ?? ""),
             "matchDigest": .text(row.matchDigest ?? ".*"),
             "destinationHostgroup": .integer(Int64(row.destinationHostgroup ?? 0)), "isActive": .bool(row.isActive),
-            "apply": .bool(row.apply), "comment": .text(comment),
+            "apply": .bool(row.apply), "comment": .text(unmarked(row.comment, row.mark)),
         ]
+    }
+
+    /// A comment without the mark that Drover writes behind it, and without the one space between the two.
+    private static func unmarked(_ comment: String, _ mark: RowMark?) -> String {
+        guard let mark else { return comment }
+        let kept = comment.unicodeScalars.dropLast(mark.marking("").unicodeScalars.count)
+        return String(kept.last == " " ? kept.dropLast() : kept)
     }
 }

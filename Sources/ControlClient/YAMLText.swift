@@ -24,6 +24,10 @@ package enum YAMLText {
 
     private static func value(_ node: Node) throws(ControlError) -> JSONValue {
         switch node {
+        case .scalar(let scalar) where node.tag == Tag(.binary):
+            guard let data = Data(base64Encoded: scalar.string), let text = String(validating: data, as: UTF8.self)
+            else { throw ControlError(.unusableInput, "what is !!binary\(place(node)) is no UTF-8 in base64") }
+            return .text(text)
         case .scalar(let scalar): return plain(scalar)
         case .sequence(let sequence):
             var elements: [JSONValue] = []
@@ -117,6 +121,10 @@ package enum YAMLText {
 
     /// A scalar in one line; a text that could be anything else is quoted as JSON does, which YAML reads alike.
     static func scalar(_ value: JSONValue) -> String {
+        // Readers take a byte order mark at a text's beginning for one, escaped or not.
+        if case .text(let text) = value, text.unicodeScalars.first == "\u{feff}" {
+            return "!!binary \"\(Data(text.utf8).base64EncodedString())\""
+        }
         if case .text(let text) = value, let first = text.utf8.first, (0x41...0x7A).contains(first), first != 0x5B,
             text.utf8.allSatisfy({
                 (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)

@@ -53,6 +53,8 @@ package protocol ChangeStore: Sendable {
     /// Saves a change, the note and the message that wakes the scaler, in one durable transaction; throws `.conflict`
     /// when `version` is not the stored one.
     func save(_ record: GroupRecord, ifVersion version: Int64, note: ChangeNote) async throws(StoreError)
+    /// Keeps a note of what changed nothing and must be traceable all the same, for example a reading of passwords.
+    func keep(_ note: ChangeNote, of record: GroupRecord) async throws(StoreError)
     /// The generations of a group, newest first, those below `before` only.
     func history(
         of group: InstanceName, before generation: Int64?, limit: Int

@@ -6,10 +6,10 @@ import FleetModel
     import Foundation
 #endif
 
-/// A group as `/v1` shows it: everything but secrets.
+/// A group as `/v1` shows it: everything but secrets, unless an administrator asks for the passwords.
 enum GroupDocument {
     /// The whole document.
-    static func shown(_ record: GroupRecord) -> JSONValue {
+    static func shown(_ record: GroupRecord, withPasswords: Bool = false) -> JSONValue {
         let configuration = record.configuration
         return [
             "name": .text(record.name.text),
@@ -19,7 +19,7 @@ enum GroupDocument {
             "readerHostgroup": .whole(configuration.readerHostgroup),
             "ruleIDBase": .whole(configuration.ruleIDBase),
             "servers": .list(configuration.servers.map(server)),
-            "users": .list(configuration.users.map(user)),
+            "users": .list(configuration.users.map { user($0, withPassword: withPasswords) }),
             "queryRules": .list(configuration.queryRules.map(rule)),
             "policy": PolicyJSON.shown(record.policy),
             "replicas": .list(record.replicas.map(replica)),
@@ -51,9 +51,9 @@ enum GroupDocument {
         ]
     }
 
-    static func user(_ user: ProxyUser) -> JSONValue {
+    static func user(_ user: ProxyUser, withPassword: Bool) -> JSONValue {
         [
-            "username": .text(user.username), "password": .text(redacted),
+            "username": .text(user.username), "password": .text(withPassword ? user.password.reveal() : redacted),
             "defaultHostgroup": .whole(user.defaultHostgroup), "isActive": .bool(user.isActive),
         ]
     }

@@ -21,7 +21,7 @@ struct GroupInput {
 
     private init(_ document: JSONValue, _ name: InstanceName, _ scene: GroupEditor.Scene, _ policy: ScalingPolicy) {
         var reader = ObjectReader(document, at: "")
-        reader.ignore("generation", "ruleIDBase", "replicas", "lastScaling", "consecutiveFailures", "removal")
+        reader.ignore("generation", "replicas", "lastScaling", "consecutiveFailures", "removal")
         if let given = reader.text("name"), given != name.text {
             reader.note("name", "it must be \"\(name)\", as in the path")
         }
@@ -29,6 +29,10 @@ struct GroupInput {
         var places = current?.places ?? HostgroupAllocation.next(beside: scene.others.map(\.configuration))
         if let writer = reader.integer("writerHostgroup") { places.writer = writer }
         if let reading = reader.integer("readerHostgroup") { places.reader = reading }
+        if let base = reader.integer("ruleIDBase"), current == nil {
+            places.ruleIDBase = base
+            if let problem = Self.problem(ofRuleIDBase: base, scene.others) { reader.note("ruleIDBase", problem) }
+        }
         let servers = Self.servers(&reader, places, current)
         let users = Self.users(&reader, places, current)
         let rules = Self.rules(&reader, places, name, users.first?.username ?? "")
@@ -60,6 +64,14 @@ struct GroupInput {
         record.policy = made.policy
         record.primaryInstance = made.primaryInstance
         problems = reader.problems
+    }
+
+    private static func problem(ofRuleIDBase base: Int, _ others: [GroupRecord]) -> String? {
+        guard (0...1_000_000).contains(base), base.isMultiple(of: 1_000) else {
+            return "it must be a multiple of 1000 from 0 to 1000000"
+        }
+        let owner = others.first { $0.configuration.ruleIDBase == base }?.name
+        return owner.map { "the rule ids from \(base) on are the group \($0)'s" }
     }
 
     private static func servers(

@@ -1,6 +1,7 @@
 import FleetModel
 import Hummingbird
 import Logging
+import Pacing
 
 /// Groups under `/v1`: the whole document and its parts.
 struct GroupRoutes: Sendable {
@@ -17,10 +18,11 @@ struct GroupRoutes: Sendable {
                 .text("name", "Only groups whose name begins so."),
                 .text("primaryInstance", "Only groups of that primary."),
                 .text("address", "Only groups with a server at that address."),
-                .text("username", "Only groups with a user of that name.")),
+                .text("username", "Only groups with a user of that name."), .withPasswords),
             Operation(
                 .get, "/v1/groups/{group}", "getGroup", "Shows a group.", answers: [group, .init(304, nil)],
-                handler: show),
+                handler: show
+            ).taking(.withPasswords),
             Operation(
                 .put, "/v1/groups/{group}", "putGroup", "Makes a group, or replaces what it is.", role: .admin,
                 answers: [group, .init(201, "Group")], handler: replace
@@ -55,9 +57,10 @@ struct GroupRoutes: Sendable {
                 && query.get("username").map { record.user($0) != nil } ?? true
         }
         let page = found.prefix(limit)
+        let withPasswords = try await parts.revealing(Array(page), request, context)
         return APIAnswer.json(
             [
-                "items": .list(page.map { GroupDocument.shown($0) }),
+                "items": .list(page.map { GroupDocument.shown($0, withPasswords: withPasswords) }),
                 "next": page.count < found.count ? .optional(page.last?.name.text) : .null,
             ] as JSONValue)
     }
@@ -68,7 +71,8 @@ struct GroupRoutes: Sendable {
         if let known = request.headers[.ifNoneMatch], Precondition.tags(known).contains(tag.description) {
             return Response(status: .notModified, headers: [.eTag: tag.description])
         }
-        return APIAnswer.group(GroupDocument.shown(stored.document), tag)
+        let withPasswords = try await parts.revealing([stored.document], request, context)
+        return APIAnswer.group(GroupDocument.shown(stored.document, withPasswords: withPasswords), tag)
     }
 
     // MARK: Writing
@@ -117,6 +121,37 @@ extension APIParts {
         return try await read(JSONValue.self, request)
     }
 
+    /// Whether the answer holds passwords. Who gets them, of which groups, is in the audit log before they are sent.
+    /// - Throws: 403 for all but administrators.
+    func revealing(
+        _ records: [GroupRecord], _ request: Request, _ context: ManagementContext
+    ) async throws(APIError) -> Bool {
+        guard try flag("withPasswords", request) else { return false }
+        try context.caller.require(.admin, for: "Reads passwords")
+        let note = ChangeNote(
+            at: wallClock.now(), actor: context.caller.name, source: context.sourceAddress,
+            action: "\(request.method.rawValue) \(request.uri.path)?withPasswords=true")
+        for record in records {
+            do throws(StoreError) {
+                try await store.keep(note, of: record)
+            } catch {
+                throw APIError(error)
+            }
+            logger.notice(
+                "passwords read", metadata: ["group.name": "\(record.name)", "caller.name": "\(context.caller.name)"])
+        }
+        return true
+    }
+
+    /// The yes or no in a query parameter; no when it is absent.
+    func flag(_ name: String, _ request: Request) throws(APIError) -> Bool {
+        switch request.uri.queryParameters.get(name) {
+        case nil, "false": return false
+        case "true", "": return true
+        default: throw .bad("the parameter \(name) must be true or false")
+        }
+    }
+
     /// How many of a list are wanted.
     func limit(_ request: Request) throws(APIError) -> Int {
         guard let text = request.uri.queryParameters.get("limit") else { return 50 }
@@ -154,11 +189,7 @@ extension APIParts {
     func writeTerms(_ request: Request, _ context: ManagementContext) throws(APIError) -> GroupEditor.Terms {
         var terms = terms(request, context)
         terms.precondition = Precondition(request)
-        switch request.uri.queryParameters.get("dryRun") {
-        case nil, "false": break
-        case "true", "": terms.isDryRun = true
-        default: throw .bad("the parameter dryRun must be true or false")
-        }
+        terms.isDryRun = try flag("dryRun", request)
         return terms
     }
 

@@ -58,7 +58,9 @@ enum OpenAPISchemas {
         ]),
         "ServerList": items(of: "Server"),
         "User": object([
-            "username": text, "password": ["const": "REDACTED"], "defaultHostgroup": hostgroup, "isActive": flag,
+            "username": text,
+            "password": ["type": "string", "description": "REDACTED, unless withPasswords is asked for."],
+            "defaultHostgroup": hostgroup, "isActive": flag,
         ]),
         "UserList": items(of: "User"),
         "QueryRule": object([
@@ -153,7 +155,11 @@ enum OpenAPISchemas {
         "name": text, "primaryInstance": text, "writerHostgroup": hostgroup, "readerHostgroup": hostgroup,
         "servers": OpenAPI.reference("ServerListInput"), "users": OpenAPI.reference("UserListInput"),
         "queryRules": OpenAPI.reference("QueryRuleListInput"), "policy": OpenAPI.reference("PolicyPatch"),
-        "generation": ["description": "Read only; ignored."], "ruleIDBase": ["description": "Read only; ignored."],
+        "generation": ["description": "Read only; ignored."],
+        "ruleIDBase": [
+            "type": "integer", "minimum": 0, "maximum": 1_000_000, "multipleOf": 1_000,
+            "description": "Taken for a new group, which gets a free range when it is absent; else ignored.",
+        ],
         "replicas": ["description": "Read only; ignored."], "lastScaling": ["description": "Read only; ignored."],
         "consecutiveFailures": ["description": "Read only; ignored."],
         "removal": ["description": "Read only; ignored."],

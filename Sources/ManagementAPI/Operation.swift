@@ -24,6 +24,10 @@ struct Operation: Sendable {
         static let dryRun = Parameter(
             name: "dryRun", meaning: "Answers with what would be written to ProxySQL, and changes nothing.",
             schema: ["type": "boolean"])
+        static let withPasswords = Parameter(
+            name: "withPasswords",
+            meaning: "Shows passwords; for the role admin, and noted in the audit log for each group.",
+            schema: ["type": "boolean"])
         static let ifMatch = Parameter(
             name: "If-Match", place: .header, meaning: "The ETag that the group must have.",
             schema: ["type": "string"])

@@ -33,6 +33,10 @@ package struct EventfulChanges: ChangeStore {
         await eventful.tell(FleetEvent.between(old: old.document, new: record, at: note.at))
     }
 
+    package func keep(_ note: ChangeNote, of record: GroupRecord) async throws(StoreError) {
+        try await changes.keep(note, of: record)
+    }
+
     package func history(
         of group: InstanceName, before generation: Int64?, limit: Int
     ) async throws(StoreError) -> [GroupChange] {

@@ -33,8 +33,11 @@ extension SQLiteStore {
         let name = record.name.text
         let generation = record.configuration.generation
         let isKnown = try Bool.fetchOne(
-            database, sql: "SELECT EXISTS (SELECT 1 FROM group_change WHERE group_name = ? AND generation = ?)",
-            arguments: [name, generation])
+            database,
+            sql: """
+                SELECT EXISTS (
+                    SELECT 1 FROM group_change WHERE group_name = ? AND generation = ? AND length(document) > 0)
+                """, arguments: [name, generation])
         if isKnown != true {
             // The scaler's writes carry no time of their own; the file's clock is the machine's.
             try database.execute(
@@ -80,6 +83,21 @@ extension SQLiteStore: ChangeStore {
         try await save(record, ifVersion: version, optionalNote: note)
     }
 
+    /// Beside the generations, without a document, so that no history takes it for one.
+    package func keep(_ note: ChangeNote, of record: GroupRecord) async throws(StoreError) {
+        try await write("keeping a note of \(record.name)") { database in
+            try database.execute(
+                sql: """
+                    INSERT INTO group_change (group_name, generation, at, actor, source, action, document)
+                    VALUES (?, ?, ?, ?, ?, ?, x'')
+                    """,
+                arguments: [
+                    record.name.text, record.configuration.generation, note.at.millisecondsSinceEpoch, note.actor,
+                    note.source, note.action,
+                ])
+        }
+    }
+
     package func history(
         of group: InstanceName, before generation: Int64?, limit: Int
     ) async throws(StoreError) -> [GroupChange] {
@@ -87,7 +105,7 @@ extension SQLiteStore: ChangeStore {
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT * FROM group_change WHERE group_name = ? AND generation < ?
+                    SELECT * FROM group_change WHERE group_name = ? AND generation < ? AND length(document) > 0
                     ORDER BY generation DESC LIMIT ?
                     """,
                 arguments: [group.text, generation ?? .max, limit]

@@ -10,7 +10,7 @@ import Synchronization
 import Testing
 
 /// What commands say.
-private final class Screen: Sendable {
+final class Screen: Sendable {
     let text = Mutex("")
     let answers: Bool
 
@@ -109,17 +109,16 @@ struct ControlClientTests {
             #expect(try await client.call(.put, "/v1/groups/shop", shop).status == 201)
             #expect(try await client.call(.put, "/v1/groups/shop/query-rules/7", hostile).status == 200)
             let screen = Screen()
-            try await screen.work(client).export(asConfiguration: false, database: nil)
+            let files = try await screen.work(client).exported([.yaml, .cnf])
             let again = Screen()
-            try await again.work(client).apply(read(screen.shown), consent: .given)
-            #expect(again.shown == "shop: nothing to do\n", "\(screen.shown)")
-            let configuration = Screen()
-            try await configuration.work(client).export(asConfiguration: true, database: nil)
+            try await again.work(client).apply(read(files[0].text), consent: .given)
+            #expect(again.shown == "shop: nothing to do\n", "\(files[0].text)")
+            let configuration = files[1].text
             // Double quotes are doubled for SQLite, and then escaped for libconfig.
             #expect(
-                configuration.shown.contains(#"match_digest="^SELECT '\\d\"\"\\\\ # : {x} ☃""#),
-                "\(configuration.shown)")
-            #expect(configuration.shown.contains(#"password="REDACTED""#))
+                configuration.contains(#"match_digest="^SELECT '\\d\"\"\\\\ # : {x} ☃""#),
+                "\(configuration)")
+            #expect(configuration.contains(#"password="REDACTED""#))
         }
     }
 
@@ -146,7 +145,7 @@ struct ControlClientTests {
             "", "a", "yes", "no", "null", "~", "1", "1.5", "-", "- a", "a: b", "#", "'", "\"", "\\", "\n", "\t x ",
             "0x1f",
             "1e3", "&a", "*a", "!x", "{", "[", "true", "True", "2026-01-01", "☃", "a b", "%", "@", "`", "\u{7f}", "=",
-            "<<",
+            "<<", "\u{feff}x", "x\u{feff}",
         ])
     func yaml(text: String) throws {
         let value: JSONValue = [

@@ -46,6 +46,18 @@ func withAPI(
     ).test(isLive ? .live : .router) { client in try await body(client, store) }
 }
 
+/// Serves the API on a socket and a store of its own, and returns what `body` does.
+func withAPI<Value: Sendable>(
+    returning: Value.Type, _ body: @escaping @Sendable (any TestClientProtocol, SQLiteStore) async throws -> Value
+) async throws -> Value {
+    let (values, result) = AsyncStream.makeStream(of: Value.self)
+    try await withAPI(isLive: true) { client, store in
+        result.yield(try await body(client, store))
+        result.finish()
+    }
+    return try #require(await values.first { _ in true })
+}
+
 /// What came back, as far as tests look at it.
 struct Reply: Sendable {
     var status: Int

@@ -17,8 +17,8 @@ package final class PrivateProxySQL: Sendable {
         return environment["DROVER_INTEGRATION"] == "1" ? environment["PROXYSQL_BIN"] : nil
     }
 
-    /// Starts it; it may take a second until it answers.
-    package init(binary: String) async throws {
+    /// Starts it with `sections` in its configuration file; it may take a second until it answers.
+    package init(binary: String, sections: String = "") async throws {
         folder = NSTemporaryDirectory() + "drover-proxysql-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         host = OwnAddress.next()
@@ -28,6 +28,7 @@ package final class PrivateProxySQL: Sendable {
         datadir="\(folder)"
         admin_variables={ admin_credentials="radmin:radmin" mysql_ifaces="\(host):\(adminPort)" }
         mysql_variables={ interfaces="\(host):\(clients)" monitor_enabled=false threads=2 }
+        \(sections)
         """.write(toFile: "\(folder)/proxysql.cnf", atomically: true, encoding: .utf8)
         process = Process()
         process.executableURL = URL(fileURLWithPath: binary)

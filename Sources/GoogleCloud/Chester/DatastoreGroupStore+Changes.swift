@@ -27,20 +27,34 @@ extension DatastoreGroupStore: ChangeStore {
         guard let data = try? JSONEncoder().encode(sealed) else {
             throw .corrupt(document: "group \(sealed.name)", reason: "it cannot be written")
         }
-        let at = note?.at ?? wallClock.now()
-        // Unique among all groups, and in the order of time.
-        let id = at.millisecondsSinceEpoch * 1_000 + Int64.random(in: 0..<1_000)
-        var properties: [String: DatastoreValue] = [
-            "Id": DatastoreValue(content: .integer(id)), "Group": .string(sealed.name.text),
-            "Generation": DatastoreValue(content: .integer(sealed.configuration.generation)),
-            "At": DatastoreValue(content: .integer(at.millisecondsSinceEpoch)),
-            "Actor": .string(note?.actor ?? "scaler"), "Source": .string(note?.source ?? ""),
-            "Action": .string(note?.action ?? "scaling"),
-            "Document": .string(String(decoding: data, as: UTF8.self), isExcluded: true),
-        ]
+        var properties = properties(of: sealed, note)
+        properties["Document"] = .string(String(decoding: data, as: UTF8.self), isExcluded: true)
         if let passwordKey { ChesterGroup.write(passwordKey, into: &properties) }
         let key = key(sealed.name, generation: sealed.configuration.generation)
         return .upsert(DatastoreEntity(key: key, properties: properties))
+    }
+
+    private func properties(of record: GroupRecord, _ note: ChangeNote?) -> [String: DatastoreValue] {
+        let at = note?.at ?? wallClock.now()
+        // Unique among all groups, and in the order of time.
+        let id = at.millisecondsSinceEpoch * 1_000 + Int64.random(in: 0..<1_000)
+        return [
+            "Id": DatastoreValue(content: .integer(id)), "Group": .string(record.name.text),
+            "Generation": DatastoreValue(content: .integer(record.configuration.generation)),
+            "At": DatastoreValue(content: .integer(at.millisecondsSinceEpoch)),
+            "Actor": .string(note?.actor ?? "scaler"), "Source": .string(note?.source ?? ""),
+            "Action": .string(note?.action ?? "scaling"),
+        ]
+    }
+
+    /// Under a name that is no generation's, so that no history takes it for one.
+    package func keep(_ note: ChangeNote, of record: GroupRecord) async throws(StoreError) {
+        let properties = properties(of: record, note)
+        var key = GroupEntities.keys(of: record.name, client).configuration
+        key.path.append(
+            DatastoreKey.Element(kind: Self.changeKind, name: "note-\(properties["Id"]?.integer ?? 0)"))
+        let mutation = DatastoreMutation.upsert(DatastoreEntity(key: key, properties: properties))
+        try await client.transaction("keeping a note of \(record.name)") { _ throws(StoreError) in ((), [mutation]) }
     }
 
     package func insert(_ record: GroupRecord, note: ChangeNote) async throws(StoreError) {

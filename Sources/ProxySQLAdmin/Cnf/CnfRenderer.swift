@@ -1,6 +1,6 @@
 package import FleetModel
 
-/// Writes a group's configuration as the sections of a `proxysql.cnf`, for nodes that read it when they start.
+/// Writes the configurations of groups as the sections of a `proxysql.cnf`, for nodes that read it when they start.
 ///
 /// ProxySQL reads the file with libconfig and then builds SQL from it without quoting most texts (its source,
 /// `ProxySQL_Config.cpp`, up to 2.7.2): a quote in a password would end the statement. So each text is written for
@@ -19,14 +19,19 @@ package struct CnfRenderer: Sendable {
     /// The sections that a configuration owns.
     package static let sections = ["mysql_servers", "mysql_users", "mysql_query_rules"]
 
-    private let configuration: FleetConfiguration
+    private let configurations: [FleetConfiguration]
 
     /// Writes `configuration`.
     package init(_ configuration: FleetConfiguration) {
-        self.configuration = configuration
+        configurations = [configuration]
     }
 
-    /// `base` with the configuration's sections in the place of those that it has, or at its end.
+    /// Writes all groups that share nodes.
+    package init(all configurations: [FleetConfiguration]) {
+        self.configurations = configurations
+    }
+
+    /// `base` with the configurations' sections in the place of those that it has, or at its end.
     /// - Throws: `AdminError.unusableText`, when a text cannot be written so that ProxySQL reads it, or `base` is not
     ///   in libconfig's format.
     package func rendered(over base: String) throws(AdminError) -> String {
@@ -36,20 +41,30 @@ package struct CnfRenderer: Sendable {
         } catch {
             throw AdminError(.unusableText, "the proxysql.cnf to write into cannot be read: \(error)")
         }
-        let marked = "# drover-generation: \(configuration.generation)\n"
+        // The line that states an order to the agent is for one group: generations of several have no common order.
+        let marked = configurations.map { configuration in
+            let whose = configurations.count == 1 ? "" : " of \(configuration.group)"
+            return "# drover-generation\(whose): \(configuration.generation)\n"
+        }.joined()
         let kept = document.replacing(try sectionTexts())
         let lines = kept.split(separator: "\n", omittingEmptySubsequences: false)
-        return marked + lines.filter { !$0.hasPrefix("# drover-generation:") }.joined(separator: "\n")
+        return marked + lines.filter { !$0.hasPrefix("# drover-generation") }.joined(separator: "\n")
+    }
+
+    private var groupNames: String {
+        "group \(configurations.map(\.group.text).joined(separator: ", "))"
     }
 
     private func sectionTexts() throws(AdminError) -> [(name: String, text: String)] {
-        let group = configuration.group
         var servers: [String] = []
-        for server in configuration.servers { servers.append(try entry(ServerRow(server, group: group))) }
         var users: [String] = []
-        for user in configuration.users { users.append(try entry(UserRow(user, group: group))) }
         var rules: [String] = []
-        for rule in configuration.queryRules { rules.append(try entry(QueryRuleRow(rule, of: configuration))) }
+        for configuration in configurations {
+            let group = configuration.group
+            for server in configuration.servers { servers.append(try entry(ServerRow(server, group: group))) }
+            for user in configuration.users { users.append(try entry(UserRow(user, group: group))) }
+            for rule in configuration.queryRules { rules.append(try entry(QueryRuleRow(rule, of: configuration))) }
+        }
         return zip(Self.sections, [servers, users, rules]).map { name, entries in
             (name, "\(name) =\n(\n\(entries.joined(separator: ",\n"))\n)")
         }
@@ -91,7 +106,7 @@ package struct CnfRenderer: Sendable {
         for scalar in value.unicodeScalars.flatMap({ $0 == doubled ? [$0, $0] : [$0] }) {
             switch scalar {
             case "\0":
-                throw AdminError(.unusableText, "a text of group \(configuration.group) has a zero byte; remove it")
+                throw AdminError(.unusableText, "a text of \(groupNames) has a zero byte; remove it")
             case "\"": result += "\\\""
             case "\\": result += "\\\\"
             case "\n": result += "\\n"

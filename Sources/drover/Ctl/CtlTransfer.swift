@@ -57,27 +57,86 @@ struct CtlImport: AsyncParsableCommand {
     }
 }
 
+extension Operator.ExportFormat: ExpressibleByArgument {}
+
 /// `drover ctl export`: writes what there is.
 struct CtlExport: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "export",
-        abstract: "Writes the databases as databases.yaml or proxysql.cnf.",
+        abstract: "Writes the databases as databases.yaml and proxysql.cnf.",
         discussion: """
-            The API shows no passwords: in both files they are "REDACTED". 'drover ctl apply' keeps a password where it \
-            finds that; in proxysql.cnf they have to be put in.
+            databases.yaml is for 'drover ctl apply', here or on another installation; proxysql.cnf is for a ProxySQL \
+            that starts from it. Both have all databases. Replicas that Drover manages stand in proxysql.cnf only.
+
+            Passwords are "REDACTED": 'apply' keeps the password that is there already. --with-passwords writes \
+            them; that needs the role admin, the audit log names who did it, and files are readable by you alone.
+
+            EXAMPLES
+              drover ctl export > databases.yaml
+              drover ctl export --format cnf --with-passwords > proxysql.cnf
+              drover ctl export --output-dir backup --with-passwords
             """)
 
-    enum Format: String, CaseIterable, ExpressibleByArgument {
-        case yaml, cnf
-    }
-
-    @Option(help: "What is written.") var format = Format.yaml
-    @Option(help: "Only that database; needed for cnf when there are several.") var database: String?
+    @Option(help: "What is written to standard output; with --output-dir, only that file.")
+    var format: Operator.ExportFormat?
+    @Option(
+        help: ArgumentHelp("Writes databases.yaml and proxysql.cnf into that folder.", valueName: "folder"),
+        completion: .directory)
+    var outputDir: String?
+    @Option(
+        help: ArgumentHelp(
+            "A proxysql.cnf whose other settings are kept: admin_variables, mysql_variables and so on.",
+            valueName: "file"), completion: .file())
+    var base: String?
+    @Flag(help: "Writes passwords; for the role admin.") var withPasswords = false
+    @Option(help: "Only that database.") var database: String?
     @OptionGroup var options: CtlOptions
 
     func run() async throws {
+        let formats = format.map { [$0] } ?? (outputDir == nil ? [.yaml] : Operator.ExportFormat.allCases)
         try await options.run { work in
-            try await work.export(asConfiguration: format == .cnf, database: database)
+            let files = try await work.exported(
+                formats, database: database, withPasswords: withPasswords, base: try Self.read(base))
+            for (format, text) in files {
+                guard let outputDir else {
+                    try FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+                    continue
+                }
+                try Self.write(text, "\(outputDir)/\(format.fileName)")
+            }
+            if !withPasswords, formats.contains(.cnf) {
+                Console.complain("proxysql.cnf has REDACTED in the place of passwords; --with-passwords writes them")
+            }
         }
+    }
+
+    private static func read(_ path: String?) throws(ControlError) -> String {
+        guard let path else { return "" }
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+            throw ControlError(.unusableInput, "the file \(path) cannot be read")
+        }
+        return text
+    }
+
+    /// Only its owner may read it, from its first byte on; the old file stays until the new one is whole.
+    private static func write(_ text: String, _ path: String) throws {
+        let folder = (path as NSString).deletingLastPathComponent
+        let unfinished = path + ".unfinished"
+        do {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            try? FileManager.default.removeItem(atPath: unfinished)
+            guard
+                FileManager.default.createFile(
+                    atPath: unfinished, contents: Data(text.utf8), attributes: [.posixPermissions: 0o600])
+            else { throw ControlError(.unusableInput, "\(path) cannot be written; is the folder yours?") }
+            guard rename(unfinished, path) == 0 else {
+                throw ControlError(.unusableInput, "\(path) cannot be written: \(String(cString: strerror(errno)))")
+            }
+        } catch let error as ControlError {
+            throw error
+        } catch {
+            throw ControlError(.unusableInput, "\(path) cannot be written: \(error.localizedDescription)")
+        }
+        Console.complain("wrote \(path)")
     }
 }
