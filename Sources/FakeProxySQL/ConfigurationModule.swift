@@ -16,7 +16,7 @@ package enum ConfigurationModule: String, CaseIterable, Sendable {
         case .servers:
             [
                 ConfigurationTables.servers, ConfigurationTables.replicationHostgroups,
-                ConfigurationTables.hostgroupAttributes,
+                ConfigurationTables.hostgroupAttributes, ConfigurationTables.sslParams,
             ]
         case .users: [ConfigurationTables.users]
         case .peers: [ConfigurationTables.peers]

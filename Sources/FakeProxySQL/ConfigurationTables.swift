@@ -63,6 +63,17 @@ enum ConfigurationTables {
             .text("comment", default: ""),
         ])
 
+    /// From 2.6 on.
+    static let sslParams = TableSpec(
+        name: "mysql_servers_ssl_params",
+        columns: [
+            .text("hostname"), .port("port", default: 3306), .text("username", default: ""),
+            .text("ssl_ca", default: ""), .text("ssl_cert", default: ""), .text("ssl_key", default: ""),
+            .text("ssl_capath", default: ""), .text("ssl_crl", default: ""), .text("ssl_crlpath", default: ""),
+            .text("ssl_cipher", default: ""), .text("tls_version", default: ""), .text("comment", default: ""),
+        ],
+        constraints: ["PRIMARY KEY (hostname, port, username)"])
+
     static let users = TableSpec(
         name: "mysql_users",
         columns: [
@@ -162,6 +173,6 @@ enum ConfigurationTables {
 
     /// Every table that exists in memory, at runtime and on disk.
     static let all = [
-        servers, replicationHostgroups, hostgroupAttributes, users, queryRules, peers, scheduler, variables,
+        servers, replicationHostgroups, hostgroupAttributes, sslParams, users, queryRules, peers, scheduler, variables,
     ]
 }

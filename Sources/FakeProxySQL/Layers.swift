@@ -56,6 +56,8 @@ struct Layers {
         "INSERT INTO runtime_mysql_replication_hostgroups SELECT * FROM main.mysql_replication_hostgroups",
         "DELETE FROM runtime_mysql_hostgroup_attributes",
         "INSERT INTO runtime_mysql_hostgroup_attributes SELECT * FROM main.mysql_hostgroup_attributes",
+        "DELETE FROM runtime_mysql_servers_ssl_params",
+        "INSERT INTO runtime_mysql_servers_ssl_params SELECT * FROM main.mysql_servers_ssl_params",
     ]
 
     /// At runtime a user is two rows, one for each side; an absent schema is the empty text. Passwords stay as they

@@ -19,6 +19,8 @@ package struct FleetConfiguration: Hashable, Codable, Sendable {
     package var users: [ProxyUser]
     /// How queries are routed, by ascending `id`.
     package var queryRules: [QueryRule]
+    /// What verifies each backend; nil when the backends are not verified.
+    package var tls: [BackendTLS]?
 
     /// Makes the configuration of generation 1.
     package init(

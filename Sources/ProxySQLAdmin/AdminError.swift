@@ -16,6 +16,8 @@ package struct AdminError: Error, Hashable, Sendable, CustomStringConvertible {
         case unexpectedAnswer
         /// What was written is not what was read back; nothing was loaded.
         case readBackDiffers
+        /// The node's ProxySQL is too old for what is wanted.
+        case unsupported
     }
 
     /// What a caller can do about it.

@@ -50,6 +50,8 @@ package actor AdminFleet: ProxyFleet {
         package var unreachableAfter: Duration
         /// Whether what is loaded is saved to disk.
         package var savesToDisk: Bool
+        /// Where the nodes find the files that verify backends.
+        package var tlsDirectory = TLSFile.usualDirectory
 
         /// Makes settings with the defaults of `drover serve`.
         package init(username: String, password: Secret) {
@@ -122,11 +124,7 @@ package actor AdminFleet: ProxyFleet {
     }
 
     package func withdraw(_ configuration: FleetConfiguration) async -> Publication {
-        var nothing = configuration
-        nothing.servers = []
-        nothing.users = []
-        nothing.queryRules = []
-        return await publish(nothing)
+        await publish(configuration.emptied)
     }
 
     private func bring(_ configuration: FleetConfiguration, to node: FleetNode) async -> NodePublication {
@@ -159,7 +157,9 @@ package actor AdminFleet: ProxyFleet {
         do throws(AdminError) {
             let connection = try await connection(to: node)
             let result = try await body(
-                NodeApply(connection: connection, node: node.name, savesToDisk: settings.savesToDisk, logger: logger))
+                NodeApply(
+                    connection: connection, node: node.name, savesToDisk: settings.savesToDisk,
+                    tlsDirectory: settings.tlsDirectory, logger: logger))
             silences[node.name] = nil
             return result
         } catch {
@@ -184,7 +184,7 @@ package actor AdminFleet: ProxyFleet {
                 jitter: Double.random(in: 0.5...1))
             silences[node.name] = silence
             return now.since(silence.since) >= settings.unreachableAfter ? .down : .unknown
-        case .statementRefused, .unusableText, .contradictory, .unexpectedAnswer, .readBackDiffers:
+        case .statementRefused, .unusableText, .contradictory, .unexpectedAnswer, .readBackDiffers, .unsupported:
             silences[node.name] = nil
             return .behind
         }

@@ -23,6 +23,8 @@ package protocol ManagedRow: Hashable, Sendable {
     static var columns: [String] { get }
     /// Condition that leaves out rows that only repeat others.
     static var runtimeCondition: String { get }
+    /// Whether there are supported ProxySQLs without the table.
+    static var isOptional: Bool { get }
 
     /// What tells rows apart: the primary key, as a condition.
     func keyCondition() throws(AdminError) -> String
@@ -47,6 +49,7 @@ package protocol ManagedRow: Hashable, Sendable {
 
 extension ManagedRow {
     package static var runtimeCondition: String { "1=1" }
+    package static var isOptional: Bool { false }
 
     /// Whose row it is; nil when Drover did not write it.
     package var mark: RowMark? { RowMark(comment: comment) }

@@ -8,14 +8,19 @@ package struct NodeApply: Sendable {
     let connection: any AdminConnection
     let node: String
     let savesToDisk: Bool
+    let tlsDirectory: String
     let logger: Logger
 
     /// Works over `connection`; `savesToDisk` repeats every LOAD with a SAVE, because peers persist what they pull and
-    /// the origin does not (seen on ProxySQL 2.7.1).
-    package init(connection: any AdminConnection, node: String, savesToDisk: Bool, logger: Logger) {
+    /// the origin does not (seen on ProxySQL 2.7.1). `tlsDirectory` is where the node finds the files of `TLSFile`.
+    package init(
+        connection: any AdminConnection, node: String, savesToDisk: Bool,
+        tlsDirectory: String = TLSFile.usualDirectory, logger: Logger
+    ) {
         self.connection = connection
         self.node = node
         self.savesToDisk = savesToDisk
+        self.tlsDirectory = tlsDirectory
         self.logger = logger
     }
 
@@ -26,21 +31,50 @@ package struct NodeApply: Sendable {
     package func apply(_ configuration: FleetConfiguration) async throws(AdminError) -> [AdminModule] {
         let group = configuration.group
         var loaded: [AdminModule] = []
-        let servers = configuration.servers.map { ServerRow($0, group: group) }
-        if try await apply(servers, group) { loaded.append(.servers) }
-        let users = configuration.users.map { UserRow($0, group: group) }
-        if try await apply(users, group) { loaded.append(.users) }
-        let rules = configuration.queryRules.map { QueryRuleRow($0, of: configuration) }
-        if try await apply(rules, group) { loaded.append(.queryRules) }
+        // One LOAD brings both tables to runtime (seen on ProxySQL 2.7.1): no server runs with TLS before what verifies it.
+        let trust = try await write(sslRows(configuration), group)
+        let servers = try await write(serverRows(configuration), group)
+        let runsTrust = try await runtimeHolds(trust, of: group)
+        let runsServers = try await runtimeHolds(servers, of: group)
+        if !runsTrust || !runsServers {
+            try await load(.servers, group, "\(trust); \(servers)")
+            try await check(trust, group)
+            try await check(servers, group)
+            loaded.append(.servers)
+        }
+        let users = try await write(configuration.users.map { UserRow($0, group: group) }, group)
+        if try await load(users, group) { loaded.append(.users) }
+        let rules = try await write(configuration.queryRules.map { QueryRuleRow($0, of: configuration) }, group)
+        if try await load(rules, group) { loaded.append(.queryRules) }
         return loaded
+    }
+
+    private func serverRows(_ configuration: FleetConfiguration) -> [ServerRow] {
+        configuration.plannedServers.map { ServerRow($0, group: configuration.group) }
+    }
+
+    /// The rows that verify the group's backends.
+    /// - Throws: `contradictory`, when a server would be spoken with unverified.
+    private func sslRows(_ configuration: FleetConfiguration) throws(AdminError) -> [SSLParamsRow] {
+        let names = configuration.unverifiableServers.map(\.name).sorted()
+        guard names.isEmpty else {
+            throw AdminError(
+                .contradictory,
+                "group \(configuration.group) verifies its backends, and there is no server CA for "
+                    + "\(names.joined(separator: ", ")); store the group's CA (PATCH /cert), or set its backendTLS to off"
+            )
+        }
+        return (configuration.tls ?? []).map {
+            SSLParamsRow($0, directory: tlsDirectory, group: configuration.group)
+        }
     }
 
     /// Whether runtime holds the configuration, without changing anything.
     /// - Throws: `AdminError`.
     package func holds(_ configuration: FleetConfiguration) async throws(AdminError) -> Bool {
         let group = configuration.group
-        let servers = configuration.servers.map { ServerRow($0, group: group) }
-        guard try await holds(servers, group) else { return false }
+        guard try await holds(serverRows(configuration), group) else { return false }
+        guard try await holds(sslRows(configuration), group) else { return false }
         let users = configuration.users.map { UserRow($0, group: group) }
         guard try await holds(users, group) else { return false }
         return try await holds(configuration.queryRules.map { QueryRuleRow($0, of: configuration) }, group)
@@ -73,53 +107,96 @@ package struct NodeApply: Sendable {
         return " OR srv_host IN (\(addresses.joined(separator: ",")))"
     }
 
-    private func apply<Row: ManagedRow>(_ wanted: [Row], _ group: InstanceName) async throws(AdminError) -> Bool {
-        let difference = try Difference(current: try await rows(Row.table), wanted: wanted, group: group.text)
+    /// Writes what differs into memory, and reads it back.
+    private func write<Row: ManagedRow>(
+        _ wanted: [Row], _ group: InstanceName
+    ) async throws(AdminError) -> Difference<Row> {
+        let difference = try Difference(current: try await memory(wanted), wanted: wanted, group: group.text)
         // Removing comes last: if a statement is refused, memory holds too much rather than too little.
         for row in difference.updates { _ = try await connection.query(try row.update()) }
         for row in difference.inserts { _ = try await connection.query(try row.upsert()) }
         for row in difference.deletes { _ = try await connection.query(try row.delete()) }
-        if !difference.isEmpty {
-            let written: [Row] = try await rows(Row.table)
-            let remaining = try Difference(current: written, wanted: wanted, group: group.text)
-            guard remaining.isEmpty else {
-                throw AdminError(
-                    .readBackDiffers,
-                    "\(node) holds something else in \(Row.table) than was written (still to do: \(remaining)); "
-                        + "nothing was loaded")
-            }
+        guard !difference.isEmpty else { return difference }
+        let remaining = try Difference(current: try await memory(wanted), wanted: wanted, group: group.text)
+        guard remaining.isEmpty else {
+            throw AdminError(
+                .readBackDiffers,
+                "\(node) holds something else in \(Row.table) than was written (still to do: \(remaining)); "
+                    + "nothing was loaded")
         }
-        guard try await !runtimeHolds(difference.result, of: group, as: Row.self) else { return false }
-        _ = try await connection.query("LOAD \(Row.module.rawValue) TO RUNTIME")
+        return difference
+    }
+
+    private func load<Row: ManagedRow>(
+        _ difference: Difference<Row>, _ group: InstanceName
+    ) async throws(AdminError) -> Bool {
+        guard try await !runtimeHolds(difference, of: group) else { return false }
+        try await load(Row.module, group, "\(difference)")
+        try await check(difference, group)
+        return true
+    }
+
+    private func load(_ module: AdminModule, _ group: InstanceName, _ what: String) async throws(AdminError) {
+        _ = try await connection.query("LOAD \(module.rawValue) TO RUNTIME")
         Counter(
-            label: "drover_proxysql_loads_total", dimensions: [("node", node), ("module", Row.module.rawValue)]
+            label: "drover_proxysql_loads_total", dimensions: [("node", node), ("module", module.rawValue)]
         ).increment()
         logger.info(
             "loaded",
             metadata: [
-                "node.id": "\(node)", "module": "\(Row.module.rawValue)", "group.name": "\(group)",
-                "difference": "\(difference)",
+                "node.id": "\(node)", "module": "\(module.rawValue)", "group.name": "\(group)", "difference": "\(what)",
             ])
-        if savesToDisk { _ = try await connection.query("SAVE \(Row.module.rawValue) TO DISK") }
-        guard try await runtimeHolds(difference.result, of: group, as: Row.self) else {
+        if savesToDisk { _ = try await connection.query("SAVE \(module.rawValue) TO DISK") }
+    }
+
+    private func check<Row: ManagedRow>(
+        _ difference: Difference<Row>, _ group: InstanceName
+    ) async throws(AdminError) {
+        guard try await runtimeHolds(difference, of: group) else {
             throw AdminError(.readBackDiffers, "\(node) does not run what \(Row.table) holds after its LOAD")
         }
-        return true
     }
 
     private func holds<Row: ManagedRow>(_ wanted: [Row], _ group: InstanceName) async throws(AdminError) -> Bool {
-        let difference = try Difference(current: try await rows(Row.table), wanted: wanted, group: group.text)
+        let difference = try Difference(current: try await memory(wanted), wanted: wanted, group: group.text)
         guard difference.isEmpty else { return false }
-        return try await runtimeHolds(difference.result, of: group, as: Row.self)
+        return try await runtimeHolds(difference, of: group)
     }
 
     /// Compares what runtime shows with what it should; what is out of force is looked for on neither side.
     private func runtimeHolds<Row: ManagedRow>(
-        _ expected: Set<Row>, of group: InstanceName, as type: Row.Type
+        _ difference: Difference<Row>, of group: InstanceName
     ) async throws(AdminError) -> Bool {
-        let runtime: [Row] = try await rows("runtime_\(Row.table)", where: Row.runtimeCondition)
+        let expected = difference.result.filter(\.isShownAtRuntime)
+        let runtime: [Row]
+        do throws(AdminError) {
+            runtime = try await rows("runtime_\(Row.table)", where: Row.runtimeCondition)
+        } catch {
+            guard Self.isMissing(Row.self, error), expected.isEmpty else { throw error }
+            return true
+        }
         let ours = Set(runtime.filter { $0.mark?.group == group.text && $0.isShownAtRuntime }.map(\.comparable))
-        return ours == expected.filter(\.isShownAtRuntime)
+        return ours == expected
+    }
+
+    /// The rows in memory. A table that this ProxySQL does not have holds none, as long as none are wanted in it: a
+    /// global setting in its place would be another backend's too, so that is left to people.
+    private func memory<Row: ManagedRow>(_ wanted: [Row]) async throws(AdminError) -> [Row] {
+        do throws(AdminError) {
+            return try await rows(Row.table)
+        } catch {
+            guard Self.isMissing(Row.self, error) else { throw error }
+            guard !wanted.isEmpty else { return [] }
+            throw AdminError(
+                .unsupported,
+                "\(node) runs a ProxySQL without \(Row.table), which came with 2.6: backends cannot be verified one by "
+                    + "one there, and mysql-ssl_p2s_ca is not touched, because it would hold for all of them; upgrade "
+                    + "ProxySQL, or set the group's backendTLS to off")
+        }
+    }
+
+    private static func isMissing<Row: ManagedRow>(_ type: Row.Type, _ error: AdminError) -> Bool {
+        Row.isOptional && error.code == .statementRefused && error.message.contains("no such table")
     }
 
     private func rows<Row: ManagedRow>(

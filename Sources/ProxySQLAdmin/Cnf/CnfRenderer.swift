@@ -18,17 +18,22 @@ package struct CnfRenderer: Sendable {
 
     /// The sections that a configuration owns.
     package static let sections = ["mysql_servers", "mysql_users", "mysql_query_rules"]
+    /// The section that only a group with verified backends has: ProxySQL up to 2.5 does not know it.
+    package static let trustSection = "mysql_servers_ssl_params"
 
     private let configurations: [FleetConfiguration]
+    private let tlsDirectory: String
 
-    /// Writes `configuration`.
-    package init(_ configuration: FleetConfiguration) {
+    /// Writes `configuration` for nodes that find the files of `TLSFile` in `tlsDirectory`.
+    package init(_ configuration: FleetConfiguration, tlsDirectory: String = TLSFile.usualDirectory) {
         configurations = [configuration]
+        self.tlsDirectory = tlsDirectory
     }
 
     /// Writes all groups that share nodes.
-    package init(all configurations: [FleetConfiguration]) {
+    package init(all configurations: [FleetConfiguration], tlsDirectory: String = TLSFile.usualDirectory) {
         self.configurations = configurations
+        self.tlsDirectory = tlsDirectory
     }
 
     /// `base` with the configurations' sections in the place of those that it has, or at its end.
@@ -46,7 +51,7 @@ package struct CnfRenderer: Sendable {
             let whose = configurations.count == 1 ? "" : " of \(configuration.group)"
             return "# drover-generation\(whose): \(configuration.generation)\n"
         }.joined()
-        let kept = document.replacing(try sectionTexts())
+        let kept = document.replacing(try sectionTexts(hadTrust: document.names.contains(Self.trustSection)))
         let lines = kept.split(separator: "\n", omittingEmptySubsequences: false)
         return marked + lines.filter { !$0.hasPrefix("# drover-generation") }.joined(separator: "\n")
     }
@@ -55,19 +60,35 @@ package struct CnfRenderer: Sendable {
         "group \(configurations.map(\.group.text).joined(separator: ", "))"
     }
 
-    private func sectionTexts() throws(AdminError) -> [(name: String, text: String)] {
+    private func sectionTexts(hadTrust: Bool) throws(AdminError) -> [(name: String, text: String)] {
         var servers: [String] = []
+        var trust: [String] = []
         var users: [String] = []
         var rules: [String] = []
         for configuration in configurations {
             let group = configuration.group
-            for server in configuration.servers { servers.append(try entry(ServerRow(server, group: group))) }
+            for server in configuration.plannedServers { servers.append(try entry(ServerRow(server, group: group))) }
+            for backend in configuration.tls ?? [] {
+                trust.append(try entry(SSLParamsRow(backend, directory: tlsDirectory, group: group)))
+            }
             for user in configuration.users { users.append(try entry(UserRow(user, group: group))) }
             for rule in configuration.queryRules { rules.append(try entry(QueryRuleRow(rule, of: configuration))) }
         }
-        return zip(Self.sections, [servers, users, rules]).map { name, entries in
+        var sections = Array(zip(Self.sections, [servers, users, rules]))
+        if !trust.isEmpty || hadTrust { sections.append((Self.trustSection, trust)) }
+        return sections.map { name, entries in
             (name, "\(name) =\n(\n\(entries.joined(separator: ",\n"))\n)")
         }
+    }
+
+    private func entry(_ row: SSLParamsRow) throws(AdminError) -> String {
+        var files = ""
+        for (name, path) in [("ssl_ca", row.authorities), ("ssl_cert", row.certificate), ("ssl_key", row.keyFile)]
+        where !path.isEmpty {
+            files += "\(name)=\(try text(path, .singleQuotes)), "
+        }
+        return "    { hostname=\(try text(row.hostname, .singleQuotes)), port=\(row.port), username=\"\", \(files)"
+            + "comment=\(try text(row.comment, .escaped)) }"
     }
 
     private func entry(_ row: ServerRow) throws(AdminError) -> String {

@@ -72,11 +72,8 @@ package struct KubernetesFleet: ProxyFleet {
     /// An empty configuration of the next generation, and when every node runs that, no Secret.
     package func withdraw(_ configuration: FleetConfiguration) async -> Publication {
         let name = secretName(configuration.group)
-        var nothing = configuration
+        var nothing = configuration.emptied
         nothing.generation += 1
-        nothing.servers = []
-        nothing.users = []
-        nothing.queryRules = []
         let gone = Publication(
             generation: nothing.generation, nodes: [NodePublication(node: "secret/\(name)", condition: .current)])
         do throws(KubernetesError) {

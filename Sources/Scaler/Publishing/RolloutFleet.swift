@@ -51,11 +51,8 @@ package struct RolloutFleet: ProxyFleet {
     }
 
     package func withdraw(_ configuration: FleetConfiguration) async -> Publication {
-        var nothing = configuration
+        var nothing = configuration.emptied
         nothing.generation += 1
-        nothing.servers = []
-        nothing.users = []
-        nothing.queryRules = []
         return await publish(nothing)
     }
 
