@@ -63,6 +63,14 @@ DROVER_INTEGRATION=1 swift test --no-parallel --filter 'Integration'
 echo "integration: Cloud SQL stand-in against Google's schemas and gcloud"
 scripts/check_cloudsql.py "$(swift build --show-bin-path)/drover" .cache/google
 
+echo "integration: Google's emulators, through outages and beside Google's own Python clients"
+if scripts/check_google.sh "$(swift build --show-bin-path)/drover" .cache/google-clients; then
+    ran+=("Google's Python clients of Datastore and Pub/Sub, in both modes of the Datastore emulator")
+else
+    [ $? -eq 75 ] || exit 1
+    absent+=("Google's Python clients: they or the emulators are not installed")
+fi
+
 echo "integration: the management API against its own description"
 if scripts/check_api.sh "$(swift build --show-bin-path)/drover" .cache/schemathesis; then
     ran+=("schemathesis")
