@@ -86,6 +86,9 @@ package struct SettingKey: Hashable, Sendable {
                 "state.directory", .text, "/var/lib/drover", "Folder of the embedded store; one process owns it."),
             SettingKey(
                 "events.capacity", .integer(100...10_000_000), "10000", "How many of the newest events are kept."),
+            SettingKey(
+                "events.poll-seconds", .seconds(0.1...3_600), "2",
+                "Between two looks at what other processes did, with store.kind datastore."),
             SettingKey("ingest.address", .address, "127.0.0.1:8081", "Where the alert webhook listens."),
             SettingKey(
                 "ingest.auth-token", .text, nil, "Value that the query parameter auth_token must have.", isSecret: true),

@@ -5,6 +5,7 @@ import Metrics
 import Observability
 import Pacing
 import Persistence
+import ProxySQLAdmin
 import ServiceLifecycle
 import Settings
 import UnixSignals
@@ -33,17 +34,21 @@ struct APICommand: AsyncParsableCommand {
         let signal = EventSignal()
         let eventful = EventfulStore(
             groups: backend.groups, incidents: backend.incidents, log: backend.events,
-            sinks: [signal, notifications.bell], surroundings: (SystemWallClock(), logger))
+            sinks: backend.sinks(signal, notifications.bell), surroundings: (SystemWallClock(), logger))
+        let board = PublicationBoard()
+        let mirror = backend.installation?.mirror(to: board, signal, effective, logger)
         let server = ManagementServer(
             settings: effective,
             sources: .init(
                 changes: EventfulChanges(backend.changes, toldBy: eventful), incidents: eventful,
-                events: backend.events,
-                signal: signal, decisions: backend.decisions),
+                events: backend.installation?.events ?? backend.events, signal: signal,
+                decisions: backend.installation?.decisions ?? backend.decisions,
+                publications: mirror.map { _ in board }),
             metrics: metrics, logger: logger)
         let group = ServiceGroup(
             configuration: .init(
-                services: (notifications.notifiers + (try server.services())).map { .init(service: $0) },
+                services: (backend.services + notifications.notifiers + [mirror].compactMap(\.self)
+                    + (try server.services())).map { .init(service: $0) },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         logger.info("serving", metadata: ["api.address": "\(effective.text("api.address"))"])
         try await group.run()

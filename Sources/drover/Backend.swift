@@ -14,9 +14,11 @@ struct Backend {
     var changes: any ChangeStore
     var queue: any WorkQueue
     var lock: any LeadershipLock
-    /// Decisions and events are for people, and bounded: they are always embedded.
+    /// Decisions and events are for people, and bounded: each process keeps its own, embedded.
     var decisions: any DecisionStore
     var events: SQLiteEventLog
+    /// What the processes of an installation tell each other of theirs; nil where there is one process.
+    var installation: Installation?
     /// What has to run beside the roles.
     var services: [any Service] = []
 
@@ -70,9 +72,16 @@ struct Backend {
         ) { message, now throws(StoreError) in
             try await queue.publish(message, at: now)
         }
+        let installation = Installation(client, own: (embedded, events), settings, logger)
         return Backend(
             groups: groups, incidents: incidents, changes: groups, queue: queue,
-            lock: DatastoreLeadership(client: client), decisions: embedded, events: events, services: services)
+            lock: DatastoreLeadership(client: client), decisions: installation.savedDecisions, events: events,
+            installation: installation, services: services + [installation.forwarder])
+    }
+
+    /// Who hears of events, beside the log.
+    func sinks(_ others: any EventSink...) -> [any EventSink] {
+        others + (installation.map { [$0.forwarder] } ?? [])
     }
 
     /// Takes up what Cloud Monitoring sends by its own Pub/Sub channel; what cannot be acted on is dropped, because it

@@ -34,7 +34,7 @@ struct ScalerCommand: AsyncParsableCommand {
             let notifications = try NotificationServices(effective, events: backend.events, logger: logger)
             let eventful = EventfulStore(
                 groups: backend.groups, incidents: backend.incidents, log: backend.events,
-                sinks: [notifications.bell], surroundings: (SystemWallClock(), logger))
+                sinks: backend.sinks(notifications.bell), surroundings: (SystemWallClock(), logger))
             let board = PublicationBoard()
             return backend.services + [
                 try ServeCommand.scaler(effective, backend, eventful, board, logger),

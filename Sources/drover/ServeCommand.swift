@@ -39,15 +39,15 @@ struct ServeCommand: AsyncParsableCommand {
         let signal = EventSignal()
         let eventful = EventfulStore(
             groups: backend.groups, incidents: backend.incidents, log: backend.events,
-            sinks: [signal, notifications.bell],
+            sinks: backend.sinks(signal, notifications.bell),
             surroundings: (SystemWallClock(), logger))
         let board = PublicationBoard()
         let api = ManagementServer(
             settings: effective,
             sources: .init(
                 changes: EventfulChanges(backend.changes, toldBy: eventful), incidents: eventful,
-                events: backend.events,
-                signal: signal, decisions: backend.decisions, publications: board),
+                events: backend.installation?.events ?? backend.events, signal: signal,
+                decisions: backend.installation?.decisions ?? backend.decisions, publications: board),
             metrics: metrics, logger: logger)
         let services = try await Complaint.heard {
             backend.services + [
@@ -55,6 +55,7 @@ struct ServeCommand: AsyncParsableCommand {
                 try Self.scaler(effective, backend, eventful, board, logger),
                 notifications.watch(effective, backend, board, logger, tell: eventful.tell),
             ] + notifications.notifiers + (try api.services())
+                + [backend.installation?.mirror(to: board, signal, effective, logger)].compactMap(\.self)
         }
         let group = ServiceGroup(
             configuration: .init(
@@ -109,9 +110,7 @@ struct ServeCommand: AsyncParsableCommand {
             project: settings.text("cloudsql.project"), privateNetwork: settings.network)
         var around = GroupWorker.Surroundings(
             groups: eventful, incidents: eventful, provider: provider,
-            fleet: ObservedFleet(
-                try settings.fleet(logger),
-                board: board, wallClock: SystemWallClock(), tell: eventful.tell),
+            fleet: observed(try settings.fleet(logger), backend, eventful, board, logger),
             wallClock: SystemWallClock(), inventoryLifetime: settings.seconds("scaler.inventory-seconds"),
             nameSuffix: Self.nameSuffix)
         let pool = PoolLoad(
@@ -130,6 +129,17 @@ struct ServeCommand: AsyncParsableCommand {
         return Scaler(
             around: around, queue: backend.queue, lock: backend.lock, settings: ScalerSettings(settings),
             clock: ContinuousClock(), logger: logger)
+    }
+
+    /// Notes what is published here, and for other processes before they hear of it.
+    private static func observed(
+        _ fleet: any ProxyFleet, _ backend: Backend, _ eventful: EventfulStore, _ board: PublicationBoard,
+        _ logger: Logger
+    ) -> ObservedFleet {
+        let shared = backend.installation.map {
+            SharedFleet(fleet, publications: $0.publications, wallClock: SystemWallClock(), logger: logger)
+        }
+        return ObservedFleet(shared ?? fleet, board: board, wallClock: SystemWallClock(), tell: eventful.tell)
     }
 
     /// Ten characters that make a replica's name one that was never used before.

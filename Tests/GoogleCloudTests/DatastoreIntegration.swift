@@ -21,5 +21,6 @@ struct DatastoreIntegration {
         try await StoreConformance.reordered(second.incidents)
         let third = DatastoreStores(emulator.url, project: "third")
         try await StoreConformance.contention(third.groups, third.incidents)
+        try await InstallationConformance.all(DatastoreStores(emulator.url, project: "fourth").client)
     }
 }
