@@ -81,6 +81,8 @@ let package = Package(
     targets: [
         // The domain: pure values and state machines, standard library only.
         module("FleetModel", []),
+        // Any JSON: for documents whose shape is somebody else's.
+        module("JSONValues", []),
 
         // The base: codecs, configuration, logs and metrics, time.
         module("MySQLWire", [.nioCore, .nioPosix, .nioSSL, .nioTLS, .crypto, .cryptoExtras, .logging, "Pacing"]),
@@ -103,7 +105,7 @@ let package = Package(
             "KubernetesClient",
             [
                 .asyncHTTPClient, .nioCore, .nioHTTP1, .nioSSL, .logging, .metrics, .serviceLifecycle, .subprocess,
-                .systemPackage, .yams, "FleetModel", "Pacing",
+                .systemPackage, .yams, "FleetModel", "JSONValues", "Pacing",
             ]),
 
         // Programs and webhooks of somebody else's.
@@ -124,7 +126,7 @@ let package = Package(
             "Scaler",
             [
                 .asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .serviceLifecycle,
-                "FleetModel", "KubernetesClient", "MySQLWire", "Pacing", "Observability", "ProxySQLAdmin",
+                "FleetModel", "JSONValues", "KubernetesClient", "MySQLWire", "Pacing", "Observability", "ProxySQLAdmin",
                 "GoogleCloud", "Persistence",
             ]),
         module(
@@ -136,7 +138,7 @@ let package = Package(
             "ManagementAPI",
             [
                 .hummingbird, .httpTypes, .logging, .metrics, .nioCore, .nioSSL, .serviceLifecycle, .crypto,
-                "FleetModel", "Pacing",
+                "FleetModel", "JSONValues", "Pacing",
                 "Observability", "Persistence", "ProxySQLAdmin",
             ]),
 
@@ -144,7 +146,8 @@ let package = Package(
         module(
             "ControlClient",
             [
-                .asyncHTTPClient, .nioCore, .nioHTTP1, .yams, .logging, "FleetModel", "ManagementAPI", "MySQLWire",
+                .asyncHTTPClient, .nioCore, .nioHTTP1, .yams, .logging, "FleetModel", "JSONValues", "ManagementAPI",
+                "MySQLWire",
                 "ProxySQLAdmin",
             ]),
 
@@ -153,7 +156,8 @@ let package = Package(
             [
                 .asyncHTTPClient, .hummingbird, .logging, .metrics, .nioCore, .nioHTTP1, .serviceLifecycle,
                 .unixSignals, .yams,
-                "FleetModel", "KubernetesClient", "MySQLWire", "Pacing", "Observability", "ProxySQLAdmin", "Settings",
+                "FleetModel", "JSONValues", "KubernetesClient", "MySQLWire", "Pacing", "Observability", "ProxySQLAdmin",
+                "Settings",
             ]),
 
         // Real servers on loopback that answer as the recorded systems do.
@@ -165,18 +169,22 @@ let package = Package(
         module(
             "FakeGoogle",
             [
-                .httpTypes, .hummingbird, .nioCore, .logging, .serviceLifecycle, "FleetModel", "Pacing",
+                .httpTypes, .hummingbird, .nioCore, .logging, .serviceLifecycle, "FleetModel", "JSONValues", "Pacing",
             ]),
         module(
             "FakeKubernetes",
-            [.hummingbird, .hummingbirdCore, .nioCore, .logging, .yams, "FleetModel", "KubernetesClient", "Pacing"]),
+            [
+                .hummingbird, .hummingbirdCore, .nioCore, .logging, .yams, "FleetModel", "JSONValues",
+                "KubernetesClient", "Pacing",
+            ]),
         module(
             "Sandbox",
             [
                 .hummingbird, .asyncHTTPClient, .logging, .serviceLifecycle, .subprocess, .systemPackage, .nioCore,
                 .nioPosix, .nioHTTP1,
                 .unixSignals,
-                "FleetModel", "Pacing", "Observability", "Settings", "Persistence", "ProxySQLAdmin", "MySQLWire",
+                "FleetModel", "JSONValues", "Pacing", "Observability", "Settings", "Persistence", "ProxySQLAdmin",
+                "MySQLWire",
                 "FakeProxySQL", "FakeGoogle", "FakeKubernetes", "KubernetesClient", "GoogleCloud", "Scaler", "Ingest",
                 "ManagementAPI",
             ]),
@@ -190,7 +198,8 @@ let package = Package(
                 .logging, .metrics,
                 .nioCore, .yams,
                 .serviceLifecycle, .unixSignals, .systemPackage, .nioSSL,
-                "FleetModel", "MySQLWire", "Settings", "Observability", "Pacing", "Persistence", "ProxySQLAdmin",
+                "FleetModel", "JSONValues", "MySQLWire", "Settings", "Observability", "Pacing", "Persistence",
+                "ProxySQLAdmin",
                 "GoogleCloud", "Agent", "Scaler", "Ingest", "ManagementAPI", "Sandbox", "FakeProxySQL", "FakeGoogle",
                 "DigestExport", "Simulation", "Hooks", "Plugins",
                 "ControlClient", "Notifications", "Watching",
@@ -214,6 +223,7 @@ let package = Package(
             path: "Tests/TestSupport", swiftSettings: strict),
 
         tests("FleetModelTests", ["FleetModel"]),
+        tests("JSONValuesTests", ["JSONValues"]),
         tests(
             "MySQLWireTests",
             [
@@ -239,13 +249,15 @@ let package = Package(
         tests(
             "GoogleCloudTests",
             [
-                "Ingest", "GoogleCloud", "FakeGoogle", "FleetModel", "Pacing", "Persistence", .asyncHTTPClient, .crypto,
+                "Ingest", "GoogleCloud", "FakeGoogle", "FleetModel", "JSONValues", "Pacing", "Persistence",
+                .asyncHTTPClient, .crypto,
                 .cryptoExtras, .serviceLifecycle, .serviceLifecycleTestKit, .hummingbird, .nioCore, .nioHTTP1, .logging,
             ]),
         tests(
             "KubernetesClientTests",
             [
-                "KubernetesClient", "FakeKubernetes", "FleetModel", "Pacing", .nioCore, .logging, .subprocess,
+                "KubernetesClient", "FakeKubernetes", "FleetModel", "JSONValues", "Pacing", .nioCore, .logging,
+                .subprocess,
                 .systemPackage,
             ]),
         tests(
@@ -260,7 +272,8 @@ let package = Package(
         tests(
             "ScalerTests",
             [
-                "Scaler", "Persistence", "FleetModel", "Pacing", "GoogleCloud", "ProxySQLAdmin", "FakeGoogle",
+                "Scaler", "Persistence", "FleetModel", "JSONValues", "Pacing", "GoogleCloud", "ProxySQLAdmin",
+                "FakeGoogle",
                 "FakeProxySQL", "FakeKubernetes", "KubernetesClient", .logging,
             ]),
         tests(
@@ -273,7 +286,8 @@ let package = Package(
         tests(
             "ManagementAPITests",
             [
-                "ControlClient", "ManagementAPI", "Persistence", "FleetModel", "Pacing", "Scaler", "ProxySQLAdmin",
+                "ControlClient", "ManagementAPI", "Persistence", "FleetModel", "JSONValues", "Pacing", "Scaler",
+                "ProxySQLAdmin",
                 "FakeProxySQL",
                 "MySQLWire", .asyncHTTPClient, .hummingbird, .hummingbirdTesting, .nioCore, .nioHTTP1, .httpTypes,
                 .logging,
@@ -283,14 +297,15 @@ let package = Package(
             "AgentTests",
             [
                 "Agent", "FakeKubernetes", "FakeProxySQL", "KubernetesClient", "ProxySQLAdmin", "MySQLWire",
-                "FleetModel", "Pacing", "Observability", "Settings", .asyncHTTPClient, .hummingbird,
+                "FleetModel", "JSONValues", "Pacing", "Observability", "Settings", .asyncHTTPClient, .hummingbird,
                 .hummingbirdTesting, .httpTypes, .logging, .nioCore,
                 .nioHTTP1, .nioPosix,
             ]),
         tests(
             "SandboxTests",
             [
-                "Sandbox", "FakeGoogle", "FakeProxySQL", "FleetModel", "MySQLWire", "ProxySQLAdmin", "Pacing",
+                "Sandbox", "FakeGoogle", "FakeProxySQL", "FleetModel", "JSONValues", "MySQLWire", "ProxySQLAdmin",
+                "Pacing",
                 .asyncHTTPClient, .nioCore, .logging, .subprocess, .systemPackage,
             ]),
     ]

@@ -1,6 +1,6 @@
+package import JSONValues
 package import AsyncHTTPClient
 package import FleetModel
-package import ManagementAPI
 import NIOCore
 package import NIOHTTP1
 
@@ -70,7 +70,7 @@ package struct APIClient: Sendable {
                     let text = Data(bytes.readableBytesView)
                     return Answer(
                         status: Int(response.status.code),
-                        body: text.isEmpty ? .null : (try? JSONValue(text)) ?? .text(String(buffer: bytes)),
+                        body: text.isEmpty ? .null : (try? JSONValue(text)) ?? .string(String(buffer: bytes)),
                         tag: response.headers.first(name: "ETag"))
                 }
                 tasks.addTask {

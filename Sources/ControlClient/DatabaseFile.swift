@@ -1,4 +1,4 @@
-package import ManagementAPI
+package import JSONValues
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -16,7 +16,7 @@ package struct DatabaseFile: Sendable {
     /// - Throws: `ControlError.unusableInput`.
     package init(_ text: String, environment: [String: String]) throws(ControlError) {
         let document = try YAMLText.read(text)
-        guard case .list(let elements) = document["databases"] ?? document else {
+        guard case .array(let elements) = document["databases"] ?? document else {
             throw ControlError(.unusableInput, "there must be a list \"databases\"")
         }
         groups = []
@@ -35,7 +35,7 @@ package struct DatabaseFile: Sendable {
         _ group: JSONValue, _ place: String, _ environment: [String: String]
     ) throws(ControlError) -> JSONValue {
         var members = group.members
-        guard case .list(let users)? = members["users"] else { return group }
+        guard case .array(let users)? = members["users"] else { return group }
         var resolved: [JSONValue] = []
         for (index, user) in users.enumerated() {
             var user = user.members
@@ -44,18 +44,18 @@ package struct DatabaseFile: Sendable {
                 guard let password = environment[variable] else {
                     throw ControlError(.unusableInput, "\(place): the environment variable \(variable) is not set")
                 }
-                user["password"] = .text(password)
+                user["password"] = .string(password)
             }
             if let path = user.removeValue(forKey: "passwordFile")?.string {
                 guard let data = try? Data(contentsOf: URL(filePath: path)),
                     var password = String(validating: data, as: UTF8.self)
                 else { throw ControlError(.unusableInput, "\(place): the file \(path) cannot be read") }
                 if password.hasSuffix("\n") { password.removeLast() }
-                user["password"] = .text(password)
+                user["password"] = .string(password)
             }
             resolved.append(.object(user))
         }
-        members["users"] = .list(resolved)
+        members["users"] = .array(resolved)
         return .object(members)
     }
 }

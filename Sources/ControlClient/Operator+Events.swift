@@ -1,3 +1,4 @@
+import JSONValues
 import AsyncHTTPClient
 import ManagementAPI
 import NIOCore
@@ -38,7 +39,7 @@ extension Operator {
         do {
             for try await part in response.body {
                 for event in lines.take(part) {
-                    last = event["id"]?.whole ?? last
+                    last = event["id"]?.integer ?? last
                     terminal.say(line(event))
                 }
             }

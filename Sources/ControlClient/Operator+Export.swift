@@ -1,6 +1,6 @@
+package import JSONValues
 import NIOHTTP1
 import ProxySQLAdmin
-package import ManagementAPI
 
 extension Operator {
     /// The same operator with `other` in the place of `presentation`.
@@ -28,7 +28,7 @@ extension Operator {
         }
         terminal.say(
             presentation.text(
-                .list(backends),
+                .array(backends),
                 [
                     .init("NODE", "node"), .init("HOSTGROUP", "hostgroup"), .init("ADDRESS", "address"),
                     .init("PORT", "port"), .init("STATUS", "status"), .init("IN USE", "connectionsInUse"),
@@ -61,7 +61,7 @@ extension Operator {
         var files: [(format: ExportFormat, text: String)] = []
         for format in formats {
             switch format {
-            case .yaml: files.append((format, YAMLText.write(["databases": .list(groups.map(Self.declared))])))
+            case .yaml: files.append((format, YAMLText.write(["databases": .array(groups.map(Self.declared))])))
             case .cnf: files.append((format, try Self.configuration(groups, base)))
             }
         }
@@ -104,7 +104,7 @@ extension Operator {
     static func declared(_ group: JSONValue) -> JSONValue {
         var members = group.members
         for name in observed { members[name] = nil }
-        members["servers"] = .list((group["servers"]?.elements ?? []).filter { $0["origin"] != "managed" })
+        members["servers"] = .array((group["servers"]?.elements ?? []).filter { $0["origin"] != "managed" })
         return .object(members)
     }
 }

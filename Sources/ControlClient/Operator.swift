@@ -1,4 +1,4 @@
-package import ManagementAPI
+package import JSONValues
 package import NIOHTTP1
 
 /// What the commands of `drover ctl` do, apart from reading their options.
@@ -48,9 +48,9 @@ package struct Operator: Sendable {
             let page = try await client.call(
                 .GET, path, query: query + [("limit", "\(min(500, limit - items.count))"), (cursor, next)])
             items += page.body["items"]?.elements ?? []
-            next = page.body["next"]?.string ?? page.body["next"]?.whole.map { "\($0)" }
+            next = page.body["next"]?.string ?? page.body["next"]?.integer.map { "\($0)" }
         } while next != nil && items.count < limit
-        terminal.say(presentation.text(["items": .list(items)], columns))
+        terminal.say(presentation.text(["items": .array(items)], columns))
     }
 
     /// Makes a change: shows what it would do, asks, and makes it only if the group is still what was looked at.

@@ -1,4 +1,4 @@
-package import ManagementAPI
+package import JSONValues
 
 /// How answers are shown.
 package enum Presentation: String, CaseIterable, Sendable {
@@ -58,7 +58,7 @@ package enum Presentation: String, CaseIterable, Sendable {
     static func shown(_ value: JSONValue?) -> String {
         switch value {
         case nil, .null?: "-"
-        case .text(let text)?: String(text.map { $0.isNewline || isControl($0) ? "\u{FFFD}" : $0 })
+        case .string(let text)?: String(text.map { $0.isNewline || isControl($0) ? "\u{FFFD}" : $0 })
         case .bool(let truth)?: truth ? "yes" : "no"
         case let other?: String(decoding: other.bytes(), as: UTF8.self)
         }

@@ -1,4 +1,4 @@
-package import ManagementAPI
+package import JSONValues
 
 /// A dry run's answer for people.
 package enum PreviewText {

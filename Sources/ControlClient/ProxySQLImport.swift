@@ -1,5 +1,5 @@
+package import JSONValues
 import FleetModel
-package import ManagementAPI
 import MySQLWire
 package import ProxySQLAdmin
 
@@ -132,18 +132,18 @@ package enum ProxySQLImport {
             let rules = tables.rules.map(\.row).filter { place.owns($0.destinationHostgroup, $0.mark) }
             var names: Set<String> = []
             var group: [String: JSONValue] = [
-                "name": .text(place.name), "writerHostgroup": .integer(Int64(place.writer)),
+                "name": .string(place.name), "writerHostgroup": .integer(Int64(place.writer)),
                 "readerHostgroup": .integer(Int64(place.reader)),
-                "servers": .list(
+                "servers": .array(
                     ours.map { server($0, place, isPrimary: $0 == ours.first { $0.hostgroup == place.writer }, &names) }
                 ),
-                "users": .list(tables.users.filter { place.owns($0.defaultHostgroup, $0.mark) }.map(user)),
+                "users": .array(tables.users.filter { place.owns($0.defaultHostgroup, $0.mark) }.map(user)),
             ]
             if let base = base(of: rules), bases.insert(base).inserted {
                 group["ruleIDBase"] = .integer(Int64(base))
-                group["queryRules"] = .list(rules.map { rule($0, number: $0.id - base) })
+                group["queryRules"] = .array(rules.map { rule($0, number: $0.id - base) })
             } else {
-                group["queryRules"] = .list(rules.enumerated().map { rule($1, number: $0 + 1) })
+                group["queryRules"] = .array(rules.enumerated().map { rule($1, number: $0 + 1) })
                 remarks += rules.map {
                     "the query rule \($0.id) gets another id, because each database has a thousand of its own; "
                         + "remove it from ProxySQL once the database is published"
@@ -151,7 +151,7 @@ package enum ProxySQLImport {
             }
             groups.append(.object(group))
         }
-        return Found(document: ["databases": .list(groups)], remarks: remarks + leftOut(places, tables))
+        return Found(document: ["databases": .array(groups)], remarks: remarks + leftOut(places, tables))
     }
 
     /// The thousand that all ids of `rules` are in, so that each keeps its own; nil when there is none.
@@ -221,7 +221,7 @@ package enum ProxySQLImport {
             number += 1
         }
         return [
-            "name": .text(name), "address": .text(row.hostname), "port": .integer(Int64(row.port)),
+            "name": .string(name), "address": .string(row.hostname), "port": .integer(Int64(row.port)),
             "hostgroup": .integer(Int64(row.hostgroup)), "weight": .integer(Int64(row.weight)),
             "maxConnections": .integer(Int64(row.maxConnections)), "useTLS": .bool(row.useTLS),
             "status": row.status.uppercased().hasPrefix("OFFLINE") ? "OFFLINE_SOFT" : "ONLINE",
@@ -231,17 +231,17 @@ package enum ProxySQLImport {
 
     private static func user(_ row: UserRow) -> JSONValue {
         [
-            "username": .text(row.username), "password": .text(row.password.reveal()),
+            "username": .string(row.username), "password": .string(row.password.reveal()),
             "defaultHostgroup": .integer(Int64(row.defaultHostgroup)), "isActive": .bool(row.isActive),
         ]
     }
 
     private static func rule(_ row: QueryRuleRow, number: Int) -> JSONValue {
         [
-            "id": .integer(Int64(number)), "username": .text(row.username ?? ""),
-            "matchDigest": .text(row.matchDigest ?? ".*"),
+            "id": .integer(Int64(number)), "username": .string(row.username ?? ""),
+            "matchDigest": .string(row.matchDigest ?? ".*"),
             "destinationHostgroup": .integer(Int64(row.destinationHostgroup ?? 0)), "isActive": .bool(row.isActive),
-            "apply": .bool(row.apply), "comment": .text(unmarked(row.comment, row.mark)),
+            "apply": .bool(row.apply), "comment": .string(unmarked(row.comment, row.mark)),
         ]
     }
 

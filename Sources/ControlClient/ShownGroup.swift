@@ -1,3 +1,4 @@
+import JSONValues
 import FleetModel
 import ManagementAPI
 
@@ -25,9 +26,9 @@ struct ShownGroup {
 
     private func text(_ value: JSONValue, _ name: String) -> String { value[name]?.string ?? "" }
 
-    private func number(_ value: JSONValue, _ name: String) -> Int { Int(value[name]?.whole ?? 0) }
+    private func number(_ value: JSONValue, _ name: String) -> Int { Int(value[name]?.integer ?? 0) }
 
-    private func flag(_ value: JSONValue, _ name: String) -> Bool { value[name]?.truth ?? false }
+    private func flag(_ value: JSONValue, _ name: String) -> Bool { value[name]?.bool ?? false }
 
     private func server(_ value: JSONValue) -> BackendServer {
         var server = BackendServer(

@@ -1,4 +1,4 @@
-package import ManagementAPI
+package import JSONValues
 import Yams
 
 #if canImport(FoundationEssentials)
@@ -27,12 +27,12 @@ package enum YAMLText {
         case .scalar(let scalar) where node.tag == Tag(.binary):
             guard let data = Data(base64Encoded: scalar.string), let text = String(validating: data, as: UTF8.self)
             else { throw ControlError(.unusableInput, "what is !!binary\(place(node)) is no UTF-8 in base64") }
-            return .text(text)
+            return .string(text)
         case .scalar(let scalar): return plain(scalar)
         case .sequence(let sequence):
             var elements: [JSONValue] = []
             for element in sequence { elements.append(try value(element)) }
-            return .list(elements)
+            return .array(elements)
         case .mapping(let mapping):
             var members: [String: JSONValue] = [:]
             for (key, member) in mapping {
@@ -52,20 +52,20 @@ package enum YAMLText {
     }
 
     private static func plain(_ scalar: Node.Scalar) -> JSONValue {
-        guard scalar.style == .plain || scalar.style == .any else { return .text(scalar.string) }
+        guard scalar.style == .plain || scalar.style == .any else { return .string(scalar.string) }
         switch scalar.string {
         case "", "~", "null", "Null", "NULL": return .null
         case "true", "True", "TRUE": return .bool(true)
         case "false", "False", "FALSE": return .bool(false)
         case let text:
             guard let first = text.utf8.first, (0x30...0x39).contains(first) || [0x2B, 0x2D, 0x2E].contains(first)
-            else { return .text(text) }
+            else { return .string(text) }
             if let number = Int64(text) { return .integer(number) }
             let isNumber = text.utf8.allSatisfy {
                 (0x30...0x39).contains($0) || [0x2B, 0x2D, 0x2E, 0x45, 0x65].contains($0)
             }
             if isNumber, let number = Double(text) { return .number(number) }
-            return .text(text)
+            return .string(text)
         }
     }
 
@@ -81,7 +81,7 @@ package enum YAMLText {
     private static func append(_ value: JSONValue, indent: Int, isInline: Bool, to text: inout String) {
         let spaces = String(repeating: " ", count: indent)
         switch value {
-        case .list(let elements) where !elements.isEmpty:
+        case .array(let elements) where !elements.isEmpty:
             if isInline { text += "\n" }
             for element in elements {
                 text += "\(spaces)- "
@@ -96,9 +96,9 @@ package enum YAMLText {
         case .object(let members) where !members.isEmpty:
             if isInline { text += "\n" }
             for (name, member) in members.sorted(by: isBefore) {
-                text += "\(spaces)\(scalar(.text(name))):"
+                text += "\(spaces)\(scalar(.string(name))):"
                 switch member {
-                case .list(let elements) where !elements.isEmpty: break
+                case .array(let elements) where !elements.isEmpty: break
                 case .object(let members) where !members.isEmpty: break
                 default: text += " "
                 }
@@ -122,10 +122,10 @@ package enum YAMLText {
     /// A scalar in one line; a text that could be anything else is quoted as JSON does, which YAML reads alike.
     static func scalar(_ value: JSONValue) -> String {
         // Readers take a byte order mark at a text's beginning for one, escaped or not.
-        if case .text(let text) = value, text.unicodeScalars.first == "\u{feff}" {
+        if case .string(let text) = value, text.unicodeScalars.first == "\u{feff}" {
             return "!!binary \"\(Data(text.utf8).base64EncodedString())\""
         }
-        if case .text(let text) = value, let first = text.utf8.first, (0x41...0x7A).contains(first), first != 0x5B,
+        if case .string(let text) = value, let first = text.utf8.first, (0x41...0x7A).contains(first), first != 0x5B,
             text.utf8.allSatisfy({
                 (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
                     || [0x2D, 0x2E, 0x2F, 0x5F].contains($0)

@@ -1,3 +1,4 @@
+import JSONValues
 import FleetModel
 
 extension CloudSQLModel {
@@ -28,10 +29,10 @@ extension CloudSQLModel {
             "instanceType": primary == nil ? "CLOUD_SQL_INSTANCE" : "READ_REPLICA_INSTANCE",
         ]
         if let primary {
-            instance["masterInstanceName"] = .string("\(primary)")
-            instance["replicaConfiguration"] = ["kind": "sql#replicaConfiguration", "failoverTarget": false]
+            instance[at: "masterInstanceName"] = .string("\(primary)")
+            instance[at: "replicaConfiguration"] = ["kind": "sql#replicaConfiguration", "failoverTarget": false]
         }
-        if let address { instance["ipAddresses"] = [["type": "PRIVATE", "ipAddress": .string(address)]] }
+        if let address { instance[at: "ipAddresses"] = [["type": "PRIVATE", "ipAddress": .string(address)]] }
         return instance
     }
 }

@@ -1,3 +1,4 @@
+import JSONValues
 package import FleetModel
 
 /// The instances and operations of one project: a pure value that time is passed to.
@@ -63,14 +64,14 @@ package struct CloudSQLModel: Sendable {
         let rest = matching.drop { name in pageToken.map { name <= $0 } ?? false }
         let page = rest.prefix(maximum)
         var answer: JSONValue = ["kind": "sql#instancesList"]
-        if !page.isEmpty { answer["items"] = .array(page.compactMap { instances[$0] }) }
-        if page.count < rest.count, let last = page.last { answer["nextPageToken"] = .string(last) }
+        if !page.isEmpty { answer[at: "items"] = .array(page.compactMap { instances[$0] }) }
+        if page.count < rest.count, let last = page.last { answer[at: "nextPageToken"] = .string(last) }
         return answer
     }
 
     mutating func insert(_ body: JSONValue, id: String, at now: Timestamp) throws(GoogleError) -> JSONValue {
         try CloudSQLRequest.checkInsert(body)
-        guard let name = body["name"].string, (try? InstanceName(name)) != nil else {
+        guard let name = body[at: "name"].string, (try? InstanceName(name)) != nil else {
             throw GoogleError(400, "invalid", "Invalid request: Invalid instance name.")
         }
         guard instances[name] == nil, !usedNames.contains(name) else {
@@ -79,17 +80,17 @@ package struct CloudSQLModel: Sendable {
                 "The Cloud SQL instance already exists. When you delete an instance, you can't reuse the name of the "
                     + "deleted instance until one week from the deletion date.")
         }
-        guard let primary = body["masterInstanceName"].string, instances[primary] != nil else {
+        guard let primary = body[at: "masterInstanceName"].string, instances[primary] != nil else {
             throw GoogleError(404, "instanceDoesNotExist", "The master instance does not exist.")
         }
         try beginOperation(on: primary, at: now)
-        var settings = body["settings"]
-        settings["kind"] = "sql#settings"
-        settings["settingsVersion"] = "1"
+        var settings = body[at: "settings"]
+        settings[at: "kind"] = "sql#settings"
+        settings[at: "settingsVersion"] = "1"
         var made = Self.instance(
             name, project, state: "PENDING_CREATE", address: nil, primary: primary, settings: settings, at: now)
-        made["databaseVersion"] = body["databaseVersion"] == .null ? "MYSQL_8_0" : body["databaseVersion"]
-        made["region"] = body["region"] == .null ? "us-central1" : body["region"]
+        made[at: "databaseVersion"] = body[at: "databaseVersion"] == .null ? "MYSQL_8_0" : body[at: "databaseVersion"]
+        made[at: "region"] = body[at: "region"] == .null ? "us-central1" : body[at: "region"]
         instances[name] = made
         addReplica(name, to: primary)
         let failure = failsNextCreate ? "An unknown error occurred." : nil
@@ -99,16 +100,16 @@ package struct CloudSQLModel: Sendable {
 
     mutating func delete(_ name: String, id: String, at now: Timestamp) throws(GoogleError) -> JSONValue {
         let instance = try get(name)
-        if instance["settings"]["deletionProtectionEnabled"] == true {
+        if instance[at: "settings", "deletionProtectionEnabled"] == true {
             throw GoogleError(
                 400, "protectedInstanceDeletionFailure", "The instance is protected. Please disable the protection.")
         }
-        guard instance["replicaNames"].elements.isEmpty else {
+        guard instance[at: "replicaNames"].elements.isEmpty else {
             throw GoogleError(400, "invalidHasReplicaOperation", "The instance has replicas.")
         }
-        let primary = instance["masterInstanceName"].string ?? name
+        let primary = instance[at: "masterInstanceName"].string ?? name
         try beginOperation(on: primary, at: now)
-        instances[name]?["state"] = "PENDING_DELETE"
+        instances[name]?[at: "state"] = "PENDING_DELETE"
         return start("DELETE", on: name, primary: primary, id: id, failure: nil, at: now)
     }
 
@@ -117,13 +118,13 @@ package struct CloudSQLModel: Sendable {
     ) throws(GoogleError) -> JSONValue {
         let instance = try get(name)
         try CloudSQLRequest.checkFields(body)
-        let version = body["settings"]["settingsVersion"]
-        guard version == .null || version == instance["settings"]["settingsVersion"] else {
+        let version = body[at: "settings", "settingsVersion"]
+        guard version == .null || version == instance[at: "settings", "settingsVersion"] else {
             throw GoogleError(412, "staleData", "The settings version does not match the current one.")
         }
-        let primary = instance["masterInstanceName"].string ?? name
+        let primary = instance[at: "masterInstanceName"].string ?? name
         try beginOperation(on: primary, at: now)
-        return start("UPDATE", on: name, primary: primary, id: id, failure: nil, change: body["settings"], at: now)
+        return start("UPDATE", on: name, primary: primary, id: id, failure: nil, change: body[at: "settings"], at: now)
     }
 
     func operation(_ id: String, at now: Timestamp) throws(GoogleError) -> JSONValue {
@@ -138,8 +139,8 @@ package struct CloudSQLModel: Sendable {
         let start = pageToken.flatMap { Int($0) } ?? 0
         let page = matching.dropFirst(start).prefix(maximum)
         var list: JSONValue = ["kind": "sql#operationsList"]
-        if !page.isEmpty { list["items"] = .array(page.map { answer($0, at: now) }) }
-        if start + page.count < matching.count { list["nextPageToken"] = .string("\(start + page.count)") }
+        if !page.isEmpty { list[at: "items"] = .array(page.map { answer($0, at: now) }) }
+        if start + page.count < matching.count { list[at: "nextPageToken"] = .string("\(start + page.count)") }
         return list
     }
 
@@ -152,23 +153,24 @@ package struct CloudSQLModel: Sendable {
             ghost = nil
             switch operation.type {
             case "CREATE_REPLICA" where operation.failure != nil:
-                instances[operation.target]?["state"] = "FAILED"
+                instances[operation.target]?[at: "state"] = "FAILED"
             case "CREATE_REPLICA":
                 addressesGiven += 1
                 let address = replicaAddresses(addressesGiven)
                 Self.requireLoopback(address)
-                instances[operation.target]?["state"] = "RUNNABLE"
-                instances[operation.target]?["ipAddresses"] = [["type": "PRIVATE", "ipAddress": .string(address)]]
+                instances[operation.target]?[at: "state"] = "RUNNABLE"
+                instances[operation.target]?[at: "ipAddresses"] = [["type": "PRIVATE", "ipAddress": .string(address)]]
             case "UPDATE":
-                var settings = (instances[operation.target]?["settings"] ?? [:]).merged(with: operation.change)
-                let version = settings["settingsVersion"].string.flatMap { Int64($0) } ?? 0
-                settings["settingsVersion"] = .string("\(version + 1)")
-                instances[operation.target]?["settings"] = settings
+                var settings = (instances[operation.target]?[at: "settings"] ?? [:]).merging(operation.change)
+                let version = settings[at: "settingsVersion"].string.flatMap { Int64($0) } ?? 0
+                settings[at: "settingsVersion"] = .string("\(version + 1)")
+                instances[operation.target]?[at: "settings"] = settings
             default:
                 instances[operation.target] = nil
                 usedNames.insert(operation.target)
-                let names = instances[operation.primary]?["replicaNames"].elements ?? []
-                instances[operation.primary]?["replicaNames"] = .array(names.filter { $0.string != operation.target })
+                let names = instances[operation.primary]?[at: "replicaNames"].elements ?? []
+                instances[operation.primary]?[at: "replicaNames"] = .array(
+                    names.filter { $0.string != operation.target })
             }
         }
     }
@@ -205,11 +207,11 @@ package struct CloudSQLModel: Sendable {
             "insertTime": .string(operation.insertedAt.rfc3339), "targetId": .string(operation.target),
             "targetProject": .string(project),
         ]
-        if status != "PENDING" { answer["startTime"] = .string(operation.insertedAt.rfc3339) }
+        if status != "PENDING" { answer[at: "startTime"] = .string(operation.insertedAt.rfc3339) }
         if status == "DONE" {
-            answer["endTime"] = .string(operation.endsAt.rfc3339)
+            answer[at: "endTime"] = .string(operation.endsAt.rfc3339)
             if let failure = operation.failure {
-                answer["error"] = [
+                answer[at: "error"] = [
                     "kind": "sql#operationErrors",
                     "errors": [
                         ["kind": "sql#operationError", "code": "ERROR_UNKNOWN", "message": .string(failure)]
@@ -226,7 +228,7 @@ package struct CloudSQLModel: Sendable {
     }
 
     private mutating func addReplica(_ name: String, to primary: String) {
-        let names = instances[primary]?["replicaNames"].elements ?? []
-        instances[primary]?["replicaNames"] = .array(names + [.string(name)])
+        let names = instances[primary]?[at: "replicaNames"].elements ?? []
+        instances[primary]?[at: "replicaNames"] = .array(names + [.string(name)])
     }
 }

@@ -1,3 +1,5 @@
+import JSONValues
+
 /// What Google checks of a request's JSON before it looks at its meaning: that it knows every field, and that numbers
 /// are numbers. The names are those of `sqladmin.v1`'s discovery document.
 enum CloudSQLRequest {
@@ -42,10 +44,10 @@ enum CloudSQLRequest {
     /// A new instance.
     static func checkInsert(_ body: JSONValue) throws(GoogleError) {
         try checkFields(body)
-        guard body["settings"]["tier"].string != nil else {
+        guard body[at: "settings", "tier"].string != nil else {
             throw GoogleError(400, "required", "Invalid request: Missing parameter: tier.")
         }
-        if body["settings"]["backupConfiguration"]["enabled"] == true {
+        if body[at: "settings", "backupConfiguration", "enabled"] == true {
             throw GoogleError(
                 400, "errorDisallowedEnablingBackupsForReadReplica", "Backups cannot be enabled for read replicas.")
         }
@@ -55,16 +57,16 @@ enum CloudSQLRequest {
     static func checkFields(_ body: JSONValue) throws(GoogleError) {
         guard case .object(let members) = body else { throw GoogleError(400, "parseError", "Parse Error") }
         try refuseUnknown(members, instanceFields, at: "")
-        let settings = body["settings"]
+        let settings = body[at: "settings"]
         try refuseUnknown(settings.members, settingsFields, at: "settings")
-        try refuseUnknown(settings["ipConfiguration"].members, addressFields, at: "settings.ip_configuration")
-        try refuseUnknown(body["replicaConfiguration"].members, replicaFields, at: "replica_configuration")
-        for (index, flag) in settings["databaseFlags"].elements.enumerated() {
+        try refuseUnknown(settings[at: "ipConfiguration"].members, addressFields, at: "settings.ip_configuration")
+        try refuseUnknown(body[at: "replicaConfiguration"].members, replicaFields, at: "replica_configuration")
+        for (index, flag) in settings[at: "databaseFlags"].elements.enumerated() {
             try refuseUnknown(flag.members, ["name", "value"], at: "settings.database_flags[\(index)]")
         }
         for name in integers {
-            if case .number = settings[name] { continue }  // Google takes int64 as a number or as text.
-            guard settings[name] == .null || settings[name].string.flatMap({ Int64($0) }) != nil else {
+            if settings[at: name].number != nil { continue }  // Google takes int64 as a number or as text.
+            guard settings[at: name] == .null || settings[at: name].string.flatMap({ Int64($0) }) != nil else {
                 throw GoogleError(400, "invalid", "Invalid value at 'settings.\(name)' (TYPE_INT64)")
             }
         }

@@ -1,3 +1,4 @@
+package import JSONValues
 import FleetModel
 package import Hummingbird
 import NIOCore
@@ -64,7 +65,8 @@ package final class CloudSQLStandIn: Sendable {
         for prefix in ["/v1/projects/{project}", "/sql/v1beta4/projects/{project}"] {
             route(router, .get, "\(prefix)/instances") { model, call throws(GoogleError) in
                 try model.list(
-                    filter: call.query["filter"], maximum: call.maximum(500), pageToken: call.query["pageToken"])
+                    filter: call.query["filter"], maximum: call.maximum(500), pageToken: call.query["pageToken"]
+                )
             }
             route(router, .post, "\(prefix)/instances") { model, call throws(GoogleError) in
                 try model.insert(call.body, id: call.operationID, at: call.now)
@@ -178,9 +180,9 @@ package final class CloudSQLStandIn: Sendable {
 
     private static func partial(_ list: JSONValue) -> JSONValue {
         var list = list
-        let kept = list["items"].elements.filter { $0["masterInstanceName"] == .null }
-        list["items"] = .array(kept)
-        list["warnings"] = [
+        let kept = list[at: "items"].elements.filter { $0[at: "masterInstanceName"] == .null }
+        list[at: "items"] = .array(kept)
+        list[at: "warnings"] = [
             ["code": "REGION_UNREACHABLE", "message": "The region could not be reached.", "region": "us-central1"]
         ]
         return list

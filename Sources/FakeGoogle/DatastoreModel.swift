@@ -1,3 +1,5 @@
+package import JSONValues
+
 /// Entities and transactions of one Datastore: a pure value that behaves as Google's emulator in its optimistic mode
 /// was seen to (Cloud Datastore emulator 2.3).
 package struct DatastoreModel: Sendable {
@@ -27,9 +29,10 @@ package struct DatastoreModel: Sendable {
     package var contents: [String: JSONValue] {
         var result: [String: JSONValue] = [:]
         for stored in entities.values {
-            let path = stored.entity["key"]["path"].elements
-            result[path.map { "\($0["kind"].string ?? "")/\($0["name"].string ?? "")" }.joined(separator: "/")] =
-                stored.entity["properties"]
+            let path = stored.entity[at: "key", "path"].elements
+            result[
+                path.map { "\($0[at: "kind"].string ?? "")/\($0[at: "name"].string ?? "")" }.joined(separator: "/")] =
+                stored.entity[at: "properties"]
         }
         return result
     }
@@ -66,21 +69,22 @@ package struct DatastoreModel: Sendable {
 
     /// A key as the dictionary knows it: without the database, whose absence and emptiness mean the same.
     private static func normalized(_ key: JSONValue) throws(GoogleError) -> JSONValue {
-        var partition = key["partitionId"]
-        partition["databaseId"] = .null
-        guard !key["path"].elements.isEmpty, key["path"].elements.allSatisfy({ $0["kind"].string != nil }) else {
+        var partition = key[at: "partitionId"]
+        partition[at: "databaseId"] = .null
+        guard !key[at: "path"].elements.isEmpty, key[at: "path"].elements.allSatisfy({ $0[at: "kind"].string != nil })
+        else {
             throw invalid("Key path is incomplete.")
         }
-        return ["partitionId": partition, "path": key["path"]]
+        return ["partitionId": partition, "path": key[at: "path"]]
     }
 
     // MARK: Reading
 
     private mutating func lookup(_ body: JSONValue) throws(GoogleError) -> JSONValue {
-        let transaction = try use(body["readOptions"]["transaction"])
+        let transaction = try use(body[at: "readOptions", "transaction"])
         var found: [JSONValue] = []
         var missing: [JSONValue] = []
-        for key in body["keys"].elements {
+        for key in body[at: "keys"].elements {
             let key = try Self.normalized(key)
             let stored = entities[key]
             if let transaction { transactions[transaction]?.seen[key] = stored?.version ?? 0 }
@@ -91,39 +95,40 @@ package struct DatastoreModel: Sendable {
             }
         }
         var answer: JSONValue = [:]
-        if !found.isEmpty { answer["found"] = .array(found) }
-        if !missing.isEmpty { answer["missing"] = .array(missing) }
+        if !found.isEmpty { answer[at: "found"] = .array(found) }
+        if !missing.isEmpty { answer[at: "missing"] = .array(missing) }
         return answer
     }
 
     private func runQuery(_ body: JSONValue) throws(GoogleError) -> JSONValue {
-        let query = body["query"]
-        guard let kind = query["kind"].elements.first?["name"].string, query["kind"].elements.count == 1 else {
+        let query = body[at: "query"]
+        guard let kind = query[at: "kind"].elements.first?[at: "name"].string, query[at: "kind"].elements.count == 1
+        else {
             throw Self.invalid("a query needs one kind")
         }
-        let namespace = body["partitionId"]["namespaceId"]
+        let namespace = body[at: "partitionId", "namespaceId"]
         var matching: [Stored] = []
         for stored in entities.values {
-            let key = stored.entity["key"]
-            guard key["partitionId"]["namespaceId"] == namespace,
-                key["path"].elements.last?["kind"].string == kind,
-                try Self.matches(stored.entity, query["filter"])
+            let key = stored.entity[at: "key"]
+            guard key[at: "partitionId", "namespaceId"] == namespace,
+                key[at: "path"].elements.last?[at: "kind"].string == kind,
+                try Self.matches(stored.entity, query[at: "filter"])
             else { continue }
             matching.append(stored)
         }
-        let order = query["order"].elements.first
+        let order = query[at: "order"].elements.first
         let sorted = matching.sorted { left, right in
-            if let name = order?["property"]["name"].string {
-                let values = (left.entity["properties"][name], right.entity["properties"][name])
+            if let name = order?[at: "property", "name"].string {
+                let values = (left.entity[at: "properties", name], right.entity[at: "properties", name])
                 if let comparison = Self.compare(values.0, values.1), comparison != 0 {
-                    return order?["direction"] == "DESCENDING" ? comparison > 0 : comparison < 0
+                    return order?[at: "direction"] == "DESCENDING" ? comparison > 0 : comparison < 0
                 }
             }
-            return "\(left.entity["key"])" < "\(right.entity["key"])"
+            return "\(left.entity[at: "key"])" < "\(right.entity[at: "key"])"
         }
-        let start = query["startCursor"].string.flatMap { Int($0) } ?? 0
+        let start = query[at: "startCursor"].string.flatMap { Int($0) } ?? 0
         var limit = Int.max
-        if case .number(let number) = query["limit"] { limit = Int(number) }
+        if let number = query[at: "limit"].number { limit = Int(number) }
         let page = sorted.dropFirst(start).prefix(min(limit, pageSize))
         let isLast = start + page.count >= sorted.count
         return [
@@ -140,13 +145,14 @@ package struct DatastoreModel: Sendable {
 
     private static func matches(_ entity: JSONValue, _ filter: JSONValue) throws(GoogleError) -> Bool {
         guard filter != .null else { return true }
-        let part = filter["propertyFilter"]
-        guard let name = part["property"]["name"].string, let operation = part["op"].string else {
+        let part = filter[at: "propertyFilter"]
+        guard let name = part[at: "property", "name"].string, let operation = part[at: "op"].string else {
             throw invalid("only property filters are known")
         }
-        let value = entity["properties"][name]
+        let value = entity[at: "properties", name]
         // What is not indexed is not found.
-        guard value != .null, value["excludeFromIndexes"] != true, let order = compare(value, part["value"]) else {
+        guard value != .null, value[at: "excludeFromIndexes"] != true, let order = compare(value, part[at: "value"])
+        else {
             return false
         }
         switch operation {
@@ -158,11 +164,11 @@ package struct DatastoreModel: Sendable {
     }
 
     private static func compare(_ left: JSONValue, _ right: JSONValue) -> Int? {
-        if let left = left["stringValue"].string, let right = right["stringValue"].string {
+        if let left = left[at: "stringValue"].string, let right = right[at: "stringValue"].string {
             return left == right ? 0 : left < right ? -1 : 1
         }
-        if let left = left["integerValue"].string.flatMap({ Int($0) }),
-            let right = right["integerValue"].string.flatMap({ Int($0) })
+        if let left = left[at: "integerValue"].string.flatMap({ Int($0) }),
+            let right = right[at: "integerValue"].string.flatMap({ Int($0) })
         {
             return left == right ? 0 : left < right ? -1 : 1
         }
@@ -174,7 +180,7 @@ package struct DatastoreModel: Sendable {
     private mutating func begin(_ body: JSONValue) -> JSONValue {
         begun += 1
         let id = "transaction-\(begun)"
-        let isReadOnly = body["transactionOptions"]["readOnly"] != .null
+        let isReadOnly = body[at: "transactionOptions", "readOnly"] != .null
         transactions[id] = Transaction(isReadOnly: isReadOnly)
         return ["transaction": .string(id)]
     }
@@ -193,14 +199,14 @@ package struct DatastoreModel: Sendable {
     }
 
     private mutating func rollback(_ body: JSONValue) throws(GoogleError) -> JSONValue {
-        guard let id = try use(body["transaction"]) else { throw Self.invalid("No transaction specified.") }
+        guard let id = try use(body[at: "transaction"]) else { throw Self.invalid("No transaction specified.") }
         _ = close(id)
         return [:]
     }
 
     private mutating func commit(_ body: JSONValue) throws(GoogleError) -> JSONValue {
-        let mutations = body["mutations"].elements
-        if let id = try use(body["transaction"]), let transaction = close(id) {
+        let mutations = body[at: "mutations"].elements
+        if let id = try use(body[at: "transaction"]), let transaction = close(id) {
             guard transaction.seen.allSatisfy({ (entities[$0]?.version ?? 0) == $1 }) else {
                 throw .canonical(
                     409, "ABORTED", "too much contention on these datastore entities. please try again.")
@@ -208,7 +214,7 @@ package struct DatastoreModel: Sendable {
             guard !transaction.isReadOnly || mutations.isEmpty else {
                 throw Self.invalid("Cannot modify entities in a read-only transaction.")
             }
-        } else if body["mode"] != "NON_TRANSACTIONAL" {
+        } else if body[at: "mode"] != "NON_TRANSACTIONAL" {
             throw Self.invalid("No transaction specified.")
         }
         var changed = entities
@@ -219,7 +225,7 @@ package struct DatastoreModel: Sendable {
             results.append(["version": .string(String(version))])
         }
         entities = changed
-        return ["mutationResults": .array(results), "indexUpdates": .number(Double(mutations.count))]
+        return ["mutationResults": .array(results), "indexUpdates": .whole(mutations.count)]
     }
 
     private func apply(_ mutation: JSONValue, to entities: inout [JSONValue: Stored]) throws(GoogleError) {
@@ -230,14 +236,14 @@ package struct DatastoreModel: Sendable {
             entities[try Self.normalized(content)] = nil
             return
         }
-        let key = try Self.normalized(content["key"])
-        for (name, value) in content["properties"].members { try Self.check(value, name) }
+        let key = try Self.normalized(content[at: "key"])
+        for (name, value) in content[at: "properties"].members { try Self.check(value, name) }
         switch operation {
         case "insert" where entities[key] != nil: throw .canonical(409, "ALREADY_EXISTS", "entity already exists")
         case "update" where entities[key] == nil: throw .canonical(404, "NOT_FOUND", "no entity to update")
         case "insert", "update", "upsert":
             var entity = content
-            entity["key"] = key
+            entity[at: "key"] = key
             entities[key] = Stored(entity: entity, version: version)
         default: throw Self.invalid("Payload isn't valid for request.")
         }
@@ -253,13 +259,13 @@ package struct DatastoreModel: Sendable {
         guard members.count == 1, let kind = members.first, kinds.contains(kind) else {
             throw invalid("Payload isn't valid for request.")
         }
-        if kind == "integerValue", value[kind].string == nil { throw invalid("Payload isn't valid for request.") }
-        if let text = value[kind].string, kind == "stringValue", text.utf8.count > 1_500,
-            value["excludeFromIndexes"] != true
+        if kind == "integerValue", value[at: kind].string == nil { throw invalid("Payload isn't valid for request.") }
+        if let text = value[at: kind].string, kind == "stringValue", text.utf8.count > 1_500,
+            value[at: "excludeFromIndexes"] != true
         {
             throw invalid("The value of property \"\(name)\" is longer than 1500 bytes.")
         }
-        for (inner, member) in value[kind]["properties"].members { try check(member, "\(name).\(inner)") }
-        for member in value[kind]["values"].elements { try check(member, name) }
+        for (inner, member) in value[at: kind, "properties"].members { try check(member, "\(name).\(inner)") }
+        for member in value[at: kind, "values"].elements { try check(member, name) }
     }
 }

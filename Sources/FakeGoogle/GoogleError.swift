@@ -1,3 +1,5 @@
+package import JSONValues
+
 /// An error as Google's REST APIs answer it: `{"error":{"code","message","errors":[{"message","domain","reason"}]}}`
 /// (Cloud SQL documentation, "Error messages"; AIP-193).
 package struct GoogleError: Error, Hashable, Sendable {
@@ -29,13 +31,13 @@ package struct GoogleError: Error, Hashable, Sendable {
         if isCanonical {
             return [
                 "error": [
-                    "code": .number(Double(status)), "message": .string(message), "status": .string(reason),
+                    "code": .whole(status), "message": .string(message), "status": .string(reason),
                 ]
             ]
         }
         return [
             "error": [
-                "code": .number(Double(status)), "message": .string(message),
+                "code": .whole(status), "message": .string(message),
                 "errors": [["message": .string(message), "domain": "global", "reason": .string(reason)]],
             ]
         ]

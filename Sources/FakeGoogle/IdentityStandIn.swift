@@ -1,3 +1,4 @@
+import JSONValues
 import HTTPTypes
 package import Hummingbird
 import NIOCore
@@ -85,7 +86,7 @@ package final class IdentityStandIn: Sendable {
             state.received.append(received)
             if !state.failures.isEmpty { return .failure(state.failures.removeFirst()) }
             state.given += 1
-            return .success(body("token-\(state.given)", .number(Double(state.lifetime))))
+            return .success(body("token-\(state.given)", .whole(state.lifetime)))
         }
         switch result {
         case .success(let value): return Self.response(try Self.text(value), .ok)

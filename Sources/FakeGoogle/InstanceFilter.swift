@@ -1,3 +1,5 @@
+import JSONValues
+
 /// The filter of a list, such as `settings.userLabels.chester:true AND (state:RUNNABLE OR state:FAILED)`.
 ///
 /// A space means AND, and OR binds tighter than either, as in the filters of all Google APIs (AIP-160); parentheses are
@@ -43,7 +45,7 @@ struct InstanceFilter: Sendable {
     func matches(_ instance: JSONValue) -> Bool {
         alternatives.allSatisfy { terms in
             terms.contains { term in
-                switch term.path.reduce(instance, { $0[$1] }) {
+                switch term.path.reduce(instance, { $0[at: $1] }) {
                 case .string(let value): value == term.value
                 case .bool(let value): (value ? "true" : "false") == term.value
                 default: false

@@ -1,3 +1,4 @@
+package import JSONValues
 import FleetModel
 
 /// Topics and subscriptions of one Pub/Sub: a pure value that time is passed to and that behaves as Google's emulator
@@ -13,14 +14,14 @@ package struct PubSubModel: Sendable {
     private struct Subscription: Sendable {
         var document: JSONValue
         var held: [Held] = []
-        var topic: String { document["topic"].string ?? "" }
+        var topic: String { document[at: "topic"].string ?? "" }
         var deadline: Duration {
-            if case .number(let seconds) = document["ackDeadlineSeconds"] { return .seconds(seconds) }
+            if let seconds = document[at: "ackDeadlineSeconds"].number { return .seconds(seconds) }
             return .seconds(10)
         }
-        var deadLetterTopic: String? { document["deadLetterPolicy"]["deadLetterTopic"].string }
+        var deadLetterTopic: String? { document[at: "deadLetterPolicy", "deadLetterTopic"].string }
         var maximumAttempts: Int {
-            if case .number(let number) = document["deadLetterPolicy"]["maxDeliveryAttempts"] { return Int(number) }
+            if let number = document[at: "deadLetterPolicy", "maxDeliveryAttempts"].number { return Int(number) }
             return 5
         }
     }
@@ -46,7 +47,7 @@ package struct PubSubModel: Sendable {
         }
         guard topics[name] == nil else { throw .canonical(409, "ALREADY_EXISTS", "Topic already exists") }
         var document = body
-        document["name"] = .string(name)
+        document[at: "name"] = .string(name)
         topics[name] = document
         return document
     }
@@ -60,26 +61,26 @@ package struct PubSubModel: Sendable {
         guard subscriptions[name] == nil else {
             throw .canonical(409, "ALREADY_EXISTS", "Subscription already exists")
         }
-        guard let topic = body["topic"].string, topics[topic] != nil else {
+        guard let topic = body[at: "topic"].string, topics[topic] != nil else {
             throw .canonical(404, "NOT_FOUND", "Subscription topic does not exist")
         }
-        if let dead = body["deadLetterPolicy"]["deadLetterTopic"].string, topics[dead] == nil {
+        if let dead = body[at: "deadLetterPolicy", "deadLetterTopic"].string, topics[dead] == nil {
             throw .canonical(404, "NOT_FOUND", "Dead letter topic not found")
         }
-        if case .number(let attempts) = body["deadLetterPolicy"]["maxDeliveryAttempts"], attempts < 5 {
+        if let attempts = body[at: "deadLetterPolicy", "maxDeliveryAttempts"].number, attempts < 5 {
             throw .canonical(
                 400, "OUT_OF_RANGE",
                 "The value for max_delivery_attempts is too small. You passed \(Int(attempts)) in the request, but the "
                     + "minimum value is 5.")
         }
-        if case .number(let seconds) = body["ackDeadlineSeconds"], seconds > 600 {
+        if let seconds = body[at: "ackDeadlineSeconds"].number, seconds > 600 {
             throw Self.invalid("ack_deadline_secs out of bounds")
         }
         var document = body
-        document["name"] = .string(name)
-        if document["ackDeadlineSeconds"] == .null { document["ackDeadlineSeconds"] = 10 }
-        document["pushConfig"] = [:]
-        document["messageRetentionDuration"] = "604800s"
+        document[at: "name"] = .string(name)
+        if document[at: "ackDeadlineSeconds"] == .null { document[at: "ackDeadlineSeconds"] = 10 }
+        document[at: "pushConfig"] = [:]
+        document[at: "messageRetentionDuration"] = "604800s"
         subscriptions[name] = Subscription(document: document)
         return document
     }
@@ -93,9 +94,9 @@ package struct PubSubModel: Sendable {
 
     mutating func publish(_ topic: String, _ body: JSONValue, at now: Timestamp) throws(GoogleError) -> JSONValue {
         _ = try self.topic(topic)
-        let messages = body["messages"].elements
+        let messages = body[at: "messages"].elements
         guard !messages.isEmpty else { throw Self.invalid("No messages to publish") }
-        guard messages.allSatisfy({ $0["data"] != .null || !$0["attributes"].members.isEmpty }) else {
+        guard messages.allSatisfy({ $0[at: "data"] != .null || !$0[at: "attributes"].members.isEmpty }) else {
             throw Self.invalid("Some messages are empty")
         }
         return ["messageIds": .array(messages.map { .string(deliver($0, to: topic, at: now)) })]
@@ -104,8 +105,8 @@ package struct PubSubModel: Sendable {
     private mutating func deliver(_ message: JSONValue, to topic: String, at now: Timestamp) -> String {
         messagesGiven += 1
         var message = message
-        message["messageId"] = .string(String(messagesGiven))
-        message["publishTime"] = .string(now.rfc3339)
+        message[at: "messageId"] = .string(String(messagesGiven))
+        message[at: "publishTime"] = .string(now.rfc3339)
         for name in subscriptions.keys where subscriptions[name]?.topic == topic {
             subscriptions[name]?.held.append(Held(message: message, visibleAt: now))
         }
@@ -130,7 +131,7 @@ package struct PubSubModel: Sendable {
             subscription.held[index].visibleAt = now.advanced(by: subscription.deadline)
             var answer: JSONValue = ["ackId": .string(id), "message": subscription.held[index].message]
             if subscription.deadLetterTopic != nil {
-                answer["deliveryAttempt"] = .number(Double(subscription.held[index].attempts))
+                answer[at: "deliveryAttempt"] = .whole(subscription.held[index].attempts)
             }
             received.append(answer)
         }
@@ -143,13 +144,13 @@ package struct PubSubModel: Sendable {
         _ message: JSONValue, from name: String, _ subscription: Subscription, at now: Timestamp
     ) {
         guard let topic = subscription.deadLetterTopic else { return }
-        var copy: JSONValue = ["data": message["data"]]
-        var attributes = message["attributes"].members
+        var copy: JSONValue = ["data": message[at: "data"]]
+        var attributes = message[at: "attributes"].members
         attributes["CloudPubSubDeadLetterSourceDeliveryCount"] = .string(String(subscription.maximumAttempts))
         attributes["CloudPubSubDeadLetterSourceSubscription"] = .string(
             name.split(separator: "/").last.map { String($0) } ?? "")
-        attributes["CloudPubSubDeadLetterSourceTopicPublishTime"] = message["publishTime"]
-        copy["attributes"] = .object(attributes)
+        attributes["CloudPubSubDeadLetterSourceTopicPublishTime"] = message[at: "publishTime"]
+        copy[at: "attributes"] = .object(attributes)
         _ = deliver(copy, to: topic, at: now)
     }
 
@@ -162,7 +163,7 @@ package struct PubSubModel: Sendable {
 
     mutating func setDeadline(_ name: String, _ body: JSONValue, at now: Timestamp) throws(GoogleError) -> JSONValue {
         let ids = try ids(name, body)
-        guard case .number(let seconds) = body["ackDeadlineSeconds"] else {
+        guard let seconds = body[at: "ackDeadlineSeconds"].number else {
             throw Self.invalid("Payload isn't valid for request.")
         }
         for index in subscriptions[name]?.held.indices ?? (0..<0) {
@@ -175,7 +176,7 @@ package struct PubSubModel: Sendable {
 
     private func ids(_ name: String, _ body: JSONValue) throws(GoogleError) -> Set<String> {
         guard subscriptions[name] != nil else { throw Self.noSubscription }
-        let ids = body["ackIds"].elements.compactMap(\.string)
+        let ids = body[at: "ackIds"].elements.compactMap(\.string)
         guard !ids.isEmpty else { throw Self.invalid("No ack ids specified.") }
         if let bogus = ids.first(where: { !$0.hasPrefix("\(name):") }) {
             throw Self.invalid("Invalid ack id (ack_id=\(bogus))")

@@ -1,3 +1,4 @@
+package import JSONValues
 import FleetModel
 package import Hummingbird
 package import Pacing
@@ -99,7 +100,7 @@ package final class PubSubStandIn: Sendable {
     }
 
     private func pull(_ name: String, _ body: JSONValue) async throws(GoogleError) -> JSONValue {
-        guard case .number(let maximum) = body["maxMessages"], maximum >= 1 else {
+        guard let maximum = body[at: "maxMessages"].number, maximum >= 1 else {
             throw .canonical(400, "INVALID_ARGUMENT", "No max_messages specified")
         }
         var waited = Duration.zero
@@ -109,7 +110,7 @@ package final class PubSubStandIn: Sendable {
                 try model.pull(name, maximum: Int(maximum), at: now)
             }
             if !received.isEmpty { return ["receivedMessages": .array(received)] }
-            guard waited < longestPull, body["returnImmediately"] != true, !Task.isShuttingDownGracefully,
+            guard waited < longestPull, body[at: "returnImmediately"] != true, !Task.isShuttingDownGracefully,
                 (try? await clock.sleep(for: Self.look)) != nil
             else { return [:] }
             waited += Self.look

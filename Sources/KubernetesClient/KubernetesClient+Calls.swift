@@ -1,3 +1,4 @@
+package import JSONValues
 import NIOHTTP1
 
 #if canImport(FoundationEssentials)
@@ -114,7 +115,7 @@ extension KubernetesClient {
     /// Creates an object of a kind that is not decoded whole, from its document.
     @discardableResult
     package func create<Resource: KubernetesResource>(
-        _ type: Resource.Type, _ document: JSON, in namespace: String? = nil
+        _ type: Resource.Type, _ document: JSONValue, in namespace: String? = nil
     ) async throws(KubernetesError) -> Resource {
         try await create(type, document["metadata"]?["name"]?.string ?? "", try encoded(document), in: namespace)
     }
@@ -153,7 +154,7 @@ extension KubernetesClient {
     /// makes it fail with `conflict` when the object has changed.
     @discardableResult
     package func patch<Resource: KubernetesResource>(
-        _ type: Resource.Type, _ name: String, _ patch: JSON, in namespace: String? = nil,
+        _ type: Resource.Type, _ name: String, _ patch: JSONValue, in namespace: String? = nil,
         subresource: Subresource? = nil
     ) async throws(KubernetesError) -> Resource {
         let namespace = namespace ?? self.namespace
@@ -171,7 +172,7 @@ extension KubernetesClient {
     /// - Throws: `fieldConflict` with the fields that others own, unless `force`.
     @discardableResult
     package func apply<Resource: KubernetesResource>(
-        _ type: Resource.Type, _ name: String, _ document: JSON, fieldManager: String, force: Bool = false,
+        _ type: Resource.Type, _ name: String, _ document: JSONValue, fieldManager: String, force: Bool = false,
         in namespace: String? = nil, subresource: Subresource? = nil
     ) async throws(KubernetesError) -> Resource {
         let namespace = namespace ?? self.namespace
@@ -192,7 +193,7 @@ extension KubernetesClient {
         gracePeriodSeconds: Int? = nil
     ) async throws(KubernetesError) {
         let namespace = namespace ?? self.namespace
-        var options: JSON = ["apiVersion": "v1", "kind": "DeleteOptions"]
+        var options: JSONValue = ["apiVersion": "v1", "kind": "DeleteOptions"]
         if let uid { options["preconditions"] = ["uid": .string(uid)] }
         if let gracePeriodSeconds { options["gracePeriodSeconds"] = .integer(Int64(gracePeriodSeconds)) }
         _ = try await send(
@@ -201,7 +202,7 @@ extension KubernetesClient {
                 attempt: attempt("delete", type.kind, namespace, name), isIdempotent: true))
     }
 
-    private func encoded(_ document: JSON) throws(KubernetesError) -> [UInt8] {
+    private func encoded(_ document: JSONValue) throws(KubernetesError) -> [UInt8] {
         do {
             return Array(try JSONEncoder().encode(document))
         } catch {

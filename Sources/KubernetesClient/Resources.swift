@@ -1,3 +1,4 @@
+package import JSONValues
 package import FleetModel
 
 /// A pod, as far as Drover looks at one.
@@ -63,8 +64,8 @@ package struct SecretResource: WholeResource, Hashable {
     /// The document of a server-side apply that owns exactly these texts.
     package static func applying(
         name: String, labels: [String: String] = [:], annotations: [String: String] = [:], texts: [String: Secret]
-    ) -> JSON {
-        var document = JSON.applied(kind, name: name, labels: labels, annotations: annotations)
+    ) -> JSONValue {
+        var document = JSONValue.applied(kind, name: name, labels: labels, annotations: annotations)
         document["data"] = .object(texts.mapValues { .string(Base64.encode(Array($0.reveal().utf8))) })
         return document
     }

@@ -1,3 +1,4 @@
+package import JSONValues
 package import FleetModel
 
 /// A Deployment, as far as a rollout is judged by it.
@@ -44,12 +45,12 @@ package struct Deployment: KubernetesResource, Hashable {
     }
 
     /// The merge patch with which `kubectl rollout restart` replaces every pod.
-    package static func restartPatch(at time: Timestamp) -> JSON {
+    package static func restartPatch(at time: Timestamp) -> JSONValue {
         templateAnnotationPatch(restartAnnotation, MicroTime.wholeSeconds(time))
     }
 
     /// The merge patch that sets one annotation of the pod template, which replaces every pod.
-    package static func templateAnnotationPatch(_ name: String, _ value: String) -> JSON {
+    package static func templateAnnotationPatch(_ name: String, _ value: String) -> JSONValue {
         ["spec": ["template": ["metadata": ["annotations": [name: .string(value)]]]]]
     }
 }
@@ -89,12 +90,12 @@ package struct ControllerRevision: KubernetesResource, Hashable {
     package var revision: Int64
 }
 
-extension JSON {
+extension JSONValue {
     /// The beginning of a document for server-side apply: kind, version, name, and metadata that is meant.
     package static func applied(
         _ kind: ResourceKind, name: String, labels: [String: String] = [:], annotations: [String: String] = [:]
-    ) -> JSON {
-        var metadata: JSON = ["name": .string(name)]
+    ) -> JSONValue {
+        var metadata: JSONValue = ["name": .string(name)]
         if !labels.isEmpty { metadata["labels"] = .texts(labels) }
         if !annotations.isEmpty { metadata["annotations"] = .texts(annotations) }
         return ["apiVersion": .string(kind.apiVersion), "kind": .string(kind.kind), "metadata": metadata]

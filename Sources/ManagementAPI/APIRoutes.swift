@@ -1,6 +1,7 @@
 package import FleetModel
 package import Hummingbird
 package import Logging
+import JSONValues
 import NIOCore
 package import Pacing
 package import ProxySQLAdmin

@@ -1,3 +1,4 @@
+import JSONValues
 import FleetModel
 import ProxySQLAdmin
 
@@ -13,7 +14,7 @@ enum ChangePreview {
         var modules: [JSONValue] = []
         func add(_ found: [JSONValue], _ module: AdminModule) {
             rows += found
-            if !found.isEmpty { modules.append(.text(module.rawValue)) }
+            if !found.isEmpty { modules.append(.string(module.rawValue)) }
         }
         let group = outcome.after.name
         add(try compare(servers(before, group), servers(after, group), group), .servers)
@@ -21,7 +22,7 @@ enum ChangePreview {
         add(try compare(rules(before), rules(after), group), .queryRules)
         return [
             "changed": .bool(outcome.hasChanged), "generation": .integer(outcome.after.configuration.generation),
-            "rows": .list(rows), "loads": .list(modules),
+            "rows": .array(rows), "loads": .array(modules),
             "before": outcome.before.map { GroupDocument.writable($0) } ?? .null,
             "after": isRemoval ? .null : GroupDocument.writable(outcome.after),
         ]
@@ -70,7 +71,7 @@ enum ChangePreview {
             ]
         }
         return [
-            "table": .text(Row.table), "action": .text(action), "key": .list(row.key.map { .text($0) }),
+            "table": .string(Row.table), "action": .string(action), "key": .array(row.key.map { .string($0) }),
             "columns": .object(columns),
         ]
     }

@@ -1,3 +1,4 @@
+import JSONValues
 import FleetModel
 import Hummingbird
 import Pacing
@@ -49,7 +50,7 @@ struct DecisionRoutes: Sendable {
         let shown = found.prefix(limit)
         return APIAnswer.json(
             [
-                "items": .list(shown.map(Self.document)),
+                "items": .array(shown.map(Self.document)),
                 "next": found.count > limit ? .optional(shown.last?.firstAt.rfc3339) : .null,
             ] as JSONValue)
     }
@@ -63,13 +64,13 @@ struct DecisionRoutes: Sendable {
 
     private static func withTimes(_ value: JSONValue) -> JSONValue {
         switch value {
-        case .list(let elements): .list(elements.map(withTimes))
+        case .array(let elements): .array(elements.map(withTimes))
         case .object(let members):
             .object(
                 Dictionary(
                     uniqueKeysWithValues: members.map { name, value in
-                        if moments.contains(name), let number = value.whole {
-                            return (name, .text(Timestamp(millisecondsSinceEpoch: number).text))
+                        if moments.contains(name), let number = value.integer {
+                            return (name, .string(Timestamp(millisecondsSinceEpoch: number).text))
                         }
                         return (name, withTimes(value))
                     }))

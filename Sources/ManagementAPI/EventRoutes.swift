@@ -1,3 +1,4 @@
+import JSONValues
 import FleetModel
 import HTTPTypes
 import Hummingbird
@@ -82,7 +83,7 @@ struct EventRoutes: Sendable {
             found = try await newest(log, selection.group, limit).reversed()
         }
         found = found.filter(selection.takes)
-        return APIAnswer.json(["items": .list(found.map(Self.document))] as JSONValue)
+        return APIAnswer.json(["items": .array(found.map(Self.document))] as JSONValue)
     }
 
     private func newest(
@@ -135,9 +136,9 @@ struct EventRoutes: Sendable {
 
     static func document(_ event: FleetEvent) -> JSONValue {
         [
-            "id": .integer(event.id), "time": .text(event.time.text), "group": .text(event.group.text),
-            "kind": .text(event.kind.rawValue), "severity": .text(event.severity.rawValue),
-            "sentence": .text(event.sentence), "fields": .object(event.fields.mapValues { .text($0) }),
+            "id": .integer(event.id), "time": .string(event.time.text), "group": .string(event.group.text),
+            "kind": .string(event.kind.rawValue), "severity": .string(event.severity.rawValue),
+            "sentence": .string(event.sentence), "fields": .object(event.fields.mapValues { .string($0) }),
         ]
     }
 }

@@ -1,3 +1,4 @@
+import JSONValues
 import FleetModel
 
 #if canImport(FoundationEssentials)
@@ -12,23 +13,23 @@ enum GroupDocument {
     static func shown(_ record: GroupRecord, withPasswords: Bool = false) -> JSONValue {
         let configuration = record.configuration
         return [
-            "name": .text(record.name.text),
+            "name": .string(record.name.text),
             "generation": .integer(configuration.generation),
-            "primaryInstance": .text(record.primaryInstance.text),
+            "primaryInstance": .string(record.primaryInstance.text),
             "writerHostgroup": .whole(configuration.writerHostgroup),
             "readerHostgroup": .whole(configuration.readerHostgroup),
             "ruleIDBase": .whole(configuration.ruleIDBase),
-            "servers": .list(configuration.servers.map(server)),
-            "users": .list(configuration.users.map { user($0, withPassword: withPasswords) }),
-            "queryRules": .list(configuration.queryRules.map(rule)),
+            "servers": .array(configuration.servers.map(server)),
+            "users": .array(configuration.users.map { user($0, withPassword: withPasswords) }),
+            "queryRules": .array(configuration.queryRules.map(rule)),
             "policy": PolicyJSON.shown(record.policy),
-            "replicas": .list(record.replicas.map(replica)),
+            "replicas": .array(record.replicas.map(replica)),
             "lastScaling": record.lastScaling.map {
-                ["direction": .text($0.direction.rawValue), "completedAt": .text($0.completedAt.text)]
+                ["direction": .string($0.direction.rawValue), "completedAt": .string($0.completedAt.text)]
             } ?? .null,
             "consecutiveFailures": .whole(record.consecutiveFailures),
             "removal": record.removal.map {
-                ["requestedAt": .text($0.requestedAt.text), "deletesReplicas": .bool($0.deletesReplicas)]
+                ["requestedAt": .string($0.requestedAt.text), "deletesReplicas": .bool($0.deletesReplicas)]
             } ?? .null,
         ]
     }
@@ -44,33 +45,33 @@ enum GroupDocument {
 
     static func server(_ server: BackendServer) -> JSONValue {
         [
-            "name": .text(server.name), "address": .text(server.address), "port": .whole(server.port),
-            "hostgroup": .whole(server.hostgroup), "status": .text(server.status.rawValue),
+            "name": .string(server.name), "address": .string(server.address), "port": .whole(server.port),
+            "hostgroup": .whole(server.hostgroup), "status": .string(server.status.rawValue),
             "weight": .whole(server.weight), "maxConnections": .whole(server.maxConnections),
-            "useTLS": .bool(server.useTLS), "origin": .text(ServerOrigin(server.origin).rawValue),
+            "useTLS": .bool(server.useTLS), "origin": .string(ServerOrigin(server.origin).rawValue),
         ]
     }
 
     static func user(_ user: ProxyUser, withPassword: Bool) -> JSONValue {
         [
-            "username": .text(user.username), "password": .text(withPassword ? user.password.reveal() : redacted),
+            "username": .string(user.username), "password": .string(withPassword ? user.password.reveal() : redacted),
             "defaultHostgroup": .whole(user.defaultHostgroup), "isActive": .bool(user.isActive),
         ]
     }
 
     static func rule(_ rule: QueryRule) -> JSONValue {
         [
-            "id": .whole(rule.id), "username": .text(rule.username), "isActive": .bool(rule.isActive),
-            "matchDigest": .text(rule.matchDigest), "destinationHostgroup": .whole(rule.destinationHostgroup),
-            "apply": .bool(rule.apply), "comment": .text(rule.comment),
+            "id": .whole(rule.id), "username": .string(rule.username), "isActive": .bool(rule.isActive),
+            "matchDigest": .string(rule.matchDigest), "destinationHostgroup": .whole(rule.destinationHostgroup),
+            "apply": .bool(rule.apply), "comment": .string(rule.comment),
         ]
     }
 
     static func replica(_ replica: ReplicaRecord) -> JSONValue {
         [
-            "name": .text(replica.name.text), "state": .text(replica.state.rawValue),
-            "stateSince": .text(replica.stateSince.text), "plannedAt": .text(replica.plannedAt.text),
-            "incidentId": replica.incidentID.isEmpty ? .null : .text(replica.incidentID),
+            "name": .string(replica.name.text), "state": .string(replica.state.rawValue),
+            "stateSince": .string(replica.stateSince.text), "plannedAt": .string(replica.plannedAt.text),
+            "incidentId": replica.incidentID.isEmpty ? .null : .string(replica.incidentID),
             "operationId": .optional(replica.operationID), "address": .optional(replica.address),
             "failure": .optional(replica.failure),
         ]
@@ -78,15 +79,16 @@ enum GroupDocument {
 
     static func incident(_ incident: Incident) -> JSONValue {
         [
-            "id": .text(incident.id), "policyName": .text(incident.policyName), "state": .text(incident.state.rawValue),
-            "startedAt": .text(incident.startedAt.text), "closedAt": .optional(incident.closedAt?.text),
-            "group": .text(incident.group.text), "primaryInstance": .text(incident.primaryInstance.text),
-            "replicaBaseName": .text(incident.replicaBaseName), "action": .text(incident.action.rawValue),
-            "documentation": .text(incident.documentation), "lastProcess": .text(incident.lastProcess.rawValue),
-            "operationId": incident.operationID.isEmpty ? .null : .text(incident.operationID),
-            "lastReplicaName": incident.lastReplicaName.isEmpty ? .null : .text(incident.lastReplicaName),
-            "lastAddress": incident.lastAddress.isEmpty ? .null : .text(incident.lastAddress),
-            "updatedAt": .text(incident.updatedAt.text), "updatedBy": .text(incident.updatedBy),
+            "id": .string(incident.id), "policyName": .string(incident.policyName),
+            "state": .string(incident.state.rawValue),
+            "startedAt": .string(incident.startedAt.text), "closedAt": .optional(incident.closedAt?.text),
+            "group": .string(incident.group.text), "primaryInstance": .string(incident.primaryInstance.text),
+            "replicaBaseName": .string(incident.replicaBaseName), "action": .string(incident.action.rawValue),
+            "documentation": .string(incident.documentation), "lastProcess": .string(incident.lastProcess.rawValue),
+            "operationId": incident.operationID.isEmpty ? .null : .string(incident.operationID),
+            "lastReplicaName": incident.lastReplicaName.isEmpty ? .null : .string(incident.lastReplicaName),
+            "lastAddress": incident.lastAddress.isEmpty ? .null : .string(incident.lastAddress),
+            "updatedAt": .string(incident.updatedAt.text), "updatedBy": .string(incident.updatedBy),
         ]
     }
 }

@@ -1,3 +1,4 @@
+import JSONValues
 import FleetModel
 
 /// What a client's document makes of a group: pure, and complete in its complaints.

@@ -1,3 +1,4 @@
+import JSONValues
 import FleetModel
 import Hummingbird
 
@@ -25,12 +26,12 @@ struct GroupPartRoutes: Sendable {
 
         /// Whether `element` is the one that the path calls `name`.
         func matches(_ element: JSONValue, _ name: String) -> Bool {
-            element[key] == .text(name) || (element[key]?.whole).map { "\($0)" == name } ?? false
+            element[key] == .string(name) || (element[key]?.integer).map { "\($0)" == name } ?? false
         }
 
         /// `name` as the value of the key.
         func value(_ name: String) -> JSONValue {
-            key == "id" ? Int64(name).map { .integer($0) } ?? .text(name) : .text(name)
+            key == "id" ? Int64(name).map { .integer($0) } ?? .string(name) : .string(name)
         }
     }
 
@@ -59,7 +60,7 @@ struct GroupPartRoutes: Sendable {
             ) { request, context throws(APIError) in
                 let document = try await parts.json(request)
                 return try await self.write(request, context) {
-                    $0["policy"] = ($0["policy"] ?? .null).merged(with: document)
+                    $0["policy"] = ($0["policy"] ?? .null).merging(document)
                 }
             }.taking(.dryRun, .ifMatch).withBody("PolicyPatch"),
         ]
@@ -131,7 +132,7 @@ struct GroupPartRoutes: Sendable {
             } else {
                 elements.append(element)
             }
-            group[list.member] = .list(elements)
+            group[list.member] = .array(elements)
         }
     }
 
@@ -149,7 +150,7 @@ struct GroupPartRoutes: Sendable {
             guard found["origin"] != "managed" else {
                 throw .conflict("\(name) is managed by Drover, which drains and deletes it itself")
             }
-            members[list.member] = .list(elements.filter { !list.matches($0, name) })
+            members[list.member] = .array(elements.filter { !list.matches($0, name) })
             return .object(members)
         }
     }

@@ -1,3 +1,4 @@
+import JSONValues
 import FleetModel
 import Hummingbird
 import Logging
@@ -60,7 +61,7 @@ struct GroupRoutes: Sendable {
         let withPasswords = try await parts.revealing(Array(page), request, context)
         return APIAnswer.json(
             [
-                "items": .list(page.map { GroupDocument.shown($0, withPasswords: withPasswords) }),
+                "items": .array(page.map { GroupDocument.shown($0, withPasswords: withPasswords) }),
                 "next": page.count < found.count ? .optional(page.last?.name.text) : .null,
             ] as JSONValue)
     }
@@ -89,7 +90,7 @@ struct GroupRoutes: Sendable {
         guard case .object = document else { throw .bad("a merge patch of a group must be an object") }
         return try await parts.write(request, context) { current throws(APIError) in
             guard let current else { throw .notFound("there is no group \(context.text("group"))") }
-            return GroupDocument.writable(current).merged(with: document)
+            return GroupDocument.writable(current).merging(document)
         }
     }
 

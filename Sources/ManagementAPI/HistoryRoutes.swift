@@ -1,3 +1,4 @@
+import JSONValues
 import FleetModel
 import Hummingbird
 
@@ -96,12 +97,13 @@ struct HistoryRoutes: Sendable {
         let shown = found.prefix(limit)
         return APIAnswer.json(
             [
-                "items": .list(
+                "items": .array(
                     shown.map {
                         [
-                            "id": .integer($0.id), "group": .text($0.group.text), "generation": .integer($0.generation),
-                            "at": .text($0.note.at.text), "actor": .text($0.note.actor),
-                            "source": .text($0.note.source), "action": .text($0.note.action),
+                            "id": .integer($0.id), "group": .string($0.group.text),
+                            "generation": .integer($0.generation),
+                            "at": .string($0.note.at.text), "actor": .string($0.note.actor),
+                            "source": .string($0.note.source), "action": .string($0.note.action),
                         ]
                     }),
                 "next": found.count > limit ? shown.last.map { .integer(cursor($0)) } ?? .null : .null,

@@ -1,3 +1,4 @@
+import JSONValues
 import Crypto
 import FleetModel
 package import Pacing

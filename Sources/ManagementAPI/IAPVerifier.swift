@@ -1,3 +1,4 @@
+import JSONValues
 import Crypto
 import FleetModel
 package import Pacing
@@ -44,7 +45,7 @@ package struct IAPVerifier: Sendable {
         else { throw Self.refused("its signature is wrong") }
         guard claims["iss"]?.string == Self.issuer else { throw Self.refused("it has another issuer") }
         let audiences = [claims["aud"]].compactMap(\.self) + (claims["aud"]?.elements ?? [])
-        guard audiences.contains(.text(audience)) else { throw Self.refused("it is for another audience") }
+        guard audiences.contains(.string(audience)) else { throw Self.refused("it is for another audience") }
         let now = wallClock.now()
         guard let expires = Self.moment(claims["exp"]), now.since(expires) < Self.skew else {
             throw Self.refused("it is expired")

@@ -1,3 +1,5 @@
+import JSONValues
+
 /// Reads the members of one JSON object and goes on after a wrong one, so that one answer names all that is wrong.
 struct ObjectReader {
     /// Longer lists, and more unknown members, are not looked at: an answer must not cost more than its question.
@@ -40,7 +42,7 @@ struct ObjectReader {
     /// A text that may be absent.
     mutating func text(_ name: String) -> String? {
         guard let value = any(name) else { return nil }
-        if case .text(let text) = value { return text }
+        if case .string(let text) = value { return text }
         note(name, "it must be a text")
         return nil
     }
@@ -80,7 +82,7 @@ struct ObjectReader {
     /// A list that may be absent; what is behind its thousandth element is complained of and not read.
     mutating func list(_ name: String) -> [JSONValue]? {
         guard let value = any(name) else { return nil }
-        if case .list(let elements) = value {
+        if case .array(let elements) = value {
             if elements.count > Self.maximumElements {
                 note(name, "it has \(elements.count) elements and may have \(Self.maximumElements)")
             }

@@ -1,3 +1,4 @@
+import JSONValues
 import HTTPTypes
 
 /// The description of the API (OpenAPI 3.1.0), made of the operations that are served.
@@ -42,11 +43,11 @@ enum OpenAPI {
 
     private static func item(_ operation: Operation) -> JSONValue {
         var members: [String: JSONValue] = [
-            "operationId": .text(operation.id), "summary": .text(operation.summary),
-            "description": .text("Needs the role \(operation.role.rawValue)."), "tags": ["v1"],
+            "operationId": .string(operation.id), "summary": .string(operation.summary),
+            "description": .string("Needs the role \(operation.role.rawValue)."), "tags": ["v1"],
         ]
         let parameters = pathParameters(operation.path) + operation.parameters.map(parameter)
-        if !parameters.isEmpty { members["parameters"] = .list(parameters) }
+        if !parameters.isEmpty { members["parameters"] = .array(parameters) }
         if let body = operation.body {
             let isPatch = operation.method == .patch
             let media: JSONValue = ["schema": reference(body)]
@@ -68,7 +69,7 @@ enum OpenAPI {
             } else if answer.mediaType == "text/event-stream" {
                 content[answer.mediaType] = ["schema": ["type": "string"]]
             }
-            var response: [String: JSONValue] = ["description": .text(description(answer.status))]
+            var response: [String: JSONValue] = ["description": .string(description(answer.status))]
             if !content.isEmpty { response["content"] = .object(content) }
             responses[status] = .object(response)
         }
@@ -86,21 +87,21 @@ enum OpenAPI {
                 case "generation": ["type": "integer", "minimum": 1]
                 default: ["type": "string", "minLength": 1]
                 }
-            return ["name": .text(name), "in": "path", "required": true, "schema": schema]
+            return ["name": .string(name), "in": "path", "required": true, "schema": schema]
         }
     }
 
     private static func parameter(_ parameter: Operation.Parameter) -> JSONValue {
         [
-            "name": .text(parameter.name), "in": .text(parameter.place.rawValue),
-            "description": .text(parameter.meaning), "schema": parameter.schema,
+            "name": .string(parameter.name), "in": .string(parameter.place.rawValue),
+            "description": .string(parameter.meaning), "schema": parameter.schema,
         ]
     }
 
-    static func reference(_ schema: String) -> JSONValue { ["$ref": .text("#/components/schemas/\(schema)")] }
+    static func reference(_ schema: String) -> JSONValue { ["$ref": .string("#/components/schemas/\(schema)")] }
 
     static func content(_ description: String, _ mediaType: String, _ schema: JSONValue) -> JSONValue {
-        ["description": .text(description), "content": .object([mediaType: ["schema": schema]])]
+        ["description": .string(description), "content": .object([mediaType: ["schema": schema]])]
     }
 
     private static func description(_ status: Int) -> String {
@@ -141,7 +142,7 @@ struct CompatibleCall: Sendable {
     var item: JSONValue {
         var parameters: [JSONValue] = path.split(separator: "/").filter { $0.hasPrefix("{") }.map { part in
             [
-                "name": .text(String(part.dropFirst().dropLast())), "in": "path", "required": true,
+                "name": .string(String(part.dropFirst().dropLast())), "in": "path", "required": true,
                 "schema": ["type": "string", "minLength": 1],
             ]
         }
@@ -157,14 +158,15 @@ struct CompatibleCall: Sendable {
                 ])
         }
         var members: [String: JSONValue] = [
-            "operationId": .text(id), "tags": ["chester"], "summary": .text("Chester's \(method.uppercased()) \(path)"),
+            "operationId": .string(id), "tags": ["chester"],
+            "summary": .string("Chester's \(method.uppercased()) \(path)"),
             "responses": [
                 "200": OpenAPI.content(
                     "Done.", "application/json", answer.map(OpenAPI.reference) ?? ["type": "null"]),
                 "default": OpenAPI.content("A refusal.", "application/json", OpenAPI.reference("ChesterError")),
             ],
         ]
-        if !parameters.isEmpty { members["parameters"] = .list(parameters) }
+        if !parameters.isEmpty { members["parameters"] = .array(parameters) }
         if let body {
             members["requestBody"] = [
                 "required": true, "content": ["application/json": ["schema": OpenAPI.reference(body)]],

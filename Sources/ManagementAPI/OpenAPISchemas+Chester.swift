@@ -1,3 +1,5 @@
+import JSONValues
+
 extension OpenAPISchemas {
     private static let looseInteger: JSONValue = ["type": ["integer", "string", "null"]]
     private static let text: JSONValue = ["type": "string"]

@@ -1,3 +1,4 @@
+import JSONValues
 import FleetModel
 
 /// The documents of `/v1` as JSON Schema (draft 2020-12, as OpenAPI 3.1 uses it).
@@ -16,7 +17,7 @@ enum OpenAPISchemas {
     ) -> JSONValue {
         [
             "type": "object", "properties": .object(properties),
-            "required": .list((required ?? properties.keys.sorted()).map { .text($0) }),
+            "required": .array((required ?? properties.keys.sorted()).map { .string($0) }),
             "additionalProperties": .bool(isOpen),
         ]
     }
@@ -70,7 +71,7 @@ enum OpenAPISchemas {
         "QueryRuleList": items(of: "QueryRule"),
         "Replica": object([
             "name": text,
-            "state": ["enum": .list(ReplicaRecord.State.allCases.map { .text($0.rawValue) })],
+            "state": ["enum": .array(ReplicaRecord.State.allCases.map { .string($0.rawValue) })],
             "stateSince": time, "plannedAt": time, "incidentId": optionalText, "operationId": optionalText,
             "address": optionalText, "failure": optionalText,
         ]),

@@ -1,3 +1,4 @@
+import JSONValues
 import FleetModel
 import HTTPTypes
 import Hummingbird
@@ -122,12 +123,12 @@ extension APIAnswer {
     /// A refusal as problem details (RFC 9457).
     static func problem(_ error: APIError, at path: String) -> Response {
         var document: [String: JSONValue] = [
-            "type": "about:blank", "title": .text(title(error.status)),
-            "status": .whole(error.status), "detail": .text(error.message), "instance": .text(path),
+            "type": "about:blank", "title": .string(title(error.status)),
+            "status": .whole(error.status), "detail": .string(error.message), "instance": .string(path),
         ]
         if !error.problems.isEmpty {
-            document["errors"] = .list(
-                error.problems.map { ["pointer": .text($0.pointer), "detail": .text($0.detail)] })
+            document["errors"] = .array(
+                error.problems.map { ["pointer": .string($0.pointer), "detail": .string($0.detail)] })
         }
         var headers = error.headers
         headers[.contentType] = "application/problem+json"

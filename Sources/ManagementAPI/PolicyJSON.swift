@@ -1,3 +1,4 @@
+import JSONValues
 import FleetModel
 import Pacing
 
@@ -18,7 +19,7 @@ enum PolicyJSON {
             return (standard, [FieldProblem(pointer: pointer, detail: "it must be an object")])
         }
         do {
-            let policy = try shown(standard).merged(with: value)
+            let policy = try shown(standard).merging(value)
                 .decoded(ScalingPolicy.self, userInfo: ScalingPolicy.strictReading)
             return (policy, problems(policy, at: pointer))
         } catch let error as PolicyProblems {

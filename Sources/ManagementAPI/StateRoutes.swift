@@ -1,3 +1,4 @@
+import JSONValues
 import FleetModel
 import Hummingbird
 import ProxySQLAdmin
@@ -36,7 +37,7 @@ struct StateRoutes: Sendable {
         _ request: Request, _ context: ManagementContext
     ) async throws(APIError) -> Response {
         let record = try await parts.group(context).document
-        return APIAnswer.json(["items": .list(record.replicas.map(GroupDocument.replica))] as JSONValue)
+        return APIAnswer.json(["items": .array(record.replicas.map(GroupDocument.replica))] as JSONValue)
     }
 
     @Sendable private func publication(
@@ -52,17 +53,17 @@ struct StateRoutes: Sendable {
     static func shown(_ newest: PublicationBoard.Entry, wanted: Int64) -> JSONValue {
         [
             "generation": .integer(newest.publication.generation), "wantedGeneration": .integer(wanted),
-            "at": .text(newest.at.text), "isComplete": .bool(newest.publication.isComplete),
-            "nodes": .list(
+            "at": .string(newest.at.text), "isComplete": .bool(newest.publication.isComplete),
+            "nodes": .array(
                 newest.publication.nodes.map { node in
                     [
-                        "node": .text(node.node), "condition": .text(node.condition.rawValue),
+                        "node": .string(node.node), "condition": .string(node.condition.rawValue),
                         "detail": .optional(node.detail),
-                        "backends": .list(
+                        "backends": .array(
                             node.backends.map {
                                 [
-                                    "hostgroup": .whole($0.hostgroup), "address": .text($0.address),
-                                    "port": .whole($0.port), "status": .text($0.status),
+                                    "hostgroup": .whole($0.hostgroup), "address": .string($0.address),
+                                    "port": .whole($0.port), "status": .string($0.status),
                                     "connectionsInUse": .whole($0.connectionsInUse),
                                 ]
                             }),
@@ -79,17 +80,17 @@ struct StateRoutes: Sendable {
             guard let newest = parts.publications?.newest(of: record.name) else { continue }
             for node in newest.publication.nodes {
                 groups[node.node, default: []].append([
-                    "group": .text(record.name.text), "condition": .text(node.condition.rawValue),
+                    "group": .string(record.name.text), "condition": .string(node.condition.rawValue),
                     "detail": .optional(node.detail),
                     "generation": node.condition == .current ? .integer(newest.publication.generation) : .null,
-                    "wantedGeneration": .integer(record.configuration.generation), "at": .text(newest.at.text),
+                    "wantedGeneration": .integer(record.configuration.generation), "at": .string(newest.at.text),
                 ])
             }
         }
         return APIAnswer.json(
             [
-                "items": .list(
-                    groups.sorted { $0.key < $1.key }.map { ["node": .text($0.key), "groups": .list($0.value)] })
+                "items": .array(
+                    groups.sorted { $0.key < $1.key }.map { ["node": .string($0.key), "groups": .array($0.value)] })
             ] as JSONValue)
     }
 
@@ -114,7 +115,7 @@ struct StateRoutes: Sendable {
                 && query.get("state").map { $0 == incident.state.rawValue } ?? true
         }
         return APIAnswer.json(
-            ["items": .list(found.prefix(limit).map(GroupDocument.incident))] as JSONValue)
+            ["items": .array(found.prefix(limit).map(GroupDocument.incident))] as JSONValue)
     }
 
     @Sendable private func incident(

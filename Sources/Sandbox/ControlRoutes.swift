@@ -1,3 +1,4 @@
+import JSONValues
 import FakeGoogle
 import Hummingbird
 import NIOCore

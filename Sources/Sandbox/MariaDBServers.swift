@@ -1,3 +1,4 @@
+import JSONValues
 import FakeGoogle
 import Logging
 import Subprocess
@@ -117,8 +118,9 @@ struct MariaDBServers: Sendable {
     }
 
     private static func address(of instance: JSONValue) -> String? {
-        guard instance["state"].string == "RUNNABLE" else { return nil }
-        return instance["ipAddresses"].elements.first { $0["type"].string == "PRIVATE" }?["ipAddress"].string
+        guard instance[at: "state"].string == "RUNNABLE" else { return nil }
+        return instance[at: "ipAddresses"].elements.first { $0[at: "type"].string == "PRIVATE" }?[at: "ipAddress"]
+            .string
     }
 
     // MARK: Statements

@@ -1,3 +1,4 @@
+import JSONValues
 import FakeGoogle
 import FleetModel
 package import Pacing
@@ -62,7 +63,7 @@ package final class Narrator: Sendable {
         switch style {
         case .json:
             var members: [String: JSONValue] = [
-                "ok": .bool(isFine), "checks": .number(Double(checks)), "failed": .number(Double(failed)),
+                "ok": .bool(isFine), "checks": .whole(checks), "failed": .whole(failed),
             ]
             if let problem { members["problem"] = .string(problem) }
             write(Self.json("demo.finished", members))

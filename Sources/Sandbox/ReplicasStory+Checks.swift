@@ -1,3 +1,4 @@
+import JSONValues
 import FakeGoogle
 import FleetModel
 import NIOHTTP1
@@ -35,13 +36,13 @@ extension ReplicasStory {
 
     /// The replicas of ours that Cloud SQL has.
     func managed() async throws -> [JSONValue] {
-        try await http.call(.GET, sqlURL + "/instances?filter=settings.userLabels.chester:true")["items"].elements
+        try await http.call(.GET, sqlURL + "/instances?filter=settings.userLabels.chester:true")[at: "items"].elements
     }
 
     /// The newest operation of a type, or `.null`.
     func newestOperation(_ type: String) async throws -> JSONValue {
-        try await http.call(.GET, sqlURL + "/operations")["items"].elements
-            .first { $0["operationType"].string == type } ?? .null
+        try await http.call(.GET, sqlURL + "/operations")[at: "items"].elements
+            .first { $0[at: "operationType"].string == type } ?? .null
     }
 
     func waitForCreation(of number: Int) async throws {
@@ -55,7 +56,7 @@ extension ReplicasStory {
         for node in endpoints.proxysql {
             _ = try await http.call(
                 .POST, endpoints.control + "/v1/proxysql/\(node.name)/connections",
-                ["address": .string(address), "count": .number(Double(count))])
+                ["address": .string(address), "count": .whole(count)])
         }
     }
 
@@ -78,17 +79,17 @@ extension ReplicasStory {
         // A webhook that gets no 200 is sent again, which is why the story survives a kill of `drover serve`.
         let answer = try await retried { try await http.call(.POST, endpoints.ingest + "/", body) }
         narrator.tell(
-            "alert", "alert \(id) (\(action)) is \(state)", ["change": answer["change"], "action": .string(action)])
+            "alert", "alert \(id) (\(action)) is \(state)", ["change": answer[at: "change"], "action": .string(action)])
     }
 
     func checkIncident(_ id: String, state: String) async throws {
         let stored = try await incident(id)
-        narrator.check(stored["state"].string == state, "incident \(id) is durable, and \(state)")
+        narrator.check(stored[at: "state"].string == state, "incident \(id) is durable, and \(state)")
     }
 
     func incident(_ id: String) async throws -> JSONValue {
-        try await retried { try await http.call(.GET, endpoints.api + "/v1/incidents") }["items"].elements
-            .first { $0["id"].string == id } ?? .null
+        try await retried { try await http.call(.GET, endpoints.api + "/v1/incidents") }[at: "items"].elements
+            .first { $0[at: "id"].string == id } ?? .null
     }
 
     /// Tries again for as long as `drover serve` may need to be started again.
@@ -127,14 +128,14 @@ extension ReplicasStory {
     func checkQuiet(count: Int) async throws {
         let quiet = options.cooldownSeconds + 2
         narrator.tell("quiet", "no alert is open; watching for \(Int(quiet)) s that nothing more happens")
-        let operations = try await http.call(.GET, sqlURL + "/operations")["items"].elements.count
+        let operations = try await http.call(.GET, sqlURL + "/operations")[at: "items"].elements.count
         let end = wallClock.now().advanced(by: .seconds(quiet))
         while wallClock.now() < end {
             let left = end.since(wallClock.now())
             try await clock.sleep(for: min(.seconds(2), max(left, .milliseconds(1))))
             if wallClock.now() < end { narrator.wait("still quiet") }
         }
-        let after = try await http.call(.GET, sqlURL + "/operations")["items"].elements.count
+        let after = try await http.call(.GET, sqlURL + "/operations")[at: "items"].elements.count
         let managed = try await managed().count
         narrator.check(after == operations && managed == count, "nothing more happened: \(count) replica(s) of ours")
     }
@@ -142,7 +143,7 @@ extension ReplicasStory {
     func checkCleared(_ names: [String]) async throws {
         for id in names.map({ "0-demo-\($0)" }) {
             try await until("incident \(id) is cleared", seconds: 30) {
-                try await incident(id)["lastProcess"].string == "clear"
+                try await incident(id)[at: "lastProcess"].string == "clear"
             }
         }
     }

@@ -1,3 +1,4 @@
+import JSONValues
 import FakeGoogle
 import FleetModel
 package import Logging
@@ -61,7 +62,7 @@ package struct ReplicasStory: Sendable {
         let count = traffic.soFar
         narrator.tell(
             "traffic", "\(count.queries) queries, \(count.failed) failed",
-            ["queries": .number(Double(count.queries)), "failed": .number(Double(count.failed))])
+            ["queries": .whole(count.queries), "failed": .whole(count.failed)])
         for failure in count.failures { narrator.tell("traffic", failure) }
         narrator.check(count.queries > 0 && count.failed == 0, "no query failed")
     }
@@ -99,8 +100,10 @@ package struct ReplicasStory: Sendable {
         var places = Places()
         let list = try await http.call(.GET, sqlURL + "/instances")
         func address(_ name: String) -> String {
-            list["items"].elements.first { $0["name"].string == name }?["ipAddresses"].elements.first?["ipAddress"]
-                .string ?? ""
+            list[at: "items"].elements.first { $0[at: "name"].string == name }?[at: "ipAddresses"].elements.first?[
+                at: "ipAddress"
+            ]
+            .string ?? ""
         }
         places.primary = address(Sandbox.primary)
         places.statics = Sandbox.statics.map(address)
@@ -122,13 +125,14 @@ package struct ReplicasStory: Sendable {
                 ],
             ])
         narrator.tell("registered", "the database \(Sandbox.primary) is registered through the API")
-        if case .number(let writer) = added["write_host_group"], case .number(let reader) = added["read_host_group"] {
+        if let writer = added[at: "write_host_group"].number, case .number(let reader) = added[at: "read_host_group"] {
             places.writer = "\(Int(writer))"
             places.reader = "\(Int(reader))"
         }
         let shown = try await http.call(.GET, endpoints.api + "/databases/\(Sandbox.primary)")
         narrator.check(
-            shown["read_replicas"].elements.count == Sandbox.statics.count && shown["password"].string == "REDACTED",
+            shown[at: "read_replicas"].elements.count == Sandbox.statics.count
+                && shown[at: "password"].string == "REDACTED",
             "the API shows it with its static replicas, and not its password")
         let expected = Set(
             [FleetReader.Server(hostgroup: places.writer, hostname: places.primary, status: "ONLINE")]
@@ -149,22 +153,22 @@ package struct ReplicasStory: Sendable {
 
     private func replica(number: Int, _ places: Places) async throws -> String {
         try await waitForCreation(of: number)
-        let name = try await managed().map { $0["name"].string ?? "" }
+        let name = try await managed().map { $0[at: "name"].string ?? "" }
         var address = ""
         var doneAt = wallClock.now()
         let newest = try await newestOperation("CREATE_REPLICA")
         try await until(
-            "Cloud SQL has created \(newest["targetId"].string ?? "")", seconds: options.operationSeconds + 60
+            "Cloud SQL has created \(newest[at: "targetId"].string ?? "")", seconds: options.operationSeconds + 60
         ) {
-            let operation = try await http.call(.GET, sqlURL + "/operations/\(newest["name"].string ?? "")")
+            let operation = try await http.call(.GET, sqlURL + "/operations/\(newest[at: "name"].string ?? "")")
             doneAt = wallClock.now()
-            return operation["status"].string == "DONE" && operation["error"] == .null
+            return operation[at: "status"].string == "DONE" && operation[at: "error"] == .null
         }
         narrator.check(Set(name).count == number, "Cloud SQL has \(number) replica(s) of ours, each with its own name")
-        let instance = try await http.call(.GET, sqlURL + "/instances/\(newest["targetId"].string ?? "")")
-        address = instance["ipAddresses"].elements.first?["ipAddress"].string ?? ""
+        let instance = try await http.call(.GET, sqlURL + "/instances/\(newest[at: "targetId"].string ?? "")")
+        address = instance[at: "ipAddresses"].elements.first?[at: "ipAddress"].string ?? ""
         narrator.check(
-            instance["state"].string == "RUNNABLE" && instance["masterInstanceName"].string == Sandbox.primary,
+            instance[at: "state"].string == "RUNNABLE" && instance[at: "masterInstanceName"].string == Sandbox.primary,
             "it is RUNNABLE at \(address) and replicates from \(Sandbox.primary)")
         let wanted = FleetReader.Server(hostgroup: places.reader, hostname: address, status: "ONLINE")
         for node in endpoints.proxysql {
@@ -200,9 +204,9 @@ package struct ReplicasStory: Sendable {
             try await clock.sleep(for: .seconds(2))
             let stays = try await http.call(.GET, sqlURL + "/instances")
             narrator.check(
-                stays["items"].elements.contains {
-                    $0["state"].string == "RUNNABLE"
-                        && $0["ipAddresses"].elements.first?["ipAddress"].string == victim
+                stays[at: "items"].elements.contains {
+                    $0[at: "state"].string == "RUNNABLE"
+                        && $0[at: "ipAddresses"].elements.first?[at: "ipAddress"].string == victim
                 }, "while its connections are in use, \(victim) is not deleted")
             try await setConnections(victim, 0)
             narrator.tell("connections", "the connections to \(victim) end")
@@ -220,7 +224,7 @@ package struct ReplicasStory: Sendable {
         try await until("Cloud SQL has one replica of ours left", seconds: options.operationSeconds + 60) {
             try await self.managed().count == 1
         }
-        let left = try await self.managed().first?["ipAddresses"].elements.first?["ipAddress"].string ?? ""
+        let left = try await self.managed().first?[at: "ipAddresses"].elements.first?[at: "ipAddress"].string ?? ""
         let victim = managed.first { $0 != left } ?? drained
         narrator.check(
             (drained.isEmpty || victim == drained) && managed.contains(left),
@@ -242,7 +246,7 @@ package struct ReplicasStory: Sendable {
         }
         let list = try await http.call(.GET, sqlURL + "/instances")
         let states = Sandbox.statics.map { name in
-            list["items"].elements.first { $0["name"].string == name }?["state"].string
+            list[at: "items"].elements.first { $0[at: "name"].string == name }?[at: "state"].string
         }
         narrator.check(states.allSatisfy { $0 == "RUNNABLE" }, "Cloud SQL still has the static replicas")
         try await checkQuiet(count: 1)

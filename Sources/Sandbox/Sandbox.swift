@@ -1,3 +1,4 @@
+import JSONValues
 import FakeGoogle
 import FakeKubernetes
 import FakeProxySQL

@@ -1,3 +1,4 @@
+import JSONValues
 import FakeKubernetes
 import FleetModel
 import Foundation
@@ -56,7 +57,7 @@ struct Cluster: Sendable {
 
     /// Makes a Running core pod.
     func pod(_ name: String, ip: String, template: String = "t1", ready: Bool = true) async throws {
-        let document: JSON = [
+        let document: JSONValue = [
             "apiVersion": "v1", "kind": "Pod",
             "metadata": [
                 "name": .string(name),
@@ -71,7 +72,7 @@ struct Cluster: Sendable {
             "spec": ["containers": [["name": "proxysql", "image": "proxysql"]]],
         ]
         _ = try await admin.create(Pod.self, document, in: Self.namespace)
-        let status: JSON = [
+        let status: JSONValue = [
             "status": [
                 "phase": "Running", "podIP": .string(ip),
                 "conditions": [["type": "Ready", "status": ready ? "True" : "False"]],
@@ -82,7 +83,7 @@ struct Cluster: Sendable {
 
     /// Makes the ReplicaSet of a template.
     func replicaSet(_ template: String, revision: Int) async throws {
-        let document: JSON = [
+        let document: JSONValue = [
             "apiVersion": "apps/v1", "kind": "ReplicaSet",
             "metadata": [
                 "name": .string("core-\(template)"),

@@ -1,3 +1,4 @@
+import JSONValues
 import FakeGoogle
 import FleetModel
 import Foundation
@@ -94,19 +95,19 @@ struct ChesterDataTests {
             #expect(found.document.policy.maximumReplicas == 2)
             #expect(found.document.primaryInstance.text == group)
             let own = try #require(standIn.contents["proxysqlconfig/\(group)/drover_group/\(group)"])
-            #expect(own["Version"]["integerValue"] == "1")
+            #expect(own[at: "Version", "integerValue"] == "1")
 
             var changed = found.document
             changed.configuration.servers[1].weight = 7
             changed.configuration.generation += 1
             try await stores.groups.save(changed, ifVersion: 1)
             let stored = try #require(standIn.contents["proxysqlconfig/\(group)"])
-            #expect(stored["DataDir"]["stringValue"] == "/data")
-            #expect(stored["KeyData"]["stringValue"] == "tls-key")
-            #expect(stored["MysqlVariables"]["entityValue"]["properties"]["Threads"]["integerValue"] == "8")
-            let server = stored["MySqlServers"]["arrayValue"]["values"].elements[2]["entityValue"]["properties"]
-            #expect(server["Comment"]["stringValue"] == "Read Replica Added By Chester")
-            #expect(server["KeyData"]["stringValue"] == "k")
+            #expect(stored[at: "DataDir", "stringValue"] == "/data")
+            #expect(stored[at: "KeyData", "stringValue"] == "tls-key")
+            #expect(stored[at: "MysqlVariables", "entityValue", "properties", "Threads", "integerValue"] == "8")
+            let server = stored[at: "MySqlServers", "arrayValue", "values"].elements[2][at: "entityValue", "properties"]
+            #expect(server[at: "Comment", "stringValue"] == "Read Replica Added By Chester")
+            #expect(server[at: "KeyData", "stringValue"] == "k")
             let again = try await stores.groups.group(InstanceName(group))
             #expect(again?.document == changed)
         }
@@ -159,9 +160,9 @@ struct ChesterDataTests {
                     "OperationID", "LastUpdated", "LastUpdatedBy", "LastIPAddress", "LastReadReplicaName",
                 ])
             let list = contents["proxysql_metadata/proxysql_metadata"]
-            #expect(list?["instance_metadata"]["stringValue"] == #"{"shop":"shop"}"#)
-            let user = contents["proxysqlconfig/shop"]?["MySqlUsers"]["arrayValue"]["values"].elements.first
-            #expect(user?["entityValue"]["properties"]["Password"]["excludeFromIndexes"] == true)
+            #expect(list?[at: "instance_metadata", "stringValue"] == #"{"shop":"shop"}"#)
+            let user = contents["proxysqlconfig/shop"]?[at: "MySqlUsers", "arrayValue", "values"].elements.first
+            #expect(user?[at: "entityValue", "properties", "Password", "excludeFromIndexes"] == true)
         }
     }
 
@@ -214,8 +215,9 @@ struct ChesterDataTests {
             let found = try #require(read)
             #expect(found.document.configuration.users.first?.password == Secret("pw"))
             try await stores.groups.save(found.document, ifVersion: 1)
-            let user = standIn.contents["proxysqlconfig/\(group)"]?["MySqlUsers"]["arrayValue"]["values"].elements[0]
-            #expect(user?["entityValue"]["properties"]["Password"]["stringValue"] == "wp")
+            let user = standIn.contents["proxysqlconfig/\(group)"]?[at: "MySqlUsers", "arrayValue", "values"]
+                .elements[0]
+            #expect(user?[at: "entityValue", "properties", "Password", "stringValue"] == "wp")
         }
     }
 

@@ -1,3 +1,4 @@
+import JSONValues
 import FakeGoogle
 import FleetModel
 import Foundation
@@ -28,7 +29,7 @@ struct CloudSQLStandInTests {
             ] {
                 let (status, list) = try await exchange(.GET, "\(url)/v1/projects/p/instances?filter=\(filter)")
                 #expect(status == 200)
-                #expect(list["items"].elements.compactMap(\.["name"].string) == names, "\(filter)")
+                #expect(list[at: "items"].elements.compactMap(\.[at: "name"].string) == names, "\(filter)")
             }
             let broken = try await exchange(.GET, "\(url)/v1/projects/p/instances?filter=name:shop%20OR")
             #expect(broken.status == 400)
@@ -40,11 +41,11 @@ struct CloudSQLStandInTests {
         try await withCloudSQLServer { _, _, _, url in
             let base = "\(url)/sql/v1beta4/projects/p/instances?maxResults=1"
             let first = try await exchange(.GET, base).answer
-            #expect(first["items"].elements.compactMap(\.["name"].string) == ["shop"])
-            let token = try #require(first["nextPageToken"].string)
+            #expect(first[at: "items"].elements.compactMap(\.[at: "name"].string) == ["shop"])
+            let token = try #require(first[at: "nextPageToken"].string)
             let second = try await exchange(.GET, "\(base)&pageToken=\(token)").answer
-            #expect(second["items"].elements.compactMap(\.["name"].string) == ["shop-static"])
-            #expect(second["nextPageToken"] == .null)
+            #expect(second[at: "items"].elements.compactMap(\.[at: "name"].string) == ["shop-static"])
+            #expect(second[at: "nextPageToken"] == .null)
         }
     }
 
@@ -55,12 +56,12 @@ struct CloudSQLStandInTests {
             let change: JSONValue = ["settings": ["settingsVersion": "7", "userLabels": ["cost": "7", "team": .null]]]
             let (status, operation) = try await exchange(.PATCH, path, change)
             #expect(status == 200)
-            #expect(operation["operationType"] == "UPDATE")
-            #expect(standIn.instances["shop"]?["settings"]["userLabels"] == ["team": "shop"])
+            #expect(operation[at: "operationType"] == "UPDATE")
+            #expect(standIn.instances["shop"]?[at: "settings", "userLabels"] == ["team": "shop"])
             clock.advance(by: .seconds(101))
-            #expect(standIn.instances["shop"]?["settings"]["userLabels"] == ["cost": "7"])
-            #expect(standIn.instances["shop"]?["settings"]["settingsVersion"] == "8")
-            #expect(standIn.instances["shop"]?["settings"]["tier"] == "db-custom-4-15360")
+            #expect(standIn.instances["shop"]?[at: "settings", "userLabels"] == ["cost": "7"])
+            #expect(standIn.instances["shop"]?[at: "settings", "settingsVersion"] == "8")
+            #expect(standIn.instances["shop"]?[at: "settings", "tier"] == "db-custom-4-15360")
             let again = try await exchange(.PATCH, path, change)
             #expect(again.status == 412)
         }
@@ -77,7 +78,7 @@ struct CloudSQLStandInTests {
         try await withCloudSQLServer { _, _, _, url in
             let (status, answer) = try await exchange(.POST, "\(url)/v1/projects/p/instances", body)
             #expect(status == 400)
-            #expect(answer["error"]["message"].string?.contains("\"\(field)\"") == true, "\(answer)")
+            #expect(answer[at: "error", "message"].string?.contains("\"\(field)\"") == true, "\(answer)")
         }
     }
 
@@ -128,8 +129,8 @@ struct CloudSQLStandInTests {
             standIn.inject(CloudSQLFault(.partialList))
             _ = try await exchange(.GET, "\(url)/v1/projects/p/instances/shop")
             let list = try await exchange(.GET, "\(url)/v1/projects/p/instances").answer
-            #expect(list["items"].elements.count == 1)
-            #expect(list["warnings"].elements.first?["code"] == "REGION_UNREACHABLE")
+            #expect(list[at: "items"].elements.count == 1)
+            #expect(list[at: "warnings"].elements.first?[at: "code"] == "REGION_UNREACHABLE")
             #expect(standIn.faults.isEmpty)
         }
     }

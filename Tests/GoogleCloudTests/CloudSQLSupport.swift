@@ -1,3 +1,4 @@
+import JSONValues
 import AsyncHTTPClient
 import FakeGoogle
 import FleetModel

@@ -1,3 +1,4 @@
+import JSONValues
 import FakeGoogle
 import FleetModel
 import GoogleCloud
@@ -25,10 +26,10 @@ struct CloudSQLTests {
             #expect(made.privateAddress == "127.0.9.21")
             #expect(made.primary == "shop")
             #expect(made.labels == ["team": "shop", "chester": "true", "drover-group": "shop"])
-            let settings = try #require(standIn.instances["shop-a"])["settings"]
-            #expect(settings["edition"].string == "ENTERPRISE")
-            #expect(settings["dataDiskSizeGb"].string == "100")
-            #expect(settings["ipConfiguration"]["ipv4Enabled"] == false)
+            let settings = try #require(standIn.instances["shop-a"])[at: "settings"]
+            #expect(settings[at: "edition"].string == "ENTERPRISE")
+            #expect(settings[at: "dataDiskSizeGb"].string == "100")
+            #expect(settings[at: "ipConfiguration", "ipv4Enabled"] == false)
             let deletion = try await provider.deleteReplica(request)
             clock.advance(by: .seconds(101))
             let seen4 = try await provider.operation(id: deletion).isDone

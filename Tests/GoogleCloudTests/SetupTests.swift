@@ -1,3 +1,4 @@
+import JSONValues
 import FakeGoogle
 import FleetModel
 import Foundation
@@ -41,7 +42,7 @@ struct SetupTests {
                 let bytes = try await request.body.collect(upTo: 1 << 20)
                 var document = try JSONDecoder().decode(JSONValue.self, from: Data(bytes.readableBytesView))
                 let made = stored.withLock { stored in
-                    document["name"] = .string("projects/pp/\(kind)/\((stored[kind] ?? []).count + 1)")
+                    document[at: "name"] = .string("projects/pp/\(kind)/\((stored[kind] ?? []).count + 1)")
                     stored[kind, default: []].append(document)
                     return document
                 }
@@ -69,17 +70,17 @@ struct SetupTests {
         }
         let policies = stored.withLock { $0["alertPolicies"] ?? [] }
         #expect(
-            policies.map { $0["notificationChannels"] }
+            policies.map { $0[at: "notificationChannels"] }
                 == Array(repeating: ["projects/pp/notificationChannels/1"], count: 2))
         let channel = stored.withLock { $0["notificationChannels"]?.first }
-        #expect(channel?["labels"] == ["topic": "projects/pp/topics/incidents"])
+        #expect(channel?[at: "labels"] == ["topic": "projects/pp/topics/incidents"])
     }
 
     @Test("what the alerts say is what the webhook understands")
     func documentation() throws {
         for (step, action) in zip(try plan().steps.suffix(2), [IncidentAction.add, .remove]) {
             let document = try JSONDecoder().decode(JSONValue.self, from: try JSONEncoder().encode(step.body))
-            let content = try #require(document["documentation"]["content"].string)
+            let content = try #require(document[at: "documentation", "content"].string)
             let notification: JSONValue = [
                 "incident": [
                     "incident_id": "0.a", "state": "open", "started_at": 1_700_000_000,

@@ -1,3 +1,4 @@
+import JSONValues
 import FakeGoogle
 import FleetModel
 import Foundation
@@ -35,7 +36,7 @@ private struct QueueOnStandIn {
 
     func data(of subscription: String) -> [String] {
         standIn.messages(of: subscription).compactMap {
-            $0["data"].string.flatMap { Data(base64Encoded: $0) }.map { String(decoding: $0, as: UTF8.self) }
+            $0[at: "data"].string.flatMap { Data(base64Encoded: $0) }.map { String(decoding: $0, as: UTF8.self) }
         }
     }
 }
@@ -123,8 +124,8 @@ struct WorkQueueTests {
                     "sql_master_instance", "replica_basename", "documentation", "action", "last_process",
                     "operation_id", "last_updated", "last_updated_by", "last_ip_address", "last_read_replica_name",
                 ])
-            #expect(parsed["last_process"] == "gcf_push")
-            #expect(parsed["condition"] == ["incident_id": "0-abc", "policy_name": "connections"])
+            #expect(parsed[at: "last_process"] == "gcf_push")
+            #expect(parsed[at: "condition"] == ["incident_id": "0-abc", "policy_name": "connections"])
             let received = try await queue.receive(limit: 10, visibility: .seconds(20), at: at.wallClock.now())
             #expect(received.last?.message.group.text == "group-a")
             #expect(received.last?.message.incidentID == "0-abc")

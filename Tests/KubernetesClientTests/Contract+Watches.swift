@@ -1,3 +1,4 @@
+import JSONValues
 import FleetModel
 import Logging
 import Synchronization
@@ -141,7 +142,7 @@ extension Contract {
             try await client.create(Pod.self, pod("d", labels: ["app": "proxysql"]))
             try await client.create(Pod.self, pod("e", labels: ["app": "web"]))
             try await client.delete(Pod.self, "a", gracePeriodSeconds: 0)
-            try await client.patch(Pod.self, "b", ["metadata": ["labels": ["app": nil]]])
+            try await client.patch(Pod.self, "b", ["metadata": ["labels": ["app": .null]]])
             await follow(reflector, until: ["c", "d"])
             try await client.patch(Pod.self, "c", running("127.0.0.8"), subresource: .status)
             for await _ in reflector.changes() where reflector.cache.sorted.first?.isReady == true { break }

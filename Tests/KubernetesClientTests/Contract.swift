@@ -1,3 +1,4 @@
+import JSONValues
 import FleetModel
 import Testing
 
@@ -57,8 +58,8 @@ enum Contract: String, CaseIterable, CustomTestStringConvertible, Sendable {
     }
 
     /// The document of a pod that no scheduler takes.
-    static func pod(_ name: String, labels: [String: String] = [:], node: String? = nil) -> JSON {
-        var document: JSON = [
+    static func pod(_ name: String, labels: [String: String] = [:], node: String? = nil) -> JSONValue {
+        var document: JSONValue = [
             "apiVersion": "v1", "kind": "Pod", "metadata": ["name": .string(name), "labels": .texts(labels)],
             "spec": [
                 "schedulerName": "drover-test-none",
@@ -69,7 +70,7 @@ enum Contract: String, CaseIterable, CustomTestStringConvertible, Sendable {
         return document
     }
 
-    static func running(_ address: String, ready: Bool = true) -> JSON {
+    static func running(_ address: String, ready: Bool = true) -> JSONValue {
         [
             "status": [
                 "phase": "Running", "podIP": .string(address), "podIPs": [["ip": .string(address)]],
@@ -146,7 +147,7 @@ enum Contract: String, CaseIterable, CustomTestStringConvertible, Sendable {
     private static func checkPatches(_ server: ServerUnderTest) async throws {
         let client = server.client
         let made = try await client.create(ConfigMap(name: "c", data: ["a": "1", "b": "2"]))
-        let patched = try await client.patch(ConfigMap.self, "c", ["data": ["a": nil, "c": "3"]])
+        let patched = try await client.patch(ConfigMap.self, "c", ["data": ["a": .null, "c": "3"]])
         #expect(patched.data == ["b": "2", "c": "3"])
         let same = try await client.patch(ConfigMap.self, "c", ["data": ["c": "3"]])
         #expect(same.metadata.resourceVersion == patched.metadata.resourceVersion, "nothing changed, no new version")
@@ -159,8 +160,8 @@ enum Contract: String, CaseIterable, CustomTestStringConvertible, Sendable {
 
     private static func checkApply(_ server: ServerUnderTest) async throws {
         let client = server.client
-        func document(_ data: [String: String]) -> JSON {
-            var document = JSON.applied(ConfigMap.kind, name: "c")
+        func document(_ data: [String: String]) -> JSONValue {
+            var document = JSONValue.applied(ConfigMap.kind, name: "c")
             document["data"] = .texts(data)
             return document
         }
@@ -199,7 +200,7 @@ enum Contract: String, CaseIterable, CustomTestStringConvertible, Sendable {
             Pod.self, "p", ["metadata": ["labels": ["x": "y"]], "status": ["phase": "Failed"]])
         #expect(ignored.metadata.labels == ["x": "y"])
         #expect(ignored.isRunning)
-        let deployment: JSON = [
+        let deployment: JSONValue = [
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": ["name": "d"],
             "spec": [
                 "replicas": 0, "selector": ["matchLabels": ["a": "b"]],

@@ -1,3 +1,4 @@
+import JSONValues
 import FakeKubernetes
 import FleetModel
 import Testing

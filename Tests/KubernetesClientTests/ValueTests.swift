@@ -1,3 +1,4 @@
+import JSONValues
 import FleetModel
 import NIOCore
 import Testing
@@ -39,8 +40,8 @@ struct ValueTests {
 
     @Test("A merge patch removes by null, merges objects and replaces everything else")
     func merging() {
-        let document: JSON = ["a": ["b": 1, "c": [1, 2]], "d": "e"]
-        let patched = document.merging(["a": ["b": nil, "c": [3], "x": ["y": nil]], "d": ["f": true]])
+        let document: JSONValue = ["a": ["b": 1, "c": [1, 2]], "d": "e"]
+        let patched = document.merging(["a": ["b": .null, "c": [3], "x": ["y": .null]], "d": ["f": true]])
         #expect(patched == ["a": ["c": [3], "x": [:]], "d": ["f": true]])
     }
 

@@ -1,3 +1,4 @@
+import JSONValues
 import AsyncHTTPClient
 import ControlClient
 import FleetModel
@@ -149,7 +150,7 @@ struct ControlClientTests {
         ])
     func yaml(text: String) throws {
         let value: JSONValue = [
-            "k": .text(text), "list": [.text(text), ["name": .text(text), "n": 1, "e": []]], "o": [:],
+            "k": .string(text), "list": [.string(text), ["name": .string(text), "n": 1, "e": []]], "o": [:],
         ]
         let written = YAMLText.write(value)
         #expect(try YAMLText.read(written) == value, "\(written)")

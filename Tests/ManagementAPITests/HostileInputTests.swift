@@ -1,3 +1,4 @@
+import JSONValues
 import FakeProxySQL
 import FleetModel
 import Foundation
@@ -33,7 +34,7 @@ struct HostileInputTests {
     @Test("documents that are huge or deep end as a 4xx")
     func huge() async throws {
         try await withAPI { client, store in
-            let many = JSONValue.list((0..<2_000).map { ["username": .text("u\($0)"), "password": "p"] })
+            let many = JSONValue.array((0..<2_000).map { ["username": .string("u\($0)"), "password": "p"] })
             let bodies = [
                 json(["servers": [["name": "shop", "address": "127.0.0.9", "origin": "primary"]], "users": many]),
                 "[" + Array(repeating: "1", count: 100_000).joined(separator: ",") + "]",
@@ -74,21 +75,21 @@ func hostileConfiguration(
         if answer.status == 200 { taken += 1 }
     }
     for (index, text) in (hostileTexts + longTexts).enumerated() {
-        let password = json(["password": .text(text)])
+        let password = json(["password": .string(text)])
         expectAnswer(try await client.call(.put, "/v1/groups/shop/users/u\(index)", password), text)
-        let user: JSONValue = ["username": .text(text), "password": "p", "default_hostgroup": 5, "active": 1]
+        let user: JSONValue = ["username": .string(text), "password": "p", "default_hostgroup": 5, "active": 1]
         expectAnswer(try await client.call(.post, "/users?instance_group=shop", json(user)), text)
-        let rule = json(["matchDigest": .text(text), "comment": .text(text), "username": .text(text)])
+        let rule = json(["matchDigest": .string(text), "comment": .string(text), "username": .string(text)])
         expectAnswer(try await client.call(.put, "/v1/groups/shop/query-rules/\(100 + index)", rule), text)
     }
     let isName = { (text: String) in text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") } }
     for text in hostileTexts where !isName(text) {
-        let address = try await client.call(.put, "/v1/groups/shop/servers/x", json(["address": .text(text)]))
+        let address = try await client.call(.put, "/v1/groups/shop/servers/x", json(["address": .string(text)]))
         #expect(address.status == 422, "\(text): \(address.text)")
-        let server: JSONValue = ["name": .text(text), "address": "127.0.9.9"]
+        let server: JSONValue = ["name": .string(text), "address": "127.0.9.9"]
         let servers = try await client.call(.put, "/v1/groups/shop/servers", json([server]))
         #expect(servers.status == 422, "\(text): \(servers.text)")
-        let escaped = String(json(.text(text)).dropFirst().dropLast())
+        let escaped = String(json(.string(text)).dropFirst().dropLast())
         let name = try await client.call(.post, "/", goAdd("other").replacing("other\"", with: "\(escaped)\""))
         #expect((400..<500).contains(name.status), "\(text): \(name.text)")
     }

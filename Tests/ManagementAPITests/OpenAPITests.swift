@@ -1,3 +1,4 @@
+import JSONValues
 import FleetModel
 import Foundation
 import HTTPTypes

@@ -1,3 +1,4 @@
+import JSONValues
 import ManagementAPI
 
 /// The parts of JSON Schema that the API's description uses.
@@ -45,7 +46,7 @@ struct SchemaCheck {
     private static func matches(_ value: JSONValue, _ type: String) -> Bool {
         switch (value, type) {
         case (.null, "null"), (.bool, "boolean"), (.integer, "integer"), (.integer, "number"), (.number, "number"),
-            (.text, "string"), (.list, "array"), (.object, "object"):
+            (.string, "string"), (.array, "array"), (.object, "object"):
             true
         default: false
         }

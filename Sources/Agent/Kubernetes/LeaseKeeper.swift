@@ -1,3 +1,4 @@
+import JSONValues
 import KubernetesClient
 import Logging
 import Pacing
@@ -104,7 +105,7 @@ struct LeaseKeeper: Service {
 
     private func write(_ claim: RunningClaim) async -> Bool {
         guard let data = try? JSONEncoder().encode(claim) else { return false }
-        let patch: JSON = [
+        let patch: JSONValue = [
             "metadata": ["annotations": [Self.annotation: .string(String(decoding: data, as: UTF8.self))]]
         ]
         do throws(KubernetesError) {

@@ -1,3 +1,4 @@
+import JSONValues
 import KubernetesClient
 
 /// A path into an object; lists are owned whole.
@@ -28,15 +29,15 @@ private let systemFields: Set<FieldPath> = [
     ["metadata", "deletionTimestamp"], ["metadata", "deletionGracePeriodSeconds"], ["metadata", "managedFields"],
 ]
 
-extension JSON {
+extension JSONValue {
     /// Every field that somebody can own, with its value.
-    var ownedFields: [FieldPath: JSON] {
-        var fields: [FieldPath: JSON] = [:]
+    var ownedFields: [FieldPath: JSONValue] {
+        var fields: [FieldPath: JSONValue] = [:]
         collect([], into: &fields)
         return fields
     }
 
-    private func collect(_ path: FieldPath, into fields: inout [FieldPath: JSON]) {
+    private func collect(_ path: FieldPath, into fields: inout [FieldPath: JSONValue]) {
         guard !systemFields.contains(path) else { return }
         guard case .object(let members) = self, !members.isEmpty || path.isEmpty else {
             if self != .null { fields[path] = self }
@@ -45,11 +46,11 @@ extension JSON {
         for (key, value) in members { value.collect(path + [key], into: &fields) }
     }
 
-    func value(at path: FieldPath) -> JSON? {
-        path.reduce(JSON?.some(self)) { $0?[$1] }
+    func value(at path: FieldPath) -> JSONValue? {
+        path.reduce(JSONValue?.some(self)) { $0?[$1] }
     }
 
-    mutating func set(_ path: ArraySlice<String>, _ value: JSON) {
+    mutating func set(_ path: ArraySlice<String>, _ value: JSONValue) {
         guard let first = path.first else {
             self = value
             return
@@ -67,7 +68,7 @@ extension JSON {
             return
         }
         member.remove(path.dropFirst())
-        self[first] = member.members?.isEmpty == true ? nil : member
+        self[first] = member.object?.isEmpty == true ? nil : member
     }
 }
 
@@ -76,7 +77,7 @@ struct FieldManagers: Hashable, Sendable {
     private(set) var all: [FieldManager] = []
 
     /// After an update by `name` made `before` into `after`: it owns what it changed.
-    mutating func updated(by name: String, from before: JSON?, to after: JSON, at time: String) {
+    mutating func updated(by name: String, from before: JSONValue?, to after: JSONValue, at time: String) {
         let old = before?.ownedFields ?? [:]
         let new = after.ownedFields
         let changed = Set(new.filter { old[$0.key] != $0.value }.keys)
@@ -92,8 +93,8 @@ struct FieldManagers: Hashable, Sendable {
     /// Merges what `name` applies into `live`.
     /// - Throws: 409 naming the fields that others own and that would change, unless `force`.
     mutating func apply(
-        _ document: JSON, by name: String, to live: JSON?, force: Bool, apiVersion: String, at time: String
-    ) throws(Refusal) -> JSON {
+        _ document: JSONValue, by name: String, to live: JSONValue?, force: Bool, apiVersion: String, at time: String
+    ) throws(Refusal) -> JSONValue {
         let wanted = document.ownedFields
         var object = live ?? [:]
         var conflicts: [(manager: String, field: String)] = []
@@ -132,10 +133,10 @@ struct FieldManagers: Hashable, Sendable {
     }
 
     /// `metadata.managedFields`.
-    func document(apiVersion: String) -> JSON {
+    func document(apiVersion: String) -> JSONValue {
         .array(
             all.map { manager in
-                var tree: JSON = [:]
+                var tree: JSONValue = [:]
                 for path in manager.fields { tree.set(path.map { "f:\($0)" }[...], [:]) }
                 return [
                     "manager": .string(manager.name), "operation": .string(manager.operation.rawValue),

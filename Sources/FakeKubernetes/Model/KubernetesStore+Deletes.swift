@@ -1,3 +1,4 @@
+import JSONValues
 import KubernetesClient
 
 /// The body and the parameters of a deletion.
@@ -69,7 +70,7 @@ extension KubernetesStore {
         return object
     }
 
-    private mutating func mark(_ object: StoredObject, _ more: JSON, time: String) -> StoredObject {
+    private mutating func mark(_ object: StoredObject, _ more: JSONValue, time: String) -> StoredObject {
         var json = object.json
         json["metadata"] = (json["metadata"] ?? [:]).merging(["deletionTimestamp": .string(time)]).merging(more)
         return put(object.type, object.key, json, object.managers)

@@ -1,3 +1,4 @@
+import JSONValues
 import KubernetesClient
 
 #if canImport(FoundationEssentials)
@@ -20,7 +21,7 @@ struct WriteCall: Sendable {
 
 extension KubernetesStore {
     /// Makes an object from a document.
-    mutating func create(_ call: WriteCall, _ document: JSON, uid: String) throws(Refusal) -> StoredObject {
+    mutating func create(_ call: WriteCall, _ document: JSONValue, uid: String) throws(Refusal) -> StoredObject {
         let (type, key) = (call.type, call.key)
         try checkKind(call, document)
         try checkNamespace(call)
@@ -34,7 +35,7 @@ extension KubernetesStore {
     }
 
     private mutating func insert(
-        _ call: WriteCall, _ document: JSON, _ managers: FieldManagers, uid: String
+        _ call: WriteCall, _ document: JSONValue, _ managers: FieldManagers, uid: String
     ) throws(Refusal) -> StoredObject {
         let (type, key) = (call.type, call.key)
         try Self.checkName(type, key.name)
@@ -52,7 +53,7 @@ extension KubernetesStore {
     }
 
     /// Replaces an object, whole or its status.
-    mutating func replace(_ call: WriteCall, _ document: JSON) throws(Refusal) -> StoredObject {
+    mutating func replace(_ call: WriteCall, _ document: JSONValue) throws(Refusal) -> StoredObject {
         try checkKind(call, document)
         guard let before = object(call.type, call.key) else { throw .notFound(call.type, call.key.name) }
         if call.type.needsVersion, (document["metadata"]?["resourceVersion"]?.string ?? "").isEmpty {
@@ -65,7 +66,7 @@ extension KubernetesStore {
 
     /// Changes an object by a patch.
     mutating func patch(
-        _ call: WriteCall, _ change: (JSON) throws(Refusal) -> JSON
+        _ call: WriteCall, _ change: (JSONValue) throws(Refusal) -> JSONValue
     ) throws(Refusal) -> StoredObject {
         guard let before = object(call.type, call.key) else { throw .notFound(call.type, call.key.name) }
         // Only a version in the patch itself is compared.
@@ -78,7 +79,7 @@ extension KubernetesStore {
 
     /// Server-side apply; the boolean says whether the object is new.
     mutating func apply(
-        _ call: WriteCall, _ document: JSON, force: Bool, uid: String
+        _ call: WriteCall, _ document: JSONValue, force: Bool, uid: String
     ) throws(Refusal) -> (StoredObject, Bool) {
         try checkKind(call, document)
         let before = object(call.type, call.key)
@@ -99,7 +100,7 @@ extension KubernetesStore {
     // MARK: Steps
 
     private mutating func write(
-        _ call: WriteCall, _ before: StoredObject, _ document: JSON, managers applied: FieldManagers? = nil
+        _ call: WriteCall, _ before: StoredObject, _ document: JSONValue, managers applied: FieldManagers? = nil
     ) throws(Refusal) -> StoredObject {
         let type = call.type
         if applied == nil { try Self.checkVersion(call, before, document) }
@@ -139,7 +140,7 @@ extension KubernetesStore {
     }
 
     private static func checkVersion(
-        _ call: WriteCall, _ before: StoredObject, _ document: JSON
+        _ call: WriteCall, _ before: StoredObject, _ document: JSONValue
     ) throws(Refusal) {
         let metadata = document["metadata"]
         if let uid = metadata?["uid"]?.string, !uid.isEmpty, uid != before.uid {
@@ -151,8 +152,8 @@ extension KubernetesStore {
         guard version == String(before.version) else { throw .conflict(call.type, call.key.name) }
     }
 
-    private func checkKind(_ call: WriteCall, _ document: JSON) throws(Refusal) {
-        guard document.members != nil else { throw .badRequest("the body is not a JSON object") }
+    private func checkKind(_ call: WriteCall, _ document: JSONValue) throws(Refusal) {
+        guard document.object != nil else { throw .badRequest("the body is not a JSON object") }
         let kind = document["kind"]?.string ?? call.type.kind
         let version = document["apiVersion"]?.string ?? call.type.apiVersion
         guard kind == call.type.kind, version == call.type.apiVersion else {
@@ -209,13 +210,13 @@ extension KubernetesStore {
     }
 
     private static func checkContent(
-        _ type: ResourceType, _ name: String, _ json: JSON, before: JSON?
+        _ type: ResourceType, _ name: String, _ json: JSONValue, before: JSONValue?
     ) throws(Refusal) {
-        if type.kind == "Pod", json["spec"]?["containers"]?.elements?.isEmpty ?? true {
+        if type.kind == "Pod", json["spec"]?["containers"]?.array?.isEmpty ?? true {
             throw .invalid(type, name, "spec.containers", "Required value")
         }
         if type.kind == "Secret" || type.kind == "ConfigMap" {
-            for (key, value) in json["data"]?.members ?? [:] {
+            for (key, value) in json["data"]?.object ?? [:] {
                 guard let text = value.string, type.kind == "ConfigMap" || Data(base64Encoded: text) != nil else {
                     throw .badRequest("\(type.kind) in version \"v1\" cannot be handled: data.\(key) is not a text")
                 }
@@ -231,7 +232,7 @@ extension KubernetesStore {
     }
 
     /// What the real server fills in, as far as somebody here looks at it.
-    private static func defaulted(_ type: ResourceType, _ document: JSON) -> JSON {
+    private static func defaulted(_ type: ResourceType, _ document: JSONValue) -> JSONValue {
         var json = document
         switch type.kind {
         case "Pod":
@@ -244,8 +245,8 @@ extension KubernetesStore {
         case "Namespace":
             json["status"] = json["status"] ?? ["phase": "Active"]
         case "Secret":
-            if let texts = json["stringData"]?.members {
-                let data = texts.mapValues { JSON.string(Data(($0.string ?? "").utf8).base64EncodedString()) }
+            if let texts = json["stringData"]?.object {
+                let data = texts.mapValues { JSONValue.string(Data(($0.string ?? "").utf8).base64EncodedString()) }
                 json["data"] = (json["data"] ?? [:]).merging(.object(data))
                 json["stringData"] = nil
             }

@@ -1,3 +1,4 @@
+import JSONValues
 import KubernetesClient
 
 /// What etcd and the API server keep: objects, their versions, and the changes that watches can still be told. A value
@@ -16,7 +17,7 @@ struct KubernetesStore: Sendable {
     init(at time: String) {
         for name in ["default", "kube-system"] {
             let key = ObjectKey(namespace: "", name: name)
-            let json: JSON = [
+            let json: JSONValue = [
                 "metadata": [
                     "name": .string(name), "uid": .string("00000000-0000-4000-8000-\(name.utf8.count)"),
                     "creationTimestamp": .string(time),
@@ -37,7 +38,7 @@ struct KubernetesStore: Sendable {
     /// Stores an object as of a new version.
     @discardableResult
     mutating func put(
-        _ type: ResourceType, _ key: ObjectKey, _ json: JSON, _ managers: FieldManagers
+        _ type: ResourceType, _ key: ObjectKey, _ json: JSONValue, _ managers: FieldManagers
     ) -> StoredObject {
         version += 1
         let before = objects[type]?[key]

@@ -1,11 +1,12 @@
+import JSONValues
 import KubernetesClient
 
 /// The patches that are not applied documents.
 enum Patches {
     /// A strategic merge patch: a merge patch in which some lists are merged by a key of their elements.
-    static func strategic(_ patch: JSON, onto target: JSON, at field: String = "") -> JSON {
+    static func strategic(_ patch: JSONValue, onto target: JSONValue, at field: String = "") -> JSONValue {
         if case .object(let changes) = patch {
-            var members = target.members ?? [:]
+            var members = target.object ?? [:]
             for (name, change) in changes {
                 if change == .null {
                     members[name] = nil
@@ -37,9 +38,9 @@ enum Patches {
     ]
 
     /// A JSON patch (RFC 6902) of `add`, `replace`, `remove` and `test`.
-    static func json(_ patch: JSON, onto target: JSON) throws(Refusal) -> JSON {
+    static func json(_ patch: JSONValue, onto target: JSONValue) throws(Refusal) -> JSONValue {
         var target = target
-        for operation in patch.elements ?? [] {
+        for operation in patch.array ?? [] {
             let path = (operation["path"]?.string ?? "").split(separator: "/").map {
                 String($0).replacing("~1", with: "/").replacing("~0", with: "~")
             }
@@ -62,7 +63,7 @@ enum Patches {
         return target
     }
 
-    private static func find(_ path: ArraySlice<String>, in target: JSON) -> JSON? {
+    private static func find(_ path: ArraySlice<String>, in target: JSONValue) -> JSONValue? {
         guard let first = path.first else { return target }
         if case .array(let elements) = target {
             guard let index = Int(first), elements.indices.contains(index) else { return nil }
@@ -72,7 +73,7 @@ enum Patches {
     }
 
     private static func change(
-        _ path: ArraySlice<String>, in target: inout JSON, to value: JSON?, inserting: Bool
+        _ path: ArraySlice<String>, in target: inout JSONValue, to value: JSONValue?, inserting: Bool
     ) -> Bool {
         guard let first = path.first else {
             target = value ?? .null
@@ -95,7 +96,7 @@ enum Patches {
             target = .array(elements)
             return true
         }
-        guard var members = target.members else { return false }
+        guard var members = target.object else { return false }
         if isLast {
             members[first] = value
         } else {

@@ -1,3 +1,4 @@
+import JSONValues
 import KubernetesClient
 
 /// Why a call was refused, as the `Status` object that the real server answers with.
@@ -5,13 +6,13 @@ struct Refusal: Error, Hashable, Sendable {
     var status: Int
     var reason: String
     var message: String
-    var details: JSON?
+    var details: JSONValue?
     /// For an expired list: the token with which it goes on inconsistently.
     var continueToken: String?
     /// For the header `Retry-After`, in seconds.
     var retryAfter: Int?
 
-    init(_ status: Int, _ reason: String, _ message: String, details: JSON? = nil) {
+    init(_ status: Int, _ reason: String, _ message: String, details: JSONValue? = nil) {
         self.status = status
         self.reason = reason
         self.message = message
@@ -19,8 +20,8 @@ struct Refusal: Error, Hashable, Sendable {
     }
 
     /// The `Status` object.
-    var document: JSON {
-        var document: JSON = [
+    var document: JSONValue {
+        var document: JSONValue = [
             "kind": "Status", "apiVersion": "v1", "metadata": [:], "status": "Failure",
             "message": .string(message), "reason": .string(reason), "code": .integer(Int64(status)),
         ]
@@ -29,8 +30,8 @@ struct Refusal: Error, Hashable, Sendable {
         return document
     }
 
-    private static func about(_ type: ResourceType, _ name: String?) -> JSON {
-        var details: JSON = ["kind": .string(type.plural)]
+    private static func about(_ type: ResourceType, _ name: String?) -> JSONValue {
+        var details: JSONValue = ["kind": .string(type.plural)]
         if let name { details["name"] = .string(name) }
         if !type.group.isEmpty { details["group"] = .string(type.group) }
         return details
@@ -62,7 +63,7 @@ struct Refusal: Error, Hashable, Sendable {
     }
 
     static func invalid(_ type: ResourceType, _ name: String, _ field: String, _ what: String) -> Refusal {
-        let cause: JSON = [
+        let cause: JSONValue = [
             "reason": .string(what.hasPrefix("Required") ? "FieldValueRequired" : "FieldValueInvalid"),
             "message": .string(what), "field": .string(field),
         ]

@@ -1,3 +1,4 @@
+import JSONValues
 import KubernetesClient
 
 /// A `labelSelector` (Kubernetes documentation, "Labels and Selectors").
@@ -60,7 +61,7 @@ struct LabelSelector: Hashable, Sendable {
         return .exists(part)
     }
 
-    func matches(_ labels: [String: JSON]) -> Bool {
+    func matches(_ labels: [String: JSONValue]) -> Bool {
         requirements.allSatisfy { requirement in
             switch requirement {
             case .isIn(let key, let values): labels[key]?.string.map { values.contains($0) } ?? false
@@ -116,9 +117,9 @@ struct FieldSelector: Hashable, Sendable {
         }
     }
 
-    func matches(_ object: JSON) -> Bool {
+    func matches(_ object: JSONValue) -> Bool {
         requirements.allSatisfy { requirement in
-            let value = requirement.path.reduce(JSON?.some(object)) { $0?[$1] }?.string ?? ""
+            let value = requirement.path.reduce(JSONValue?.some(object)) { $0?[$1] }?.string ?? ""
             return (value == requirement.value) == requirement.isEqual
         }
     }
@@ -145,7 +146,7 @@ struct ObjectSelection: Hashable, Sendable {
     func matches(_ object: StoredObject?) -> Bool {
         guard let object, namespace == nil || object.key.namespace == namespace else { return false }
         return isEverything
-            || labels.matches(object.json["metadata"]?["labels"]?.members ?? [:]) && fields.matches(object.json)
+            || labels.matches(object.json["metadata"]?["labels"]?.object ?? [:]) && fields.matches(object.json)
     }
 }
 

@@ -1,3 +1,4 @@
+import JSONValues
 import KubernetesClient
 
 #if canImport(FoundationEssentials)
@@ -11,14 +12,14 @@ struct StoredObject: Sendable {
     let type: ResourceType
     let key: ObjectKey
     /// Without `kind`, `apiVersion` and `managedFields`.
-    let json: JSON
+    let json: JSONValue
     let managers: FieldManagers
     /// The version that it is of.
     let version: Int
     /// The JSON text of a list's item; lists carry no kinds.
     let text: String
 
-    init(type: ResourceType, key: ObjectKey, json: JSON, managers: FieldManagers, version: Int) {
+    init(type: ResourceType, key: ObjectKey, json: JSONValue, managers: FieldManagers, version: Int) {
         var json = json
         json["kind"] = nil
         json["apiVersion"] = nil
@@ -48,10 +49,10 @@ struct StoredObject: Sendable {
 
     var uid: String { json["metadata"]?["uid"]?.string ?? "" }
     var isTerminating: Bool { json["metadata"]?["deletionTimestamp"] != nil }
-    var finalizers: [JSON] { json["metadata"]?["finalizers"]?.elements ?? [] }
+    var finalizers: [JSONValue] { json["metadata"]?["finalizers"]?.array ?? [] }
 }
 
-extension JSON {
+extension JSONValue {
     /// Its text, with keys in order so that equal objects have equal texts.
     var text: String {
         let encoder = JSONEncoder()

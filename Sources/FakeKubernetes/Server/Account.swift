@@ -1,3 +1,4 @@
+import JSONValues
 import KubernetesClient
 
 /// Someone who may call the stand-in, known by a bearer token.
@@ -79,7 +80,7 @@ struct AccessRequest: Hashable, Sendable {
         let plural = resource.split(separator: "/").first.map { String($0) } ?? resource
         let qualified = plural + (group.isEmpty ? "" : ".\(group)")
         let named = name.map { " \"\($0)\"" } ?? ""
-        var details: JSON = ["kind": .string(plural)]
+        var details: JSONValue = ["kind": .string(plural)]
         if let name { details["name"] = .string(name) }
         if !group.isEmpty { details["group"] = .string(group) }
         return Refusal(

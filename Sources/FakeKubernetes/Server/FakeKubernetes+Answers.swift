@@ -1,3 +1,4 @@
+import JSONValues
 import Hummingbird
 import KubernetesClient
 import NIOCore
@@ -166,7 +167,7 @@ extension FakeKubernetes {
                 try store.delete(call.type, call.key, options, now: now, timeAfter: time)
             }
             guard call.type != .pods, call.type != .namespaces else { return Answer(text: object.wholeText) }
-            let status: JSON = [
+            let status: JSONValue = [
                 "kind": "Status", "apiVersion": "v1", "metadata": [:], "status": "Success",
                 "details": [
                     "name": .string(call.key.name), "kind": .string(call.type.plural), "uid": .string(object.uid),
@@ -198,18 +199,18 @@ extension FakeKubernetes {
         }
     }
 
-    private static func json(_ body: [UInt8]) throws(Refusal) -> JSON {
+    private static func json(_ body: [UInt8]) throws(Refusal) -> JSONValue {
         do {
-            return try JSONDecoder().decode(JSON.self, from: Data(body))
+            return try JSONDecoder().decode(JSONValue.self, from: Data(body))
         } catch {
             throw .badRequest("couldn't get version/kind; json parse error: the body is not JSON")
         }
     }
 
-    private static func yaml(_ body: [UInt8]) throws(Refusal) -> JSON {
+    private static func yaml(_ body: [UInt8]) throws(Refusal) -> JSONValue {
         if body.first == UInt8(ascii: "{") { return try json(body) }
         do {
-            return try YAMLDecoder().decode(JSON.self, from: Data(body))
+            return try YAMLDecoder().decode(JSONValue.self, from: Data(body))
         } catch {
             throw .badRequest("error decoding YAML: the body is not YAML")
         }

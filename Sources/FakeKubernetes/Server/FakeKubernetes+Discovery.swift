@@ -1,3 +1,4 @@
+import JSONValues
 import KubernetesClient
 
 extension FakeKubernetes {
@@ -6,7 +7,7 @@ extension FakeKubernetes {
         switch path {
         case "/readyz", "/livez", "/healthz": return Answer(text: "ok")
         case "/version", "/version/":
-            let version: JSON = [
+            let version: JSONValue = [
                 "major": "1", "minor": "20", "gitVersion": "v1.20.2", "compiler": "drover-sandbox",
                 "platform": "linux/amd64",
             ]
@@ -25,22 +26,22 @@ extension FakeKubernetes {
     func discovery(_ path: String) -> Answer? {
         let groups = Dictionary(grouping: ResourceType.all) { $0.apiVersion }
         if path == "/api" || path == "/api/" {
-            let versions: JSON = ["kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []]
+            let versions: JSONValue = ["kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []]
             return Answer(text: versions.text)
         }
         if path == "/apis" || path == "/apis/" {
-            let list = groups.keys.filter { $0.contains("/") }.sorted().map { name -> JSON in
+            let list = groups.keys.filter { $0.contains("/") }.sorted().map { name -> JSONValue in
                 let parts = name.split(separator: "/").map { String($0) }
-                let version: JSON = ["groupVersion": .string(name), "version": .string(parts[1])]
+                let version: JSONValue = ["groupVersion": .string(name), "version": .string(parts[1])]
                 return ["name": .string(parts[0]), "versions": [version], "preferredVersion": version]
             }
-            let document: JSON = ["kind": "APIGroupList", "apiVersion": "v1", "groups": .array(list)]
+            let document: JSONValue = ["kind": "APIGroupList", "apiVersion": "v1", "groups": .array(list)]
             return Answer(text: document.text)
         }
         let name = path.split(separator: "/").dropFirst().joined(separator: "/")
         guard let types = groups[name], path.hasPrefix(name.contains("/") ? "/apis/" : "/api/") else { return nil }
-        let resources = types.flatMap { type -> [JSON] in
-            let resource: JSON = [
+        let resources = types.flatMap { type -> [JSONValue] in
+            let resource: JSONValue = [
                 "name": .string(type.plural), "singularName": .string(type.kind.lowercased()),
                 "shortNames": .array((Self.shortNames[type.plural] ?? []).map { .string($0) }),
                 "namespaced": .bool(type.isNamespaced),
@@ -55,7 +56,7 @@ extension FakeKubernetes {
                 ]),
             ]
         }
-        let document: JSON = [
+        let document: JSONValue = [
             "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": .string(name),
             "resources": .array(resources),
         ]

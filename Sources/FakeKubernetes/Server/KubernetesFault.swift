@@ -1,3 +1,4 @@
+import JSONValues
 import KubernetesClient
 
 /// Something that goes wrong on purpose in the Kubernetes API stand-in.

@@ -1,3 +1,4 @@
+import JSONValues
 import FakeGoogle
 import FleetModel
 import KubernetesClient
@@ -62,7 +63,7 @@ extension AgentsStory {
         var acting: [String] = []
         for process in cluster.runner.running.values where process.role == "core" {
             let (_, status) = try await http.exchange(.GET, "\(process.agentURL)/v1/status")
-            if status["is_leader"] == true { acting.append(process.name) }
+            if status[at: "is_leader"] == true { acting.append(process.name) }
         }
         return acting
     }
@@ -99,7 +100,7 @@ extension AgentsStory {
         }
         narrator.check(
             lost == 0 && wentElsewhere > 0, "\(wentElsewhere) new clients of the Service were all let in by the others",
-            ["lost": .number(Double(lost)), "problem": .string(problem)])
+            ["lost": .whole(lost), "problem": .string(problem)])
         try await until("the node itself takes no new client", seconds: 20) {
             guard let connection = try? await connect(process.host) else { return true }
             await connection.close()

@@ -1,3 +1,4 @@
+import JSONValues
 import FakeGoogle
 import FleetModel
 import KubernetesClient
@@ -140,7 +141,7 @@ package struct AgentsStory: Sendable {
             let stopwatch = Stopwatch(cluster.clock)
             let (_, answer) = try await http.exchange(.GET, "\(process.agentURL)/healthz/ready")
             times.append(stopwatch.elapsed)
-            message = answer["message"].string ?? message
+            message = answer[at: "message"].string ?? message
             try await cluster.clock.sleep(for: .milliseconds(200))
         }
         // One of them may meet a machine that is busy with something else.

@@ -1,3 +1,4 @@
+import JSONValues
 import FakeKubernetes
 import FleetModel
 import KubernetesClient
@@ -238,7 +239,7 @@ package struct PodCluster: Sendable {
     func deploy(
         _ role: String, replicas: Int, configMap: String, minimumReadySeconds: Int64 = 0
     ) async throws {
-        let labels: JSON = ["app": .string(Self.app), "component": .string(role)]
+        let labels: JSONValue = ["app": .string(Self.app), "component": .string(role)]
         try await client.create(
             Deployment.self,
             [

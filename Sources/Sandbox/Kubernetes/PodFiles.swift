@@ -1,3 +1,4 @@
+import JSONValues
 import KubernetesClient
 
 #if canImport(FoundationEssentials)
@@ -6,7 +7,7 @@ import KubernetesClient
     import Foundation
 #endif
 
-extension JSON {
+extension JSONValue {
     /// Its text with the keys in order: equal documents have equal texts.
     var sortedText: String {
         let encoder = JSONEncoder()

@@ -1,3 +1,4 @@
+import JSONValues
 import KubernetesClient
 import Logging
 import NIOHTTP1
@@ -155,7 +156,7 @@ final class PodRunner: Sendable {
     }
 
     private func tell(_ process: PodProcess, _ isReady: Bool) async throws(KubernetesError) {
-        let status: JSON = [
+        let status: JSONValue = [
             "phase": "Running", "podIP": .string(process.host), "podIPs": [["ip": .string(process.host)]],
             "hostIP": "127.0.0.1",
             "conditions": [

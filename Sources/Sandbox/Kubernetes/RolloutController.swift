@@ -1,3 +1,4 @@
+import JSONValues
 import KubernetesClient
 import Logging
 import Pacing
@@ -7,13 +8,13 @@ import Synchronization
 struct PodTemplateOwner: KubernetesResource {
     static let kind = Deployment.kind
     var metadata: ObjectMeta
-    var spec: JSON
+    var spec: JSONValue
 
     /// How many pods are wanted.
     var replicas: Int { spec["replicas"]?.integer.map { Int($0) } ?? 1 }
     /// How long a new pod is ready before the next one is replaced.
     var minimumReady: Duration { .seconds(spec["minReadySeconds"]?.integer ?? 0) }
-    var template: JSON { spec["template"] ?? [:] }
+    var template: JSONValue { spec["template"] ?? [:] }
 
     /// Differs between templates, as `pod-template-hash` does.
     var templateHash: String {
@@ -59,7 +60,7 @@ final class RolloutController: Sendable {
         for owner in try await client.list(PodTemplateOwner.self).items {
             if owner.metadata.isTerminating { continue }
             let set = try await replicaSet(of: owner)
-            let label = owner.spec["selector"]?["matchLabels"]?.members ?? [:]
+            let label = owner.spec["selector"]?["matchLabels"]?.object ?? [:]
             let selection = Selection.labels(label.compactMapValues(\.string))
             let pods = try await client.list(Pod.self, where: selection).items.filter { !$0.metadata.isTerminating }
             try await roll(owner, set, pods)
@@ -79,7 +80,7 @@ final class RolloutController: Sendable {
                 ReplicaSet.self, name,
                 ["metadata": ["annotations": [Deployment.revisionAnnotation: .string("\(newest + 1)")]]])
         }
-        let labels: JSON = ["pod-template-hash": .string(owner.templateHash)]
+        let labels: JSONValue = ["pod-template-hash": .string(owner.templateHash)]
         var template = owner.template
         template["metadata"] = (template["metadata"] ?? [:]).merging(["labels": labels])
         let matched = (owner.spec["selector"] ?? [:]).merging(["matchLabels": labels])
@@ -112,7 +113,7 @@ final class RolloutController: Sendable {
             try await client.delete(Pod.self, leaving.metadata.name, uid: leaving.metadata.uid)
         }
         let ready = Int64(pods.filter(\.isReady).count)
-        let status: JSON = [
+        let status: JSONValue = [
             "observedGeneration": .integer(owner.metadata.generation ?? 0), "replicas": .integer(Int64(pods.count)),
             "updatedReplicas": .integer(Int64(new.count)), "readyReplicas": .integer(ready),
             "availableReplicas": .integer(Int64(available.count)),
@@ -155,7 +156,7 @@ final class RolloutController: Sendable {
             ])
     }
 
-    private static func reference(_ kind: ResourceKind, _ metadata: ObjectMeta) -> JSON {
+    private static func reference(_ kind: ResourceKind, _ metadata: ObjectMeta) -> JSONValue {
         [
             "apiVersion": .string(kind.apiVersion), "kind": .string(kind.kind), "name": .string(metadata.name),
             "uid": .string(metadata.uid ?? ""), "controller": true, "blockOwnerDeletion": true,

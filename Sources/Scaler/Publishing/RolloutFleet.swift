@@ -1,3 +1,4 @@
+import JSONValues
 package import FleetModel
 package import KubernetesClient
 package import Logging
@@ -92,7 +93,7 @@ package struct RolloutFleet: ProxyFleet {
         note("configmap", map.metadata.name, configuration)
     }
 
-    private func patch(_ data: JSON, _ metadata: ObjectMeta) -> JSON {
+    private func patch(_ data: JSONValue, _ metadata: ObjectMeta) -> JSONValue {
         ["metadata": ["resourceVersion": .string(metadata.resourceVersion ?? "")], "data": data]
     }
 

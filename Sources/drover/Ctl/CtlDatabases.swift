@@ -1,3 +1,4 @@
+import JSONValues
 import ArgumentParser
 import ControlClient
 import Foundation
@@ -66,16 +67,16 @@ struct CtlDatabases: AsyncParsableCommand {
                 throw ValidationError("the environment variable \(passwordEnv) is not set")
             }
             var servers: [JSONValue] = [
-                ["name": .text(primary ?? database), "address": .text(primaryAddress), "origin": "primary"]
+                ["name": .string(primary ?? database), "address": .string(primaryAddress), "origin": "primary"]
             ]
             for text in replica {
                 let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
                 guard parts.count == 2 else { throw ValidationError("--replica takes name=address, not \(text)") }
-                servers.append(["name": .text(parts[0]), "address": .text(parts[1])])
+                servers.append(["name": .string(parts[0]), "address": .string(parts[1])])
             }
             var document: [String: JSONValue] = [
-                "servers": .list(servers),
-                "users": [["username": .text(username), "password": .text(password)]],
+                "servers": .array(servers),
+                "users": [["username": .string(username), "password": .string(password)]],
             ]
             if let maximumReplicas { document["policy"] = ["maximumReplicas": .integer(Int64(maximumReplicas))] }
             let body = JSONValue.object(document)

@@ -1,3 +1,4 @@
+import JSONValues
 import ArgumentParser
 import ControlClient
 import ManagementAPI
@@ -37,7 +38,7 @@ struct HoldOptions: ParsableArguments {
             number < 1_000_000
         else { throw ValidationError("--for takes a number and s, m, h or d, not \(duration)") }
         var members: [String: JSONValue] = ["forSeconds": .integer(number * unit)]
-        if let reason { members["reason"] = .text(reason) }
+        if let reason { members["reason"] = .string(reason) }
         return members
     }
 }
@@ -59,7 +60,7 @@ struct CtlPause: AsyncParsableCommand {
 
     func run() async throws {
         var members = try hold.members()
-        members["direction"] = .text(direction.rawValue)
+        members["direction"] = .string(direction.rawValue)
         let body = JSONValue.object(members)
         try await options.run { work in
             try await work.order(
@@ -80,7 +81,7 @@ struct CtlResume: AsyncParsableCommand {
     func run() async throws {
         try await options.run { work in
             try await work.order(
-                .POST, groupPath(database, "/resume"), body: ["direction": .text(direction.rawValue)],
+                .POST, groupPath(database, "/resume"), body: ["direction": .string(direction.rawValue)],
                 done: "\(database): scaling (\(direction.rawValue)) goes on")
         }
     }
