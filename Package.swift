@@ -249,9 +249,10 @@ let package = Package(
         tests(
             "GoogleCloudTests",
             [
-                "Ingest", "GoogleCloud", "FakeGoogle", "FleetModel", "JSONValues", "Pacing", "Persistence",
-                .asyncHTTPClient, .crypto,
-                .cryptoExtras, .serviceLifecycle, .serviceLifecycleTestKit, .hummingbird, .nioCore, .nioHTTP1, .logging,
+                "Ingest", "GoogleCloud", "FakeGoogle", "FakeProxySQL", "FleetModel", "JSONValues", "Pacing",
+                "Persistence", "ProxySQLAdmin",
+                "Scaler", .asyncHTTPClient, .crypto, .cryptoExtras, .serviceLifecycle, .serviceLifecycleTestKit,
+                .hummingbird, .nioCore, .nioHTTP1, .logging,
             ]),
         tests(
             "KubernetesClientTests",

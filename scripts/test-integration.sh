@@ -71,6 +71,9 @@ else
     absent+=("Google's Python clients: they or the emulators are not installed")
 fi
 
+echo "integration: a dry run on a Chester's data in the Datastore emulator"
+scripts/check_dry_run.py "$(swift build --show-bin-path)/drover" || [ $? -eq 75 ] || exit 1
+
 echo "integration: the management API against its own description"
 if scripts/check_api.sh "$(swift build --show-bin-path)/drover" .cache/schemathesis; then
     ran+=("schemathesis")

@@ -165,6 +165,28 @@ extension Situation {
     }
 }
 
+extension ScalingDecision {
+    /// A guard that holds a change, or would if those before it did not.
+    package struct GuardFinding: Hashable, Sendable {
+        /// Why the change must wait.
+        package var reason: Reason
+        /// Until when, where that is known.
+        package var until: Timestamp?
+        /// Which freeze, pause or budget.
+        package var detail: String?
+    }
+
+    /// Every guard that holds the change that is wished for, in their order; `decide` names the first one only.
+    package static func guards(_ inputs: DecisionInputs) -> [GuardFinding] {
+        let situation = Situation(inputs)
+        let wished = situation.wished()
+        guard wished.direction != nil else { return [] }
+        return ScalingGuard.all.compactMap { one in
+            one.hold(situation, wished).map { GuardFinding(reason: $0.reason, until: $0.until, detail: $0.detail) }
+        }
+    }
+}
+
 extension CivilTime {
     /// The end of the day of UTC that `now` is in.
     static func nextMidnight(after now: Timestamp) -> Timestamp {

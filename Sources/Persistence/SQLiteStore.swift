@@ -15,7 +15,7 @@ package final class SQLiteStore: Sendable {
     let database: DatabasePool
     private let batches = AlertBatches()
     /// Held so that the folder stays ours for as long as the store lives.
-    private let directory: StateDirectory
+    private let directory: StateDirectory?
 
     /// Opens the store in `directory`, making it if need be.
     /// - Throws: `StoreError.unavailable` with what to do.
@@ -32,6 +32,24 @@ package final class SQLiteStore: Sendable {
             throw .unavailable(
                 reason: "the database in \(directory.path) cannot be opened: \(error); restore it from a backup, or "
                     + "move it away to begin anew")
+        }
+    }
+
+    /// Opens the store in the folder at `path` to read it, also while another process works with it; every call that
+    /// writes fails.
+    /// - Throws: `StoreError.unavailable` when there is none, or it cannot be read.
+    package init(readingFrom path: String) throws(StoreError) {
+        directory = nil
+        var configuration = Configuration()
+        configuration.readonly = true
+        configuration.busyMode = .timeout(10)
+        do {
+            database = try DatabasePool(path: "\(path)/drover.sqlite", configuration: configuration)
+        } catch {
+            throw .unavailable(
+                reason:
+                    "the database in \(path) cannot be read: \(error); set state.directory to the folder of a drover "
+                    + "that has run")
         }
     }
 

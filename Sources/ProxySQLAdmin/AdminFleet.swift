@@ -63,10 +63,10 @@ package actor AdminFleet: ProxyFleet {
         }
     }
 
-    private var nodes: [FleetNode]
+    var nodes: [FleetNode]
     private let settings: Settings
     private let wallClock: any WallClock
-    private let logger: Logger
+    let logger: Logger
     private var connections: [String: any AdminConnection] = [:]
     /// The nodes that did not answer when they were last asked.
     private var silences: [String: Silence] = [:]
@@ -190,7 +190,7 @@ package actor AdminFleet: ProxyFleet {
         }
     }
 
-    private func connection(to node: FleetNode) async throws(AdminError) -> any AdminConnection {
+    func connection(to node: FleetNode) async throws(AdminError) -> any AdminConnection {
         // The node may have been restarted since the last publication.
         if let present = connections[node.name], present.isOpen { return present }
         let configuration = MySQLConfiguration(

@@ -8,6 +8,15 @@ package enum AdminModule: String, Hashable, Sendable, CaseIterable {
     case users = "MYSQL USERS"
     /// `mysql_query_rules`.
     case queryRules = "MYSQL QUERY RULES"
+
+    /// The table in memory that it is loaded from.
+    package var table: String {
+        switch self {
+        case .servers: ServerRow.table
+        case .users: UserRow.table
+        case .queryRules: QueryRuleRow.table
+        }
+    }
 }
 
 /// A row of a table that Drover manages.

@@ -199,7 +199,7 @@ package struct NodeApply: Sendable {
         Row.isOptional && error.code == .statementRefused && error.message.contains("no such table")
     }
 
-    private func rows<Row: ManagedRow>(
+    func rows<Row: ManagedRow>(
         _ table: String, where condition: String = "1=1"
     ) async throws(AdminError) -> [Row] {
         let result = try await connection.query(

@@ -34,15 +34,17 @@ package actor Decider {
 
     private let around: Surroundings
     private let logger: Logger
-    private var memory = DecisionMemory()
+    /// What the decisions so far have left to know.
+    private(set) var memory: DecisionMemory
     private var poll: (at: Timestamp, readings: [LoadReading], failure: String?)?
     private var entry: DecisionEntry?
     private var savedAt: Timestamp?
 
     /// Makes the decider of one group; `logger` names the group.
-    package init(around: Surroundings, logger: Logger) {
+    package init(around: Surroundings, logger: Logger, memory: DecisionMemory = DecisionMemory()) {
         self.around = around
         self.logger = logger
+        self.memory = memory
     }
 
     /// Decides about `record`; what comes of it is durable in the log before the caller acts.

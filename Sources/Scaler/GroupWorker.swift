@@ -61,15 +61,23 @@ package actor GroupWorker {
     /// What this worker has made of the provider's list.
     var sighting = Sighting()
 
-    /// Makes the worker of the group `name`.
-    package init(name: InstanceName, around: Surroundings, settings: ScalerSettings, logger: Logger) {
+    /// Makes the worker of the group `name`, which has decided what `memory` says.
+    package init(
+        name: InstanceName, around: Surroundings, settings: ScalerSettings, logger: Logger,
+        memory: DecisionMemory = DecisionMemory()
+    ) {
         self.name = name
         self.around = around
         self.settings = settings
         var logger = logger
         logger[metadataKey: "group.name"] = "\(name)"
         self.logger = logger
-        self.decider = Decider(around: around.deciding, logger: logger)
+        self.decider = Decider(around: around.deciding, logger: logger, memory: memory)
+    }
+
+    /// What was learnt of metrics so far.
+    package var decisionMemory: DecisionMemory {
+        get async { await decider.memory }
     }
 
     /// One pass.

@@ -36,10 +36,6 @@ struct Backend {
                 decisions: embedded, events: events)
         }
         let client = try settings.datastore(logger)
-        var policy = ScalingPolicy(maximumReplicas: 5)
-        policy.scaleOutCooldown = settings.seconds("scaler.cooldown-seconds")
-        policy.scaleInCooldown = settings.seconds("scaler.cooldown-seconds")
-        policy.drainDeadline = settings.seconds("scaler.drain-deadline-seconds")
         let passwords = try settings.passwords(logger)
         let queue: any WorkQueue
         let incidents: DatastoreIncidentStore
@@ -67,7 +63,7 @@ struct Backend {
             }
         }
         let groups = DatastoreGroupStore(
-            client: client, passwords: (passwords.vault, passwords.key), policy: policy,
+            client: client, passwords: (passwords.vault, passwords.key), policy: try settings.defaultPolicy(),
             surroundings: (SystemWallClock(), logger)
         ) { message, now throws(StoreError) in
             try await queue.publish(message, at: now)

@@ -29,7 +29,7 @@ extension EffectiveSettings {
     /// Calls of one of Google's services; an emulator's variable replaces its address and its credentials.
     func request(
         _ service: GoogleCredentials.Service, _ endpointKey: String, timeout: Duration = .seconds(20),
-        emulator: String? = nil, _ logger: Logger
+        emulator: String? = nil, recorder: ChangeRecorder? = nil, _ logger: Logger
     ) throws -> GoogleRequest {
         let endpoint =
             emulator.map {
@@ -37,7 +37,7 @@ extension EffectiveSettings {
             } ?? text(endpointKey)
         return GoogleRequest(
             endpoint: endpoint, timeout: timeout,
-            credentials: try credentials(for: service, endpoint: endpoint, logger), logger: logger)
+            credentials: try credentials(for: service, endpoint: endpoint, logger), logger: logger, recorder: recorder)
     }
 
     /// Datastore where it is set, and where Chester's variables name a topic and nothing says otherwise.
@@ -58,12 +58,12 @@ extension EffectiveSettings {
         return project
     }
 
-    /// The Datastore.
-    func datastore(_ logger: Logger) throws -> DatastoreClient {
+    /// The Datastore; with a `recorder` it is only read.
+    func datastore(_ logger: Logger, recorder: ChangeRecorder? = nil) throws -> DatastoreClient {
         DatastoreClient(
             request: try request(
                 .datastore, "datastore.endpoint", timeout: seconds("datastore.timeout-seconds"),
-                emulator: "DATASTORE_EMULATOR_HOST", logger),
+                emulator: "DATASTORE_EMULATOR_HOST", recorder: recorder, logger),
             project: try project(), database: optionalText("datastore.database"),
             namespace: text("datastore.namespace"))
     }

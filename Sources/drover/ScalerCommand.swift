@@ -20,12 +20,27 @@ struct ScalerCommand: AsyncParsableCommand {
         discussion: """
             It takes Chester's daemon's place, with its environment variables. Of several, one acts at a time. At \
             api.address it answers GET /healthz and GET /metrics only. SIGTERM and SIGINT end it gracefully.
+
+            --dry-run looks at the same store, Cloud SQL and nodes, prints what the scaler would do next, and changes \
+            nothing: no write to the store, no message pulled or acknowledged, no lead taken, no call that creates or \
+            deletes, and only SELECT on nodes. It may run beside a live Chester, or beside a live drover. Exit codes of \
+            --dry-run: 0 it was looked at everything, 1 something could not be looked at; with --exit-code also 2, \
+            something would be done.
             """)
 
     @OptionGroup var settings: SettingsOptions
+    @OptionGroup(title: "Dry run") var dryRun: DryRunOptions
+
+    func validate() throws {
+        try dryRun.validate()
+    }
 
     func run() async throws {
-        let effective = try await settings.effective(servesAPI: false)
+        if dryRun.dryRun {
+            return try await ScalerDryRun(options: dryRun).run(
+                try await dryRun.applied(to: settings).effective(servesAPI: false))
+        }
+        let effective = try await dryRun.applied(to: settings).effective(servesAPI: false)
         let logger = effective.bootstrapLogging()
         let metrics = PrometheusMetrics()
         MetricsSystem.bootstrap(metrics)

@@ -103,28 +103,15 @@ struct ServeCommand: AsyncParsableCommand {
         _ settings: EffectiveSettings, _ backend: Backend, _ eventful: EventfulStore, _ board: PublicationBoard,
         _ logger: Logger
     ) throws -> Scaler {
-        let provider = CloudSQLReplicaProvider(
-            request: GoogleRequest(
-                endpoint: settings.text("cloudsql.endpoint"), timeout: settings.seconds("cloudsql.timeout-seconds"),
-                credentials: try settings.credentials(for: .cloudSQL, at: "cloudsql.endpoint", logger), logger: logger),
-            project: settings.text("cloudsql.project"), privateNetwork: settings.network)
         var around = GroupWorker.Surroundings(
-            groups: eventful, incidents: eventful, provider: provider,
+            groups: eventful, incidents: eventful, provider: try settings.cloudSQL(logger),
             fleet: observed(try settings.fleet(logger), backend, eventful, board, logger),
             wallClock: SystemWallClock(), inventoryLifetime: settings.seconds("scaler.inventory-seconds"),
             nameSuffix: Self.nameSuffix)
-        let pool = PoolLoad(
-            nodes: settings.listedNodes,
-            settings: .init(
-                username: settings.text("fleet.username"), password: settings.secret("fleet.password") ?? Secret(""),
-                timeout: settings.seconds("fleet.statement-timeout-seconds")),
-            wallClock: SystemWallClock(), logger: logger)
-        let monitoring = MonitoringLoad(
-            request: try settings.request(.other, "monitoring.endpoint", logger),
-            project: settings.text("cloudsql.project"))
-        around.probe = try settings.replicationProbe(monitoring, logger)
+        let load = try settings.loadSources(logger)
+        around.probe = try settings.replicationProbe(load.monitoring, logger)
         around.deciding = Decider.Surroundings(
-            load: LoadSources([pool, monitoring]), decisions: EventfulDecisions(backend.decisions, toldBy: eventful),
+            load: load.all, decisions: EventfulDecisions(backend.decisions, toldBy: eventful),
             zones: SystemTimeZones(), loadPoll: settings.seconds("scaler.load-poll-seconds"))
         return Scaler(
             around: around, queue: backend.queue, lock: backend.lock, settings: ScalerSettings(settings),

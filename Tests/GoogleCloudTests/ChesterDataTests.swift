@@ -20,7 +20,9 @@ private struct MirrorVault: PasswordVault {
 }
 
 /// A group as Chester's API and daemon leave it: two configured replicas less one, and one that the daemon added.
-private func storeChesterGroup(_ client: DatastoreClient, password: String = "pw", kms: Bool = false) async throws {
+func storeChesterGroup(
+    _ client: DatastoreClient, password: String = "pw", kms: Bool = false, added: String = "10.0.0.3"
+) async throws {
     func server(_ address: String, _ hostgroup: Int, _ comment: String) -> DatastoreValue {
         .entity([
             "Address": .string(address), "Port": .integer(3306), "Hostgroup": .integer(hostgroup),
@@ -35,7 +37,7 @@ private func storeChesterGroup(_ client: DatastoreClient, password: String = "pw
         "MysqlVariables": .entity(["Threads": .integer(8), "ServerVersion": .string("5.1.30")]),
         "MySqlServers": .array([
             server("10.0.0.1", 5, "sql-development"), server("10.0.0.2", 10, "sql-development-fixed"),
-            server("10.0.0.3", 10, "Read Replica Added By Chester"),
+            server(added, 10, "Read Replica Added By Chester"),
         ]),
         "MySqlUsers": .array([
             .entity([

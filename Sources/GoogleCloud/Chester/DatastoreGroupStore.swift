@@ -19,6 +19,7 @@ package struct DatastoreGroupStore: GroupStore {
     let wallClock: any WallClock
     let announce: @Sendable (WorkMessage, Timestamp) async throws(StoreError) -> Void
     let logger: Logger
+    private let foresees: (@Sendable (InstanceName) -> Void)?
     private let known = KnownNames()
     /// The list of all groups: one entity with a JSON object from each group to itself.
     private static let listKind = "proxysql_metadata"
@@ -28,10 +29,12 @@ package struct DatastoreGroupStore: GroupStore {
     ///
     /// New and changed passwords are encrypted with `key`; nil (Chester's `FORCE_ENCRYPT=false`) keeps them as they
     /// are in a group that has no key, and encrypts them with the group's where it has one. `policy` is for groups that
-    /// only Chester knew; their maximum is Chester's. `announce` publishes the message that wakes the scaler.
+    /// only Chester knew; their maximum is Chester's. `announce` publishes the message that wakes the scaler. With
+    /// `foresees`, reading writes nothing: what would be taken over is only told.
     package init(
         client: DatastoreClient, passwords: (vault: (any PasswordVault)?, key: KMSKeyVersion?), policy: ScalingPolicy,
         surroundings: (wallClock: any WallClock, logger: Logger),
+        foresees: (@Sendable (InstanceName) -> Void)? = nil,
         announce: @escaping @Sendable (WorkMessage, Timestamp) async throws(StoreError) -> Void
     ) {
         self.client = client
@@ -41,6 +44,7 @@ package struct DatastoreGroupStore: GroupStore {
         self.wallClock = surroundings.wallClock
         self.announce = announce
         self.logger = surroundings.logger
+        self.foresees = foresees
     }
 
     package func group(_ name: InstanceName) async throws(StoreError) -> Versioned<GroupRecord>? {
@@ -134,28 +138,25 @@ package struct DatastoreGroupStore: GroupStore {
         let keys = GroupEntities.keys(of: name, client)
         let what = "taking over group \(name)"
         let bases = try await usedRuleIDBases(what)
+        if let foresees {
+            let found = try await client.lookup([keys.configuration, keys.metadata, keys.own], for: what)
+            let taken = try takenOver(name, GroupEntities(found, keys), bases)
+            if taken?.isNew == true { foresees(name) }
+            return taken?.record
+        }
         let taken = try await client.transaction(what) {
             transaction throws(StoreError) -> (Versioned<GroupRecord>?, [DatastoreMutation]) in
             let found = try await transaction.lookup([keys.configuration, keys.metadata, keys.own], for: what)
             let entities = GroupEntities(found, keys)
-            guard let configuration = entities.configuration else { return (nil, []) }
-            var record: GroupRecord
-            var version: Int64 = 1
-            if let ours = try entities.ours(name) {
-                if entities.agree(with: ours.document) { return (ours, []) }
-                record = ours.document
-                version = ours.version + 1
-                ChesterGroup(configuration).change(&record)
-            } else {
-                let base = (0...).lazy.map { $0 * 1_000 }.first { !bases.contains($0) } ?? 0
-                record = ChesterGroup(configuration).record(named: name, ruleIDBase: base, policy: policy)
-                record.policy.maximumReplicas = 0
+            guard let taken = try takenOver(name, entities, bases), let configuration = entities.configuration else {
+                return (nil, [])
             }
-            if let maximum = entities.maximum { record.policy.maximumReplicas = maximum }
-            let own = try GroupEntities.own(record, version: version, at: keys.own)
+            guard taken.isNew else { return (taken.record, []) }
+            let record = taken.record.document
+            let own = try GroupEntities.own(record, version: taken.record.version, at: keys.own)
             let note = ChangeNote(at: wallClock.now(), actor: "Chester's tools", source: "", action: "taken over")
             let change = try change(record, ChesterGroup.key(of: configuration), note)
-            return (Versioned(document: record, version: version), [.upsert(own), change])
+            return (taken.record, [.upsert(own), change])
         }
         if let taken {
             logger.notice(
@@ -163,6 +164,27 @@ package struct DatastoreGroupStore: GroupStore {
                 metadata: ["group.name": "\(name)", "group.generation": "\(taken.document.configuration.generation)"])
         }
         return taken
+    }
+
+    /// What our entity says once it follows Chester's; `isNew` when that is not what is stored.
+    private func takenOver(
+        _ name: InstanceName, _ entities: GroupEntities, _ bases: Set<Int>
+    ) throws(StoreError) -> (record: Versioned<GroupRecord>, isNew: Bool)? {
+        guard let configuration = entities.configuration else { return nil }
+        var record: GroupRecord
+        var version: Int64 = 1
+        if let ours = try entities.ours(name) {
+            if entities.agree(with: ours.document) { return (ours, false) }
+            record = ours.document
+            version = ours.version + 1
+            ChesterGroup(configuration).change(&record)
+        } else {
+            let base = (0...).lazy.map { $0 * 1_000 }.first { !bases.contains($0) } ?? 0
+            record = ChesterGroup(configuration).record(named: name, ruleIDBase: base, policy: policy)
+            record.policy.maximumReplicas = 0
+        }
+        if let maximum = entities.maximum { record.policy.maximumReplicas = maximum }
+        return (Versioned(document: record, version: version), true)
     }
 
     private func usedRuleIDBases(_ what: String) async throws(StoreError) -> Set<Int> {

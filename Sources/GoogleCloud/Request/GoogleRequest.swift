@@ -22,15 +22,17 @@ package struct GoogleRequest: Sendable {
     private let clock: any Clock<Duration>
     private let logger: Logger
     private let limit: ConcurrencyLimit
+    private let recorder: ChangeRecorder?
     private static let neverArrived = [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH]
     private static let maximumAnswer = 16 << 20
 
     /// Calls the API at `endpoint`, for example `https://sqladmin.googleapis.com`; a call with its answer, and with
-    /// whatever is repeated of it, may take `timeout`; at most `maximumConcurrency` calls are under way at a time.
+    /// whatever is repeated of it, may take `timeout`; at most `maximumConcurrency` calls are under way at a time. With a
+    /// `recorder`, calls that would change something go to it and fail.
     package init(
         endpoint: String, timeout: Duration, credentials: any AccessTokenProvider = .none,
         client: HTTPClient? = nil, clock: any Clock<Duration> = ContinuousClock(),
-        logger: Logger = Logger(label: "google"), maximumConcurrency: Int = 32
+        logger: Logger = Logger(label: "google"), maximumConcurrency: Int = 32, recorder: ChangeRecorder? = nil
     ) {
         self.endpoint = endpoint.hasSuffix("/") ? String(endpoint.dropLast()) : endpoint
         self.client = client ?? HTTPClients.client(for: endpoint)
@@ -39,6 +41,7 @@ package struct GoogleRequest: Sendable {
         self.clock = clock
         self.logger = logger
         self.limit = ConcurrencyLimit(maximumConcurrency)
+        self.recorder = recorder
     }
 
     /// What came back of a call that went well.
@@ -62,6 +65,7 @@ package struct GoogleRequest: Sendable {
 
     /// Makes a call.
     func send(_ call: GoogleCall) async throws(GoogleFailure) -> Answer {
+        try recorder?.check(call)
         let timeout = call.timeout ?? timeout
         return try await withDeadline(timeout, clock, call.name) { () async throws(GoogleFailure) -> Answer in
             let answer = try await limit.run { () async throws(GoogleFailure) -> Answer in

@@ -51,22 +51,38 @@ package struct DiscoveredFleet: ProxyFleet {
         _ configuration: FleetConfiguration, _ body: () async -> Publication
     ) async -> Publication {
         do throws(KubernetesError) {
-            let scope: NamespaceScope = settings.namespace.map { .named($0) } ?? .own
-            let pods = try await client.list(Pod.self, in: scope, where: Selection(labels: settings.podSelector)).items
-            let nodes = pods.filter(\.isRunning).compactMap { pod in
-                pod.address.map { address in
-                    let isCore = pod.metadata.labels?[settings.coreLabel.name] == settings.coreLabel.value
-                    return FleetNode(
-                        name: pod.metadata.name, role: isCore ? .core : .satellite, host: address,
-                        port: settings.adminPort)
-                }
-            }
-            await fleet.setNodes(nodes.sorted { $0.name < $1.name })
+            try await discover()
         } catch {
             return Publication(
                 generation: configuration.generation,
                 nodes: [NodePublication(node: "pods", condition: .unknown, detail: "\(error)")])
         }
         return await body()
+    }
+
+    private func discover() async throws(KubernetesError) {
+        let scope: NamespaceScope = settings.namespace.map { .named($0) } ?? .own
+        let pods = try await client.list(Pod.self, in: scope, where: Selection(labels: settings.podSelector)).items
+        let nodes = pods.filter(\.isRunning).compactMap { pod in
+            pod.address.map { address in
+                let isCore = pod.metadata.labels?[settings.coreLabel.name] == settings.coreLabel.value
+                return FleetNode(
+                    name: pod.metadata.name, role: isCore ? .core : .satellite, host: address,
+                    port: settings.adminPort)
+            }
+        }
+        await fleet.setNodes(nodes.sorted { $0.name < $1.name })
+    }
+}
+
+extension DiscoveredFleet: FleetRehearsal {
+    /// Compares the tables of each running pod; only reads.
+    package func rehearse(_ configuration: FleetConfiguration) async -> [RehearsedTarget] {
+        do throws(KubernetesError) {
+            try await discover()
+        } catch {
+            return [RehearsedTarget(name: "pods", problem: "\(error)")]
+        }
+        return await fleet.rehearse(configuration)
     }
 }

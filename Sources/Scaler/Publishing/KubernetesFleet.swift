@@ -40,9 +40,9 @@ package struct KubernetesFleet: ProxyFleet {
     /// The generation that a document was written for.
     static let generationAnnotation = "drover.dev/generation"
 
-    private let client: KubernetesClient
+    let client: KubernetesClient
     private let agents: any AgentReading
-    private let settings: Settings
+    let settings: Settings
     private let logger: Logger
 
     /// Publishes through `client`, which needs `secrets: get, patch, create, delete` and `pods: list`.
@@ -53,7 +53,7 @@ package struct KubernetesFleet: ProxyFleet {
         self.logger = logger
     }
 
-    private func secretName(_ group: InstanceName) -> String { settings.secretPrefix + group.text }
+    func secretName(_ group: InstanceName) -> String { settings.secretPrefix + group.text }
 
     package func publish(_ configuration: FleetConfiguration) async -> Publication {
         do {
@@ -124,7 +124,7 @@ package struct KubernetesFleet: ProxyFleet {
             metadata: ["secret.name": "\(name)", "generation": "\(configuration.generation)"])
     }
 
-    private func read(_ configuration: FleetConfiguration) async throws -> Publication {
+    func read(_ configuration: FleetConfiguration) async throws -> Publication {
         let scope: NamespaceScope = settings.namespace.map { .named($0) } ?? .own
         let pods = try await client.list(Pod.self, in: scope, where: Selection(labels: settings.podSelector)).items
             .filter(\.isRunning)

@@ -26,8 +26,8 @@ package struct RolloutFleet: ProxyFleet {
         }
     }
 
-    private let client: KubernetesClient
-    private let settings: Settings
+    let client: KubernetesClient
+    let settings: Settings
     private let logger: Logger
 
     /// Publishes through `client`, which needs `configmaps, secrets: list, patch` and `deployments: list, patch`.
@@ -57,7 +57,7 @@ package struct RolloutFleet: ProxyFleet {
         return await publish(nothing)
     }
 
-    private func selection(_ configuration: FleetConfiguration) -> Selection {
+    func selection(_ configuration: FleetConfiguration) -> Selection {
         .labels([settings.label: configuration.group.text])
     }
 

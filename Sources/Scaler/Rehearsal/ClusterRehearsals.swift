@@ -1,0 +1,86 @@
+package import FleetModel
+import Foundation
+import KubernetesClient
+package import ProxySQLAdmin
+
+// What publications through Kubernetes objects would change; objects are only read.
+
+extension RolloutFleet: FleetRehearsal {
+    /// Compares the rendered `proxysql.cnf` with the one in the ConfigMap or Secret.
+    package func rehearse(_ configuration: FleetConfiguration) async -> [RehearsedTarget] {
+        do {
+            let scope = NamespaceScope.named(settings.namespace)
+            let secrets = try await client.list(SecretResource.self, in: scope, where: selection(configuration)).items
+            let maps = try await client.list(ConfigMap.self, in: scope, where: selection(configuration)).items
+            var target: RehearsedTarget
+            let present: String
+            if let secret = secrets.first(where: { $0.data?[settings.key] != nil }) {
+                target = RehearsedTarget(name: "secret/\(secret.metadata.name)")
+                present = secret.text(settings.key)?.reveal() ?? ""
+            } else if let map = maps.first(where: { $0.data?[settings.key] != nil }) {
+                target = RehearsedTarget(name: "configmap/\(map.metadata.name)")
+                present = map.data?[settings.key] ?? ""
+            } else {
+                return [
+                    RehearsedTarget(
+                        name: "\(settings.label)=\(configuration.group)",
+                        problem:
+                            "namespace \(settings.namespace) has no ConfigMap or Secret with that label and the key "
+                            + settings.key)
+                ]
+            }
+            if try CnfRenderer(configuration).rendered(over: present) != present {
+                let sections = CnfRenderer.sections.joined(separator: ", ")
+                target.notes.append("\(settings.key) would be changed in place: \(sections)")
+            }
+            return [target] + (try await rehearseRollout(configuration))
+        } catch {
+            return [RehearsedTarget(name: "\(settings.label)=\(configuration.group)", problem: "\(error)")]
+        }
+    }
+
+    private func rehearseRollout(_ configuration: FleetConfiguration) async throws -> [RehearsedTarget] {
+        let deployments = try await client.list(
+            Deployment.self, in: .named(settings.namespace), where: selection(configuration)
+        ).items
+        return deployments.map { deployment in
+            var target = RehearsedTarget(name: "deployment/\(deployment.metadata.name)")
+            let rolled = deployment.metadata.annotations?[KubernetesFleet.generationAnnotation]
+            if rolled != "\(configuration.generation)" {
+                target.notes.append("its pods would be replaced, for generation \(configuration.generation)")
+            }
+            return target
+        }
+    }
+}
+
+extension KubernetesFleet: FleetRehearsal {
+    /// Compares `fleet.json` with the one in the Secret, and reads what the agents report.
+    package func rehearse(_ configuration: FleetConfiguration) async -> [RehearsedTarget] {
+        var target = RehearsedTarget(name: "secret/\(secretName(configuration.group))")
+        do {
+            var present: FleetConfiguration?
+            do throws(KubernetesError) {
+                let secret = try await client.get(
+                    SecretResource.self, secretName(configuration.group), in: settings.namespace)
+                present = secret.text("fleet.json").flatMap {
+                    try? JSONDecoder().decode(FleetConfiguration.self, from: Data($0.reveal().utf8))
+                }
+            } catch {
+                guard error.code == .notFound else { throw error }
+                target.notes.append("the Secret would be made")
+            }
+            target.rows = try RowChange.between(present, configuration, of: configuration.group)
+            let publication = try await read(configuration)
+            return [target]
+                + publication.nodes.map {
+                    RehearsedTarget(
+                        name: "pod/\($0.node)", problem: $0.condition == .unknown ? $0.detail : nil,
+                        backends: $0.backends)
+                }
+        } catch {
+            target.problem = "\(error)"
+            return [target]
+        }
+    }
+}

@@ -1,0 +1,31 @@
+import FleetModel
+import GoogleCloud
+import Logging
+import Pacing
+import ProxySQLAdmin
+import Settings
+
+extension EffectiveSettings {
+    /// Cloud SQL; with a `recorder` it is only read.
+    func cloudSQL(_ logger: Logger, recorder: ChangeRecorder? = nil) throws -> CloudSQLReplicaProvider {
+        CloudSQLReplicaProvider(
+            request: GoogleRequest(
+                endpoint: text("cloudsql.endpoint"), timeout: seconds("cloudsql.timeout-seconds"),
+                credentials: try credentials(for: .cloudSQL, at: "cloudsql.endpoint", logger), logger: logger,
+                recorder: recorder),
+            project: text("cloudsql.project"), privateNetwork: network)
+    }
+
+    /// Where the metrics of policies come from: the nodes' connection pools, and Cloud Monitoring.
+    func loadSources(_ logger: Logger) throws -> (all: LoadSources, monitoring: MonitoringLoad) {
+        let pool = PoolLoad(
+            nodes: listedNodes,
+            settings: .init(
+                username: text("fleet.username"), password: secret("fleet.password") ?? Secret(""),
+                timeout: seconds("fleet.statement-timeout-seconds")),
+            wallClock: SystemWallClock(), logger: logger)
+        let monitoring = MonitoringLoad(
+            request: try request(.other, "monitoring.endpoint", logger), project: text("cloudsql.project"))
+        return (LoadSources([pool, monitoring]), monitoring)
+    }
+}
