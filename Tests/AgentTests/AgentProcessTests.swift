@@ -93,6 +93,27 @@ struct AgentProcessTests {
         }
     }
 
+    @Test("A drain that meets a wedged interface pauses the node once it answers again")
+    func wedgedDrain() async throws {
+        try await withFake(node("a")) { fake in
+            try await withAgent(
+                fake, ["agent.shutdown.drain-timeout-seconds": "20", "agent.shutdown.timeout-seconds": "30"]
+            ) { agent in
+                _ = try await agent.status { $0["live"] as? Bool == true }
+                try await fake.wedge()
+                _ = try await agent.status { $0["live"] as? Bool == false }
+                let drained = try await agent.call(.POST, "/v1/drain", token: "let-me")
+                #expect(drained.status == 202)
+                let waiting = try await agent.status { $0["drain"] as? String == "pausing" }
+                #expect(waiting["drain"] as? String == "pausing")
+                try await fake.unwedge()
+                let held = try await agent.status { $0["drain"] as? String == "held" }
+                #expect(held["drain"] as? String == "held")
+                #expect(fake.statements.contains { $0.text == "PROXYSQL PAUSE" })
+            }
+        }
+    }
+
     @Test("A drain that is held is taken back: clients come again and the timeout is the old one")
     func resume() async throws {
         try await withNode(node("a", variables: ["mysql-wait_timeout": "28800000"])) { fake in

@@ -102,4 +102,114 @@ struct DrainMachineTests {
         let refused = machine.resume()
         #expect(!refused)
     }
+
+    /// Plays a drain on a node whose admin interface gives no answer before `wedgedFor`; each attempt takes a second.
+    private func playWedged(
+        _ goal: DrainMachine.Goal, wedgedFor: Duration, reply: DrainMachine.Reply = .silent
+    ) -> (attempts: [String: Int], took: Duration, machine: DrainMachine) {
+        var machine = DrainMachine(
+            limits: .init(propagation: .seconds(5), drain: .seconds(30), total: .seconds(60)), isCore: false)
+        var now = begin
+        var attempts: [String: Int] = [:]
+        machine.request(goal, at: now)
+        for _ in 0..<1_000 {
+            let step = machine.step(at: now)
+            if step == .rest { break }
+            if case .wait(let duration) = step {
+                now = now.advanced(by: duration)
+                machine.ended(step, at: now)
+                continue
+            }
+            attempts["\(step)".split(separator: "(").first.map(String.init) ?? "", default: 0] += 1
+            let isWedged = step != .announce && now.since(begin) < wedgedFor
+            now = now.advanced(by: isWedged ? .seconds(1) : .milliseconds(10))
+            machine.ended(step, isWedged ? reply : .answered, clients: isWedged ? nil : 0, at: now)
+        }
+        return (attempts, now.since(begin), machine)
+    }
+
+    @Test("A PAUSE without an answer is tried until the interface comes back, and everything after it follows")
+    func pauseAgain() {
+        let played = playWedged(.shutDown, wedgedFor: .seconds(20))
+        #expect((5...10).contains(played.attempts["pause"] ?? 0))
+        #expect(played.attempts["closeIdleClients"] == 1 && played.attempts["shutDown"] == 1)
+        #expect(played.machine.outcome == .empty)
+        #expect(played.took < .seconds(23))
+    }
+
+    @Test("A wedge in the middle of the drain has the wait timeout set again too")
+    func timeoutAgain() {
+        var machine = DrainMachine(
+            limits: .init(propagation: .zero, drain: .seconds(30), total: .seconds(60)), isCore: false)
+        machine.request(.hold, at: begin)
+        machine.ended(.announce, at: begin)
+        machine.ended(machine.step(at: begin), at: begin)
+        machine.ended(machine.step(at: begin), .answered, at: begin)
+        let first = machine.step(at: begin)
+        #expect(first == .closeIdleClients(within: .seconds(30)))
+        machine.ended(first, .silent, at: begin.advanced(by: .seconds(3)))
+        #expect(machine.state == .expiring)
+        #expect(machine.step(at: begin.advanced(by: .seconds(3))) == .wait(.seconds(1)))
+        let later = begin.advanced(by: .seconds(4))
+        machine.ended(.wait(.seconds(1)), at: later)
+        #expect(machine.step(at: later) == .closeIdleClients(within: .seconds(26)))
+        machine.ended(machine.step(at: later), .answered, at: later)
+        #expect(machine.state == .emptying)
+    }
+
+    @Test("PAUSE is tried to the end of the drain and SHUTDOWN to the end of the whole, and no longer")
+    func abandoned() {
+        let played = playWedged(.shutDown, wedgedFor: .seconds(3_600))
+        #expect((played.attempts["pause"] ?? 0) >= 10 && (played.attempts["shutDown"] ?? 0) >= 10)
+        #expect(played.attempts["countClients"] == nil)
+        #expect(played.machine.state == .done && played.machine.outcome == .abandoned)
+        #expect(played.took >= .seconds(59) && played.took <= .seconds(61))
+    }
+
+    @Test("SHUTDOWN is sent as soon as the interface is back")
+    func shutDownAgain() {
+        let played = playWedged(.shutDown, wedgedFor: .seconds(45))
+        #expect(played.machine.state == .done)
+        #expect(played.took >= .seconds(45) && played.took < .seconds(48))
+    }
+
+    @Test("A process that is gone needs no further attempt")
+    func gone() {
+        let played = playWedged(.shutDown, wedgedFor: .seconds(3_600), reply: .gone)
+        #expect(played.attempts == ["announce": 1, "pause": 1, "shutDown": 1])
+        #expect(played.machine.outcome == .empty)
+    }
+
+    @Test("A hold that never paused begins with PAUSE again when it becomes a shutdown")
+    func holdGivenUp() {
+        var (_, _, machine) = playWedged(.hold, wedgedFor: .seconds(3_600))
+        #expect(machine.state == .held && machine.outcome == .abandoned)
+        machine.request(.shutDown, at: begin.advanced(by: .seconds(600)))
+        #expect(machine.state == .pausing)
+    }
+
+    @Test("Clients are taken again only when the node has said so")
+    func resumeAgain() {
+        var (_, _, machine) = play(goal: .hold, clientsStay: .zero)
+        let isResumed = machine.resume()
+        #expect(isResumed)
+        machine.ended(machine.step(at: begin), .silent, at: begin)
+        #expect(machine.state == .resuming)
+        let later = begin.advanced(by: .seconds(1))
+        machine.ended(machine.step(at: begin), at: later)
+        machine.ended(machine.step(at: later), .answered, at: later)
+        #expect(machine.state == .serving)
+    }
+
+    @Test("Joining a drain does not shorten the wait for the endpoints")
+    func propagation() {
+        var machine = DrainMachine(
+            limits: .init(propagation: .seconds(5), drain: .seconds(30), total: .seconds(60)), isCore: false)
+        machine.request(.shutDown, at: begin)
+        machine.ended(.announce, at: begin)
+        let soon = begin.advanced(by: .seconds(1))
+        machine.request(.shutDown, at: soon)
+        machine.ended(.wait(.seconds(5)), at: soon)
+        #expect(machine.step(at: soon) == .wait(.seconds(4)))
+    }
 }

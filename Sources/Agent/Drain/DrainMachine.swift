@@ -45,9 +45,9 @@ package struct DrainMachine: Hashable, Sendable {
         case announcing
         /// Clients are sent elsewhere. Can become pausing, resuming.
         case propagating
-        /// Can become expiring, emptying, shuttingDown.
+        /// Can become expiring, emptying, shuttingDown, held.
         case pausing
-        /// Idle clients are closed. Can become emptying, shuttingDown.
+        /// Idle clients are closed. Can become emptying, shuttingDown, held.
         case expiring
         /// Waits until no client is left. Can become held, shuttingDown, resuming.
         case emptying
@@ -83,6 +83,16 @@ package struct DrainMachine: Hashable, Sendable {
         case resume(within: Duration)
     }
 
+    /// What became of a statement.
+    package enum Reply: Hashable, Sendable {
+        /// The node answered, be it that it refuses: asking again would bring nothing else.
+        case answered
+        /// No answer, so that nothing is known: it has to be tried again.
+        case silent
+        /// Nothing listens there any more.
+        case gone
+    }
+
     /// How it ended.
     package enum Outcome: String, Hashable, Sendable {
         /// No client was left.
@@ -103,6 +113,8 @@ package struct DrainMachine: Hashable, Sendable {
     package private(set) var clients: Int?
     /// How letting go ended.
     package private(set) var outcome: Outcome?
+    /// Until then a statement that had no answer is not tried again.
+    private var retryAt: Timestamp?
     private let limits: Limits
     /// A core's variables are pulled by its peers, so they are left alone there.
     private let isCore: Bool
@@ -119,6 +131,7 @@ package struct DrainMachine: Hashable, Sendable {
             state = .announcing
             self.goal = goal
             startedAt = now
+            retryAt = nil
             clients = nil
             outcome = nil
             return
@@ -127,59 +140,91 @@ package struct DrainMachine: Hashable, Sendable {
         self.goal = .shutDown
         // The clock of a shutdown starts with it, not with the hold before it.
         startedAt = now
-        if state == .held { state = .emptying }
+        retryAt = nil
+        // A hold that was given up may not even have paused.
+        if state == .held { state = outcome == .abandoned ? .pausing : .emptying }
     }
 
     /// Asks for clients again; false when the node is being shut down or was not draining.
     package mutating func resume() -> Bool {
         guard goal == .hold, state != .serving, state != .done, state != .shuttingDown else { return false }
         state = .resuming
+        retryAt = nil
         return true
     }
 
     /// What is to be done now; asking again changes nothing.
     package func step(at now: Timestamp) -> Step {
-        let left = left(at: now)
+        if let retryAt { return .wait(max(.zero, retryAt.since(now))) }
         switch state {
         case .serving, .held, .done: return .rest
         case .announcing: return .announce
         case .propagating: return .wait(max(.zero, limits.propagation - elapsed(at: now)))
-        case .pausing: return .pause(within: left)
-        case .expiring: return .closeIdleClients(within: left)
-        case .emptying: return .countClients(within: left)
+        case .pausing: return .pause(within: patience(at: now))
+        case .expiring: return .closeIdleClients(within: patience(at: now))
+        case .emptying: return .countClients(within: left(at: now))
         case .waiting: return .wait(min(limits.poll, max(.zero, drainLeft(at: now))))
         case .resuming: return .resume(within: limits.total)
-        case .shuttingDown: return .shutDown(within: max(limits.reserve, limits.total - elapsed(at: now)))
+        case .shuttingDown: return .shutDown(within: max(.milliseconds(1), limits.total - elapsed(at: now)))
         }
     }
 
-    /// The step is over; `clients` is the count if it was one and succeeded.
-    package mutating func ended(_ step: Step, clients: Int? = nil, at now: Timestamp) {
+    /// The step is over; `reply` tells what became of its statements, `clients` is the count if it was one and succeeded.
+    package mutating func ended(
+        _ step: Step, _ reply: Reply = .answered, clients: Int? = nil, at now: Timestamp
+    ) {
         guard isStep(step) else { return }
+        if let retryAt {
+            // Somebody who joins the drain may end a wait before its time.
+            if now >= retryAt { self.retryAt = nil }
+        } else {
+            advance(reply, clients, at: now)
+        }
         let isOver = left(at: now) <= .milliseconds(1)
+        if isOver, [.pausing, .expiring, .emptying, .waiting, .propagating].contains(state) { leave(.abandoned) }
+    }
+
+    private mutating func advance(_ reply: Reply, _ clients: Int?, at now: Timestamp) {
         switch state {
         case .serving, .held, .done: return
         case .announcing: state = .propagating
-        case .propagating: state = .pausing
-        case .pausing: state = isCore ? .emptying : .expiring
-        case .expiring: state = .emptying
-        case .emptying: counted(clients, at: now)
+        case .propagating: if elapsed(at: now) >= limits.propagation { state = .pausing }
+        case .pausing: follow(reply, by: isCore ? .emptying : .expiring, at: now)
+        case .expiring: follow(reply, by: .emptying, at: now)
+        case .emptying: reply == .gone ? leave(.empty) : counted(clients, at: now)
         case .waiting: state = .emptying
-        case .resuming: state = .serving
+        case .resuming:
+            // Whatever stays paused would be taken for a node that serves.
+            if reply == .silent { retryAt = now.advanced(by: limits.poll) } else { state = .serving }
         case .shuttingDown:
             if outcome == nil { outcome = .abandoned }
-            state = .done
+            let rest = limits.total - elapsed(at: now)
+            guard reply == .silent, rest > .milliseconds(1) else { return state = .done }
+            // A connection that broke may be all the answer there is; then the next attempt finds nobody, soon.
+            retryAt = now.advanced(by: min(.milliseconds(100), rest / 2))
         }
-        if isOver, [.pausing, .expiring, .emptying, .waiting, .propagating].contains(state) { leave(.abandoned) }
+    }
+
+    /// Goes on once the node has answered; until the drain is over it is asked again and again.
+    private mutating func follow(_ reply: Reply, by next: State, at now: Timestamp) {
+        switch reply {
+        case .answered: state = next
+        case .gone: leave(.empty)
+        case .silent:
+            let rest = drainLeft(at: now)
+            guard rest > .zero else { return leave(.abandoned) }
+            retryAt = now.advanced(by: min(limits.poll, rest))
+        }
     }
 
     /// Whether the step that ended is of the state we are in; a resume or shutdown may have come between.
     private func isStep(_ step: Step) -> Bool {
-        switch (state, step) {
+        if retryAt != nil, case .wait = step { return true }
+        return switch (state, step) {
         case (.announcing, .announce), (.propagating, .wait), (.waiting, .wait), (.pausing, .pause),
             (.expiring, .closeIdleClients), (.emptying, .countClients), (.resuming, .resume),
             (.shuttingDown, .shutDown):
-            true
+            retryAt == nil
         default: false
         }
     }
@@ -196,6 +241,7 @@ package struct DrainMachine: Hashable, Sendable {
     }
 
     private mutating func leave(_ outcome: Outcome) {
+        retryAt = nil
         self.outcome = outcome
         state = goal == .shutDown ? .shuttingDown : .held
     }
@@ -204,6 +250,11 @@ package struct DrainMachine: Hashable, Sendable {
 
     private func left(at now: Timestamp) -> Duration {
         max(.milliseconds(1), limits.total - limits.reserve - elapsed(at: now))
+    }
+
+    /// How long a statement may hang: to the end of the drain, but long enough for a node that is only slow.
+    private func patience(at now: Timestamp) -> Duration {
+        min(left(at: now), max(drainLeft(at: now), limits.reserve))
     }
 
     private func drainLeft(at now: Timestamp) -> Duration {

@@ -106,10 +106,10 @@ package final class DrainRunner: Service {
             await wakeup.wait(upTo: .seconds(3_600), clock: clock)
             return
         }
-        let clients = await perform(step)
+        let (reply, clients) = await perform(step)
         let (before, after) = shared.withLock { shared in
             let before = shared.machine
-            shared.machine.ended(step, clients: clients, at: wallClock.now())
+            shared.machine.ended(step, reply, clients: clients, at: wallClock.now())
             return (before, shared.machine)
         }
         if before.state != after.state { changed(to: after) }
@@ -150,23 +150,29 @@ package final class DrainRunner: Service {
 
     // MARK: Effects
 
-    private func perform(_ step: DrainMachine.Step) async -> Int? {
+    private func perform(_ step: DrainMachine.Step) async -> (DrainMachine.Reply, clients: Int?) {
         switch step {
         case .rest: break
         case .announce: announce()
         case .wait(let duration):
             // A resume or a shutdown must not wait for this to pass.
             if duration > .zero { await wakeup.wait(upTo: duration, clock: clock) }
-        case .pause(let limit):
-            await attempt("PROXYSQL PAUSE", within: limit)
-            // Version 3.0 sends two replies to PAUSE; nothing else may read the second one.
-            await port.close()
-        case .closeIdleClients(let limit): await closeIdleClients(within: limit)
+        case .pause(let limit): return (await pause(within: limit), nil)
+        case .closeIdleClients(let limit): return (await closeIdleClients(within: limit), nil)
         case .countClients(let limit): return await countClients(within: limit)
-        case .shutDown(let limit): await attempt("PROXYSQL SHUTDOWN", within: limit, endsConnection: true)
-        case .resume(let limit): await takeClientsAgain(within: limit)
+        case .shutDown(let limit):
+            return (await attempt("PROXYSQL SHUTDOWN", within: limit, endsConnection: true).reply, nil)
+        case .resume(let limit): return (await takeClientsAgain(within: limit), nil)
         }
-        return nil
+        return (.answered, nil)
+    }
+
+    private func pause(within limit: Duration) async -> DrainMachine.Reply {
+        let reply = await attempt("PROXYSQL PAUSE", within: limit).reply
+        // Version 3.0 sends two replies to PAUSE; nothing else may read the second one. Without an answer the connection
+        // is gone anyway, or another call waits on it.
+        if reply == .answered { await port.close() }
+        return reply
     }
 
     private func announce() {
@@ -179,54 +185,63 @@ package final class DrainRunner: Service {
         events.publish(.draining)
     }
 
-    private func closeIdleClients(within limit: Duration) async {
-        let former = await attempt(
-            "SELECT variable_value FROM global_variables WHERE variable_name='mysql-wait_timeout'", within: limit)
-        if let value = former?.first { shared.withLock { $0.formerWaitTimeout = value } }
-        await setWaitTimeout("0", within: limit)
+    private func closeIdleClients(within limit: Duration) async -> DrainMachine.Reply {
+        // What was read first is what it was: after a LOAD that failed it would be our own zero.
+        if shared.withLock({ $0.formerWaitTimeout }) == nil {
+            let former = await attempt(
+                "SELECT variable_value FROM global_variables WHERE variable_name='mysql-wait_timeout'", within: limit)
+            guard former.reply == .answered else { return former.reply }
+            if let value = former.cells.first { shared.withLock { $0.formerWaitTimeout = value } }
+        }
+        return await setWaitTimeout("0", within: limit)
     }
 
-    private func setWaitTimeout(_ milliseconds: String, within limit: Duration) async {
-        await attempt(
+    private func setWaitTimeout(_ milliseconds: String, within limit: Duration) async -> DrainMachine.Reply {
+        let reply = await attempt(
             "UPDATE global_variables SET variable_value='\(milliseconds)' WHERE variable_name='mysql-wait_timeout'",
+            within: limit
+        ).reply
+        guard reply == .answered else { return reply }
+        return await attempt("LOAD MYSQL VARIABLES TO RUNTIME", within: limit).reply
+    }
+
+    private func countClients(within limit: Duration) async -> (DrainMachine.Reply, clients: Int?) {
+        let count = await attempt(
+            "SELECT Variable_Value FROM stats_mysql_global WHERE Variable_Name='Client_Connections_connected'",
             within: limit)
-        await attempt("LOAD MYSQL VARIABLES TO RUNTIME", within: limit)
+        return (count.reply, count.cells.first.flatMap { Int($0) })
     }
 
-    private func countClients(within limit: Duration) async -> Int? {
-        let statement =
-            "SELECT Variable_Value FROM stats_mysql_global WHERE Variable_Name='Client_Connections_connected'"
-        do throws(AdminError) {
-            return try await port.query(statement, within: limit).rows.first?.integer(0)
-        } catch {
-            // A process that is gone has no clients left.
-            if error.code == .refused { return 0 }
-            warn(error)
-            return nil
+    private func takeClientsAgain(within limit: Duration) async -> DrainMachine.Reply {
+        let former = shared.withLock { $0.formerWaitTimeout }
+        if let former, Int(former) != nil {
+            let reply = await setWaitTimeout(former, within: limit)
+            guard reply != .silent else { return reply }
         }
-    }
-
-    private func takeClientsAgain(within limit: Duration) async {
-        let former = shared.withLock { shared in
-            defer { shared.formerWaitTimeout = nil }
-            return shared.formerWaitTimeout
-        }
-        if let former, Int(former) != nil { await setWaitTimeout(former, within: limit) }
-        await attempt("PROXYSQL RESUME", within: limit)
+        let reply = await attempt("PROXYSQL RESUME", within: limit).reply
+        guard reply != .silent else { return reply }
+        shared.withLock { $0.formerWaitTimeout = nil }
         _ = file.removeOurs()
         board.drainFile(isThere: file.exists)
+        return reply
     }
 
-    /// The first cells of the result; nil when the node did not do it, which the next step has to live with.
-    @discardableResult
-    private func attempt(_ statement: String, within limit: Duration, endsConnection: Bool = false) async -> [String]? {
+    /// What became of a statement, and the first cells of its result.
+    private func attempt(
+        _ statement: String, within limit: Duration, endsConnection: Bool = false
+    ) async -> (reply: DrainMachine.Reply, cells: [String]) {
         do throws(AdminError) {
             let cells = try await port.query(statement, within: limit).rows.map { $0[0] ?? "" }
             shared.withLock { $0.isFailing = false }
-            return cells
+            return (.answered, cells)
         } catch {
+            // Whether it broke off because it ended, the next attempt tells: then nothing listens there any more.
             if !endsConnection { warn(error) }
-            return nil
+            switch error.code {
+            case .refused: return (.gone, [])
+            case .unreachable: return (.silent, [])
+            default: return (.answered, [])
+            }
         }
     }
 

@@ -71,13 +71,14 @@ package actor AdminPort: AdminConnection {
 
     /// Sends one statement, connecting first when there is no connection.
     ///
-    /// - Parameter timeout: for connecting and for the answer, each.
+    /// - Parameter timeout: for the turn, for connecting and for the answer, all together.
     /// - Throws: `AdminError`; unless the statement was refused, the connection is gone after it.
     package func query(_ statement: String, within timeout: Duration) async throws(AdminError) -> MySQLResult {
         try SQLText.check(statement)
-        try await takeTurn()
+        let asked = wallClock.now()
+        try await takeTurn(within: timeout)
         do throws(AdminError) {
-            let result = try await send(statement, within: timeout)
+            let result = try await send(statement, until: asked.advanced(by: timeout))
             giveTurn()
             return result
         } catch {
@@ -95,10 +96,10 @@ package actor AdminPort: AdminConnection {
         await open?.close()
     }
 
-    private func send(_ statement: String, within timeout: Duration) async throws(AdminError) -> MySQLResult {
-        let open = try await opened(within: timeout)
+    private func send(_ statement: String, until end: Timestamp) async throws(AdminError) -> MySQLResult {
+        let open = try await opened(within: left(until: end))
         do {
-            return try await open.query(statement, timeout: timeout)
+            return try await open.query(statement, timeout: left(until: end))
         } catch let error as MySQLServerError {
             throw AdminError(
                 .statementRefused,
@@ -108,6 +109,10 @@ package actor AdminPort: AdminConnection {
             throw AdminError(
                 .unreachable, "\(settings.address) did not answer \(SQLText.redact(statement)): \(error)")
         }
+    }
+
+    private func left(until end: Timestamp) -> Duration {
+        max(end.since(wallClock.now()), .milliseconds(1))
     }
 
     private func opened(within timeout: Duration) async throws(AdminError) -> MySQLConnection {
@@ -133,14 +138,14 @@ package actor AdminPort: AdminConnection {
         }
     }
 
-    private func takeTurn() async throws(AdminError) {
+    private func takeTurn(within limit: Duration) async throws(AdminError) {
         guard let since = busySince else {
             busySince = wallClock.now()
             return
         }
         let hanging = wallClock.now().since(since)
         guard hanging <= settings.patience, waiting.count < Self.maximumWaiting else { throw hangs() }
-        switch await waitForTurn(for: settings.patience - hanging) {
+        switch await waitForTurn(for: min(settings.patience - hanging, limit)) {
         case .mine: return
         case .hangs: throw hangs()
         case .failed(let error): throw error
