@@ -34,6 +34,22 @@ final class Screen: Sendable {
 
 @Suite("Operating by drover ctl", .timeLimit(.minutes(2)))
 struct ControlClientTests {
+    @Test("resume means a database when one is named, else a node, and nothing that is neither")
+    func resumeTarget() throws {
+        let database = try ResumeTarget.read(database: "shop", agent: nil, onlyForDatabases: ["--direction"])
+        #expect(database == .database("shop"))
+        let node = try ResumeTarget.read(database: nil, agent: nil, onlyForDatabases: [])
+        #expect(node == .node(agent: nil))
+        let other = try ResumeTarget.read(database: nil, agent: "10.0.0.1:8080", onlyForDatabases: [])
+        #expect(other == .node(agent: "10.0.0.1:8080"))
+        #expect(throws: ControlError.self) {
+            try ResumeTarget.read(database: "shop", agent: "10.0.0.1:8080", onlyForDatabases: [])
+        }
+        #expect(throws: ControlError.self) {
+            try ResumeTarget.read(database: nil, agent: nil, onlyForDatabases: ["--direction"])
+        }
+    }
+
     private let file = """
         databases:
           - name: shop

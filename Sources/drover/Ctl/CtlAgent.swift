@@ -9,13 +9,16 @@ struct CtlAgent: AsyncParsableCommand {
         commandName: "agent",
         abstract: "Operates one node through its agent.",
         discussion:
-            "status, backends, cluster, resync, drain and watch are to be had as 'drover ctl status' and so on too.",
+            """
+            status, backends, cluster, resync, drain, resume and watch are to be had as 'drover ctl status' and so on \
+            too.
+            """,
         subcommands: [
             AgentStatus.self, AgentBackends.self, AgentCluster.self, AgentResync.self, AgentDrain.self,
             AgentResume.self, AgentReload.self, AgentWatch.self, AgentBackend.self,
         ])
 
-    /// Those whose names are free at the level above.
+    /// Those whose names are free at the level above; `resume` is shared with databases there.
     static let shortcuts: [any ParsableCommand.Type] = [
         AgentStatus.self, AgentBackends.self, AgentCluster.self, AgentResync.self, AgentDrain.self, AgentWatch.self,
     ]
@@ -39,11 +42,15 @@ struct AgentOptions: ParsableArguments {
 
     /// Runs `body` with an operator for the agent.
     func run(_ body: @Sendable (Operator) async throws -> Void) async throws {
-        let given = agent ?? ProcessInfo.processInfo.environment["DROVER_CTL_AGENT"] ?? "http://127.0.0.1:8080"
-        let address = given.contains("://") ? given : "http://\(given)"
-        var words = ["--api", address, "--timeout", "\(timeout)", "--output", output.rawValue]
+        var words = ["--api", Self.address(agent), "--timeout", "\(timeout)", "--output", output.rawValue]
         if let tokenFile { words += ["--token-file", tokenFile] }
         try await CtlOptions.parse(words).run(body)
+    }
+
+    /// The address of the agent that is meant when `given` is; the scheme may be left out.
+    static func address(_ given: String?) -> String {
+        let text = given ?? ProcessInfo.processInfo.environment["DROVER_CTL_AGENT"] ?? "http://127.0.0.1:8080"
+        return text.contains("://") ? text : "http://\(text)"
     }
 }
 
@@ -122,7 +129,7 @@ struct AgentResync: AsyncParsableCommand {
 /// `drover ctl drain`: lets clients go.
 struct AgentDrain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "drain", abstract: "Lets a node's clients go; 'drover ctl agent resume' takes them again.")
+        commandName: "drain", abstract: "Lets a node's clients go; 'drover ctl resume' takes them again.")
 
     @OptionGroup var options: AgentOptions
 
@@ -131,7 +138,7 @@ struct AgentDrain: AsyncParsableCommand {
     }
 }
 
-/// `drover ctl agent resume`: takes clients again.
+/// `drover ctl agent resume`, and `drover ctl resume` without a database: takes clients again.
 struct AgentResume: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resume", abstract: "Ends a drain: the node takes clients again.")
@@ -139,7 +146,11 @@ struct AgentResume: AsyncParsableCommand {
     @OptionGroup var options: AgentOptions
 
     func run() async throws {
-        try await options.run { try await $0.order(.POST, "/v1/resume", body: nil, done: "taking clients again") }
+        try await options.run { try await Self.call($0) }
+    }
+
+    static func call(_ work: Operator) async throws {
+        try await work.order(.POST, "/v1/resume", body: nil, done: "taking clients again")
     }
 }
 

@@ -32,6 +32,13 @@ struct CtlOptions: ParsableArguments {
         }
     }
 
+    /// The same for another API.
+    func reaching(_ address: String) -> CtlOptions {
+        var options = self
+        options.api = address
+        return options
+    }
+
     private var address: String {
         api ?? ProcessInfo.processInfo.environment["DROVER_CTL_API"] ?? "http://127.0.0.1:8082"
     }

@@ -70,15 +70,45 @@ struct CtlPause: AsyncParsableCommand {
     }
 }
 
-/// `drover ctl resume`: ends pauses and the pin.
+/// `drover ctl resume`: ends pauses and the pin of a database, or the drain of a node.
 struct CtlResume: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "resume", abstract: "Ends pauses and the pin.")
+    static let configuration = CommandConfiguration(
+        commandName: "resume",
+        abstract: "With a database, ends its pauses and its pin; without one, ends the drain of a node.",
+        discussion: """
+            drover ctl resume shop          scaling of the database shop goes on, through the management API at --api
+            drover ctl resume               the node at --agent takes clients again, as after 'drover ctl drain'
+            """)
 
-    @Argument var database: String
-    @Option(help: "Which pause ends; both ends the pin too.") var direction = HoldDirection.both
+    @Argument(help: "The database; without it the node at --agent is meant.") var database: String?
+    @Option(help: "Which pause of a database ends; both, the default, ends the pin too.")
+    var direction: HoldDirection?
+    @Option(
+        help: "Address of a node's agent, without a database (else DROVER_CTL_AGENT, else http://127.0.0.1:8080).")
+    var agent: String?
     @OptionGroup var options: CtlOptions
 
     func run() async throws {
+        switch try target() {
+        case .node(let agent):
+            try await options.reaching(AgentOptions.address(agent)).run { try await AgentResume.call($0) }
+        case .database(let database): try await resume(database)
+        }
+    }
+
+    private func target() throws -> ResumeTarget {
+        var onlyForDatabases: [String] = []
+        if options.api != nil { onlyForDatabases.append("--api") }
+        if direction != nil { onlyForDatabases.append("--direction") }
+        do throws(ControlError) {
+            return try ResumeTarget.read(database: database, agent: agent, onlyForDatabases: onlyForDatabases)
+        } catch {
+            throw ValidationError(error.description)
+        }
+    }
+
+    private func resume(_ database: String) async throws {
+        let direction = direction ?? .both
         try await options.run { work in
             try await work.order(
                 .POST, groupPath(database, "/resume"), body: ["direction": .string(direction.rawValue)],
