@@ -3,6 +3,7 @@ import ArgumentParser
 import Foundation
 import Logging
 import Metrics
+import NIOCore
 import Observability
 import Plugins
 
@@ -21,14 +22,27 @@ struct AgentCommand: AsyncParsableCommand {
     @Argument(parsing: .captureForPassthrough, help: "Settings, each --name=value.")
     var words: [String] = []
 
-    func run() async throws {
+    func run() async throws { try await Self.run(words) }
+
+    /// What `main` does with `drover agent` and the `words` after it.
+    static func main(words: [String]) async {
+        do {
+            try await run(words)
+        } catch {
+            Drover.exit(withError: error)
+        }
+    }
+
+    private static func run(_ words: [String]) async throws {
         let arguments = try Self.arguments(words)
-        if arguments.wantsHelp { throw CleanExit.helpRequest(self) }
+        if arguments.wantsHelp { throw CleanExit.helpRequest(Self.self) }
         if arguments.isHealthCheck {
             return try await ProbeCommand.ask(.ready, timeout: 0.9, isDirect: true, arguments)
         }
         let settings = try Self.settings(arguments)
         if arguments.showsConfiguration { return Self.show(settings) }
+        // A few connections; more threads would only be started and kept.
+        NIOSingletons.groupLoopCountSuggestion = 1
         let logger = settings.bootstrapLogging()
         for warning in settings.warnings { logger.warning("\(warning)") }
         if settings.word("agent.mode") == "dump" { return try await DumpCommand.once(settings, logger) }

@@ -18,9 +18,13 @@ package struct MountedConfiguration: Sendable {
         self.path = path
         self.stated = stated
         self.usesAge = usesAge
+        guard usesAge else {
+            age = nil
+            return
+        }
         let attributes = try? FileManager.default.attributesOfItem(atPath: path)
         let changed = attributes?[.modificationDate] as? Date
-        age = usesAge ? changed.map { ConfigurationOrder(.age, Int64($0.timeIntervalSince1970 * 1_000)) } : nil
+        age = changed.map { ConfigurationOrder(.age, Int64($0.timeIntervalSince1970 * 1_000)) }
     }
 
     /// The order; nil when neither file nor settings tell it. The file is read anew each time.

@@ -261,10 +261,15 @@ struct RoleDuties: Sendable {
 }
 
 /// A service that begins late.
-struct AfterDelay: Service {
+///
+/// The group names a service by describing it, and describing a value walks through everything that it holds, which
+/// costs a start milliseconds; hence a name of its own.
+struct AfterDelay: Service, CustomStringConvertible {
     let delay: Duration
     let clock: any Clock<Duration>
     let service: any Service
+
+    var description: String { "\(type(of: service))" }
 
     func run() async throws {
         if delay > .zero {

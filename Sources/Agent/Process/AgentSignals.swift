@@ -4,12 +4,14 @@ import UnixSignals
 
 /// What the process does on signals: the first SIGTERM or SIGINT drains, the second ends at once, SIGUSR1 reports,
 /// SIGUSR2 reloads.
-struct AgentSignals: Service {
+struct AgentSignals: Service, CustomStringConvertible {
     let drain: DrainRunner
     let report: @Sendable () -> Logger.Metadata
     let reload: @Sendable () async -> String
     let endNow: @Sendable () async -> Void
     let logger: Logger
+
+    var description: String { "AgentSignals" }
 
     func run() async throws {
         let signals = await UnixSignalsSequence(trapping: [.sigterm, .sigint, .sigusr1, .sigusr2])
@@ -37,8 +39,10 @@ struct AgentSignals: Service {
 }
 
 /// Returns when the node was shut down by a drain, which ends the process.
-struct DrainedExit: Service {
+struct DrainedExit: Service, CustomStringConvertible {
     let drain: DrainRunner
+
+    var description: String { "DrainedExit" }
 
     func run() async throws {
         await cancelWhenGracefulShutdown { await drain.untilShutDown() }

@@ -43,17 +43,30 @@ package struct AgentSettingKey: Hashable, Sendable {
 
     /// The Go agent's environment variable, for example `AGENT_PROXYSQL_ADDRESS`.
     package var theirVariable: String? {
-        theirs.map { "AGENT_" + $0.uppercased().replacing(".", with: "_") }
+        theirs.map { "AGENT_" + Self.spelled($0, by: Self.upper) }
     }
 
     /// Drover's environment variable, for example `DROVER_AGENT_MODE`.
     package var variable: String {
-        "DROVER_" + name.uppercased().replacing(".", with: "_").replacing("-", with: "_")
+        "DROVER_" + Self.spelled(name, by: Self.upper)
     }
 
     /// Drover's flag without its dashes, for example `core-interval-seconds`.
     package var flag: String {
-        (name.hasPrefix("agent.") ? String(name.dropFirst(6)) : name).replacing(".", with: "-")
+        Self.spelled(name.hasPrefix("agent.") ? name.dropFirst(6) : name[...]) { $0 == UInt8(ascii: ".") ? 45 : $0 }
+    }
+
+    /// Byte by byte, for it is done for every key at every start.
+    private static func spelled(_ text: some StringProtocol, by change: (UInt8) -> UInt8) -> String {
+        String(decoding: text.utf8.map(change), as: UTF8.self)
+    }
+
+    private static func upper(_ byte: UInt8) -> UInt8 {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"): byte - 32
+        case UInt8(ascii: "."), UInt8(ascii: "-"): UInt8(ascii: "_")
+        default: byte
+        }
     }
 
     /// What is wrong with `value`, or nil.
