@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Agent
@@ -43,6 +44,23 @@ struct MembershipPlanTests {
         let plan = MembershipPlan(current: [row("10.0.0.1", "old")], members: [member("new", "10.0.0.1")])
         #expect(plan.writes == [row("10.0.0.1", "new")])
         #expect(plan.removals.isEmpty)
+    }
+
+    @Test("What a change of the cores asks for is what comparing the whole table asks for", arguments: 0..<200)
+    func changes(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        func cores(_ random: inout SeededGenerator) -> [CoreMember] {
+            (0..<8).filter { _ in Bool.random(using: &random) }.map {
+                // Few addresses, so that two cores often have the same one.
+                var core = member("core-\($0)", "10.0.0.\(Int.random(in: 0..<6, using: &random))")
+                core.isReady = Bool.random(using: &random)
+                return core
+            }
+        }
+        let old = cores(&random)
+        let new = cores(&random)
+        let table = MembershipPlan(current: [], members: old).writes
+        #expect(MembershipPlan(from: old, to: new) == MembershipPlan(current: table, members: new))
     }
 
     @Test("Three thousand rows are a few statements")

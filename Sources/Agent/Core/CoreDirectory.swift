@@ -63,6 +63,14 @@ package struct FixedCores: CoreDirectory {
 package enum ActingCore {
     /// The first ready core by name, else the first.
     package static func first(of members: [CoreMember]) -> String? {
-        (members.filter(\.isReady).map(\.name).min()) ?? members.map(\.name).min()
+        var first: CoreMember?
+        for member in members {
+            guard let best = first else {
+                first = member
+                continue
+            }
+            if member.isReady != best.isReady ? member.isReady : member.name < best.name { first = member }
+        }
+        return first?.name
     }
 }

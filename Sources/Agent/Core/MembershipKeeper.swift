@@ -1,3 +1,4 @@
+import KubernetesClient
 package import Logging
 package import Pacing
 package import ProxySQLAdmin
@@ -11,6 +12,8 @@ import Synchronization
 package struct MembershipKeeper: Service {
     /// So many rounds the acting core's table may take to arrive.
     private static let patience = 2
+    /// Between two rounds where none were asked for.
+    private static let restInterval = Duration.seconds(3_600)
 
     private let effects: CoreEffects
     private let name: String
@@ -21,6 +24,7 @@ package struct MembershipKeeper: Service {
     private let pace: Pace
     private let logger: Logger
     private let loads: LoadTimes
+    private let known: KnownTable
 
     /// How it is paced.
     package struct Pace: Sendable {
@@ -52,6 +56,7 @@ package struct MembershipKeeper: Service {
         self.events = events
         self.pace = pace
         loads = LoadTimes(pace.clock)
+        known = KnownTable(validity: pace.interval > .zero ? pace.interval : Self.restInterval, clock: pace.clock)
         self.logger = logger
     }
 
@@ -73,7 +78,7 @@ package struct MembershipKeeper: Service {
                 }
                 // A node that just starts refuses for half a minute; that must not cost a whole interval.
                 let retry = Duration.milliseconds(min(200 << min(failures, 5), 5_000))
-                let interval = pace.interval > .zero ? pace.interval : .seconds(3_600)
+                let interval = pace.interval > .zero ? pace.interval : Self.restInterval
                 let wait = min(failures > 0 ? retry : interval, loads.due ?? interval)
                 await pace.change.wait(upTo: wait, clock: pace.clock)
             }
@@ -87,11 +92,27 @@ package struct MembershipKeeper: Service {
             role.update { $0.note = "the cores are not known" }
             return MembershipPlan(current: [], members: [])
         }
+        let isActing = office.isActing
         role.update { report in
             report.peers = members.map(\.name)
-            report.leader = office.acting
-            report.isLeader = office.isActing
+            report.leader = isActing ? name : office.acting
+            report.isLeader = isActing
         }
+        if isActing, let table = known.take(unless: members) {
+            let plan = MembershipPlan(from: table.members, to: members)
+            guard !plan.isEmpty else {
+                known.made(members, readAt: table.readAt)
+                return plan
+            }
+            try await carryOut(plan)
+            known.made(members, readAt: table.readAt)
+            return plan
+        }
+        return try await compare(members)
+    }
+
+    /// Compares the whole table.
+    private func compare(_ members: [CoreMember]) async throws(AdminError) -> MembershipPlan {
         let current = try await effects.members()
         let plan = MembershipPlan(current: current, members: members)
         let rounds = loads.round(isOver: plan.isEmpty)
@@ -100,10 +121,8 @@ package struct MembershipKeeper: Service {
             return plan
         }
         guard plan.isEmpty else {
-            try await effects.carryOut(plan)
-            loads.loaded()
-            events.publish(
-                .membershipChanged, ["written": "\(plan.writes.count)", "removed": "\(plan.removals.count)"])
+            try await carryOut(plan)
+            known.read(members)
             return plan
         }
         // Memory is as it should be; what runs may not be, if a LOAD failed or somebody wrote by hand.
@@ -112,7 +131,14 @@ package struct MembershipKeeper: Service {
             try await effects.loadMembers()
             loads.loaded()
         }
+        known.read(members)
         return plan
+    }
+
+    private func carryOut(_ plan: MembershipPlan) async throws(AdminError) {
+        try await effects.carryOut(plan)
+        loads.loaded()
+        events.publish(.membershipChanged, ["written": "\(plan.writes.count)", "removed": "\(plan.removals.count)"])
     }
 
     /// Whether the node knows nobody from whom it could learn the others.
@@ -125,21 +151,44 @@ package struct MembershipKeeper: Service {
     }
 }
 
-/// The table as this agent left it, and the cores it was made from.
+/// The cores for which the table was last seen, or made, to be right.
+///
+/// Reading and comparing some thousands of rows takes longer than all the rest of a change, so a change within
+/// `validity` of a reading is made from what was read.
 final class KnownTable: Sendable {
-    private let state = Mutex<(rows: [MemberRow], members: [CoreMember])?>(nil)
+    private struct State {
+        var members: [CoreMember]
+        var readAt: Duration
+    }
 
-    /// The rows, if the cores are others now; nil when nothing changed or nothing is known. Whoever takes them puts them
-    /// back when all went well.
-    func take(unless members: [CoreMember]) -> [MemberRow]? {
-        state.withLock { state in
+    private let stopwatch: Stopwatch
+    private let validity: Duration
+    private let state = Mutex<State?>(nil)
+
+    init(validity: Duration, clock: any Clock<Duration>) {
+        self.validity = validity
+        stopwatch = Stopwatch(clock)
+    }
+
+    /// The cores that the table holds, if `members` are others and it was read lately. It is forgotten: whoever takes it
+    /// says with `made` that all went well.
+    func take(unless members: [CoreMember]) -> (members: [CoreMember], readAt: Duration)? {
+        let now = stopwatch.elapsed
+        return state.withLock { state in
             defer { state = nil }
-            guard let known = state, known.members != members else { return nil }
-            return known.rows
+            guard let known = state, known.members != members, now - known.readAt < validity else { return nil }
+            return (known.members, known.readAt)
         }
     }
 
-    func put(_ rows: [MemberRow], for members: [CoreMember]) {
-        state.withLock { $0 = (rows, members) }
+    /// The table was read just now and is right for `members`.
+    func read(_ members: [CoreMember]) {
+        let now = stopwatch.elapsed
+        state.withLock { $0 = State(members: members, readAt: now) }
+    }
+
+    /// The table that was read at `readAt` was made right for `members`.
+    func made(_ members: [CoreMember], readAt: Duration) {
+        state.withLock { $0 = State(members: members, readAt: readAt) }
     }
 }

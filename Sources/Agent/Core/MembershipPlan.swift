@@ -35,7 +35,10 @@ package struct MembershipPlan: Hashable, Sendable {
     /// Without any core nothing is removed: knowing nobody is no reason to forget everybody. The bootstrap row is a row
     /// like any other and goes as soon as a real core is known.
     package init(current: [MemberRow], members: [CoreMember]) {
-        guard !members.isEmpty else { return }
+        self.init(current: members.isEmpty ? [] : current, wanted: members)
+    }
+
+    private init(current: [MemberRow], wanted members: [CoreMember]) {
         var wanted: [String: MemberRow] = [:]
         for member in members {
             let row = MemberRow(host: member.host, port: member.adminPort, comment: member.name)
@@ -51,10 +54,31 @@ package struct MembershipPlan: Hashable, Sendable {
         removals.sort { ($0.host, $0.port) < ($1.host, $1.port) }
     }
 
-    /// The table after the plan was carried out.
-    func result(_ current: [MemberRow]) -> [MemberRow] {
-        let gone = Set(removals.map(\.key) + writes.map(\.key))
-        return current.filter { !gone.contains($0.key) } + writes
+    /// What turns the table of `old` cores into that of `new` ones, both in the order of their names; only rows whose
+    /// cores differ are looked at.
+    package init(from old: [CoreMember], to new: [CoreMember]) {
+        var touched: Set<AgentAddress> = []
+        var (left, right) = (old[...], new[...])
+        while let before = left.first, let after = right.first {
+            if before.name == after.name {
+                if before.address != after.address { touched.formUnion([before.address, after.address]) }
+                left.removeFirst()
+                right.removeFirst()
+            } else if before.name < after.name {
+                touched.insert(before.address)
+                left.removeFirst()
+            } else {
+                touched.insert(after.address)
+                right.removeFirst()
+            }
+        }
+        for member in left + right { touched.insert(member.address) }
+        // Knowing nobody is no reason to forget everybody.
+        if new.isEmpty { touched = [] }
+        // Whoever else has such an address has a say in whose name the row bears.
+        self.init(
+            current: MembershipPlan(current: [], members: old.filter { touched.contains($0.address) }).writes,
+            wanted: new.filter { touched.contains($0.address) })
     }
 
     /// Whether the table is as it should be.

@@ -47,8 +47,12 @@ package final class KubernetesCores: CoreDirectory, Service {
     private struct State {
         var entries: [ObjectKey: Entry] = [:]
         var isSynced = false
-        /// Made from the entries when it is asked for.
+        /// Made from the entries when it is asked for, by name.
         var members: [CoreMember]?
+        /// Whether revisions tell the order of `members`; else ages do.
+        var usesRevisions = false
+        /// The templates of which that was found.
+        var templates: Set<Template> = []
         var seen: [String: Int64] = [:]
         var revisions: [Template: Int64] = [:]
         var mayReadRevisions = true
@@ -89,12 +93,8 @@ package final class KubernetesCores: CoreDirectory, Service {
             var isNews = state.isSynced != batch.isSynced
             state.isSynced = batch.isSynced
             for change in batch.changes {
-                let before = state.entries[change.resource.key]?.member
-                let now: Entry? = if let pod = change.current { entry(of: pod, &state.seen) } else { nil }
-                state.entries[change.resource.key] = now
-                isNews = isNews || before != now?.member
+                isNews = take(change, &state) || isNews
             }
-            if isNews { state.members = nil }
             return isNews
         }
         if isNews { change.wake() }
@@ -105,6 +105,39 @@ package final class KubernetesCores: CoreDirectory, Service {
                     "error": "\(failure)"
                 ])
         }
+    }
+
+    /// Whether the members are others for it. Those that are known are changed in their place: making thousands anew for
+    /// each of their pods would take longer than all that follows.
+    private func take(_ change: ResourceChange<Pod>, _ state: inout State) -> Bool {
+        let seen = state.seen
+        let now: Entry? = if let pod = change.current { entry(of: pod, &state.seen) } else { nil }
+        let before = state.entries.removeValue(forKey: change.resource.key)
+        state.entries[change.resource.key] = now
+        // An age that is known better changes the order of others too; a template that is new, by what all are ordered.
+        let isNewOrder = state.seen != seen || now?.template.map { !state.templates.contains($0) } ?? false
+        guard before?.member != now?.member || before?.template != now?.template || isNewOrder else { return false }
+        guard !isNewOrder, state.members != nil else {
+            state.members = nil
+            return true
+        }
+        let index = state.members.map { Self.position(of: change.resource.metadata.name, in: $0) } ?? 0
+        if before != nil { state.members?.remove(at: index) }
+        if let now {
+            let member = ordered(now, state)
+            state.members?.insert(member, at: index)
+        }
+        return true
+    }
+
+    /// Where a member of that name stands, or would.
+    private static func position(of name: String, in members: [CoreMember]) -> Int {
+        var (low, high) = (0, members.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if members[middle].name < name { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     /// A pod that runs and has an address; one that is ending is not waited for.
@@ -133,18 +166,22 @@ package final class KubernetesCores: CoreDirectory, Service {
             // Ages and revisions are never mixed: they cannot be compared.
             let templates = Set(state.entries.values.compactMap(\.template))
             let hasRevisions = state.mayReadRevisions && templates.allSatisfy { state.revisions[$0] != nil }
-            let members = state.entries.values.map { entry in
-                var member = entry.member
-                member.order = entry.template.flatMap { template in
-                    hasRevisions
-                        ? state.revisions[template].map { ConfigurationOrder(.revision, $0) }
-                        : state.seen[template.hash].map { ConfigurationOrder(.age, $0, name: template.hash) }
-                }
-                return member
-            }.sorted { $0.name < $1.name }
+            state.usesRevisions = hasRevisions
+            state.templates = templates
+            let members = state.entries.values.map { ordered($0, state) }.sorted { $0.name < $1.name }
             state.members = members
             return members
         }
+    }
+
+    private func ordered(_ entry: Entry, _ state: State) -> CoreMember {
+        var member = entry.member
+        member.order = entry.template.flatMap { template in
+            state.usesRevisions
+                ? state.revisions[template].map { ConfigurationOrder(.revision, $0) }
+                : state.seen[template.hash].map { ConfigurationOrder(.age, $0, name: template.hash) }
+        }
+        return member
     }
 
     package var seen: [String: Int64] { state.withLock { $0.seen } }
