@@ -95,7 +95,7 @@ struct AgentProcessTests {
 
     @Test("A drain that meets a wedged interface pauses the node once it answers again")
     func wedgedDrain() async throws {
-        try await withFake(node("a")) { fake in
+        try await withNode(node("a")) { fake in
             try await withAgent(
                 fake, ["agent.shutdown.drain-timeout-seconds": "20", "agent.shutdown.timeout-seconds": "30"]
             ) { agent in
