@@ -16,6 +16,8 @@ package struct RoleReport: Hashable, Sendable {
     package var generation: Int64?
     /// The generation that is wanted of it.
     package var wantedGeneration: Int64?
+    /// The files of `TLSFile` that are beside the node.
+    package var tlsFiles: [String] = []
     /// What the start of a core is at.
     package var boot = "none"
     /// One sentence about what was last done and why.

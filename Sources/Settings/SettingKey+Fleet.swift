@@ -29,6 +29,10 @@ extension SettingKey {
             "fleet.base-cnf", .text, nil,
             "File with a proxysql.cnf for strategy kubernetes: everything but servers, users and rules."),
         SettingKey(
+            "fleet.tls-directory", .text, "/var/lib/proxysql/drover-tls",
+            "Where the nodes find the files that verify backends: what the agents' agent.tls.directory says, or where "
+                + "the Secret is mounted."),
+        SettingKey(
             "fleet.rollout-label", .text, "instancegroup",
             "The label of ConfigMap and Deployment whose value is the group's name, for strategy rollout."),
     ]

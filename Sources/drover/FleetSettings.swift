@@ -22,21 +22,21 @@ extension EffectiveSettings {
     func fleet(_ logger: Logger) throws -> any ProxyFleet {
         switch text("fleet.strategy") {
         case "kubernetes":
+            var settings = KubernetesFleet.Settings(
+                namespace: optionalText("fleet.namespace"), secretPrefix: text("fleet.secret-prefix"),
+                podSelector: optionalText("fleet.pod-selector") ?? "app=proxysql",
+                agentPort: integer("fleet.agent-port"),
+                baseFile: try optionalText("fleet.base-cnf").map {
+                    try String(contentsOfFile: $0, encoding: .utf8)
+                } ?? "")
+            settings.tlsDirectory = text("fleet.tls-directory")
             return KubernetesFleet(
-                client: try kubernetes(), agents: AgentReader(client: .shared),
-                settings: .init(
-                    namespace: optionalText("fleet.namespace"), secretPrefix: text("fleet.secret-prefix"),
-                    podSelector: optionalText("fleet.pod-selector") ?? "app=proxysql",
-                    agentPort: integer("fleet.agent-port"),
-                    baseFile: try optionalText("fleet.base-cnf").map {
-                        try String(contentsOfFile: $0, encoding: .utf8)
-                    } ?? ""), logger: logger)
+                client: try kubernetes(), agents: AgentReader(client: .shared), settings: settings, logger: logger)
         case "rollout":
-            return RolloutFleet(
-                client: try kubernetes(),
-                settings: .init(
-                    namespace: optionalText("fleet.namespace") ?? "proxysql", label: text("fleet.rollout-label")),
-                logger: logger)
+            var settings = RolloutFleet.Settings(
+                namespace: optionalText("fleet.namespace") ?? "proxysql", label: text("fleet.rollout-label"))
+            settings.tlsDirectory = text("fleet.tls-directory")
+            return RolloutFleet(client: try kubernetes(), settings: settings, logger: logger)
         default:
             let admin = adminFleet(logger)
             guard let selector = optionalText("fleet.pod-selector") else { return admin }
@@ -56,6 +56,7 @@ extension EffectiveSettings {
         admin.statementTimeout = seconds("fleet.statement-timeout-seconds")
         admin.unreachableAfter = seconds("scaler.unreachable-after-seconds")
         admin.savesToDisk = flag("fleet.save-to-disk")
+        admin.tlsDirectory = text("fleet.tls-directory")
         return AdminFleet(nodes: listedNodes, settings: admin, wallClock: SystemWallClock(), logger: logger)
     }
 

@@ -4,6 +4,7 @@ import FleetModel
 import Foundation
 import KubernetesClient
 import Logging
+import ProxySQLAdmin
 import Scaler
 import Synchronization
 import Testing
@@ -51,6 +52,7 @@ private func configuration(password: String = "it's") throws -> FleetConfigurati
 private final class Agents: AgentReading {
     struct Silent: Error {}
     let generations = Mutex<[String: Int64]>([:])
+    let files = Mutex<[String: Set<String>]>([:])
 
     func report(from address: String, port: Int) async throws -> AgentReport {
         guard let generation = generations.withLock({ $0[address] }) else { throw Silent() }
@@ -59,7 +61,7 @@ private final class Agents: AgentReading {
             backends: [
                 BackendObservation(
                     hostgroup: 10, address: "10.0.0.2", port: 3306, status: "ONLINE", connectionsInUse: 4)
-            ])
+            ], tlsFiles: files.withLock { $0[address] })
     }
 }
 
@@ -114,6 +116,43 @@ struct KubernetesFleetTests {
             #expect(!again.isComplete)
             let same = try await client.get(SecretResource.self, "fleet-shop")
             #expect(same.metadata.resourceVersion == changed.metadata.resourceVersion, "nothing is written twice")
+        }
+    }
+
+    @Test("files that verify backends come to every node before the configuration that names them, and go after it")
+    func trust() async throws {
+        try await withKubernetes { client, fake in
+            let agents = Agents()
+            let fleet = KubernetesFleet(client: client, agents: agents, settings: .init(), logger: quiet)
+            try await addPod("core-0", "10.1.0.1", client)
+            try await addPod("satellite-0", "10.1.0.2", client)
+            var wanted = try configuration()
+            agents.generations.withLock { $0 = ["10.1.0.1": 1, "10.1.0.2": 1] }
+            #expect(await fleet.publish(wanted).isComplete)
+            wanted.generation = 2
+            wanted.tls = wanted.servers.map { BackendTLS(address: $0.address, port: $0.port, authorities: "CA") }
+            let names = Set(TLSFile.all(of: wanted).map(\.name))
+            let old = await fleet.publish(wanted)
+            #expect(old.nodes.allSatisfy { $0.detail?.contains("upgrade") == true })
+            agents.files.withLock { $0 = ["10.1.0.1": names, "10.1.0.2": []] }
+            let waiting = await fleet.publish(wanted)
+            #expect(waiting.nodes.map(\.node) == ["satellite-0"])
+            var stored = try await client.get(SecretResource.self, "fleet-shop")
+            #expect(names.isSubset(of: Set((stored.data ?? [:]).keys)))
+            #expect(stored.text("fleet.json")?.reveal().contains("\"generation\":1") == true)
+            agents.files.withLock { $0["10.1.0.2"] = names }
+            let published = await fleet.publish(wanted)
+            #expect(published.nodes.map(\.condition) == [.behind, .behind])
+            stored = try await client.get(SecretResource.self, "fleet-shop")
+            #expect(stored.text("fleet.json")?.reveal().contains("\"generation\":2") == true)
+            #expect(stored.text("proxysql.cnf")?.reveal().contains("mysql_servers_ssl_params") == true)
+            agents.generations.withLock { $0 = ["10.1.0.1": 2, "10.1.0.2": 2] }
+            #expect(await fleet.publish(wanted).isComplete)
+            wanted.generation = 3
+            wanted.tls = nil
+            _ = await fleet.publish(wanted)
+            stored = try await client.get(SecretResource.self, "fleet-shop")
+            #expect(Set((stored.data ?? [:]).keys) == ["fleet.json", "proxysql.cnf"])
         }
     }
 

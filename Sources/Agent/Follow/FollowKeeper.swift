@@ -18,6 +18,7 @@ package final class FollowKeeper: Service {
     }
 
     private let source: any FollowSource
+    private let directory: TLSDirectory
     private let port: any AdminConnection
     private let node: String
     private let role: RoleBoard
@@ -27,12 +28,14 @@ package final class FollowKeeper: Service {
     private let logger: Logger
     private let known = Mutex(Known())
 
-    /// Makes the keeper of a node.
+    /// Makes the keeper of a node; the files that rows name are kept in `directory`.
     package init(
-        source: any FollowSource, node: (name: String, port: any AdminConnection), role: RoleBoard,
+        source: any FollowSource, directory: TLSDirectory, node: (name: String, port: any AdminConnection),
+        role: RoleBoard,
         events: AgentEvents, mayApply: @escaping Right, pace: MembershipKeeper.Pace, logger: Logger
     ) {
         self.source = source
+        self.directory = directory
         self.node = node.name
         port = node.port
         self.role = role
@@ -62,8 +65,9 @@ package final class FollowKeeper: Service {
 
     /// One round; whether the node runs what is wanted.
     package func step() async throws(AdminError) -> Bool {
+        let staged = source.files
         guard let text = source.text() else {
-            complain("\(source.place) is not there")
+            if keep(staged, []) { complain("\(source.place) is not there") }
             return true
         }
         let document: FleetDocument
@@ -74,10 +78,13 @@ package final class FollowKeeper: Service {
             return true
         }
         let configurations = newest(document.configurations)
+        // Files first and rows second, so that no row of ours ever names a file that is not there.
+        guard keep(staged, document.configurations) else { return false }
         let wanted = configurations.map(\.generation).max()
         role.update { $0.wantedGeneration = wanted }
         let savesToDisk = try await savesToDisk()
-        let apply = NodeApply(connection: port, node: node, savesToDisk: savesToDisk, logger: logger)
+        let apply = NodeApply(
+            connection: port, node: node, savesToDisk: savesToDisk, tlsDirectory: directory.path, logger: logger)
         if mayApply() {
             for configuration in configurations {
                 let loaded = try await apply.apply(configuration)
@@ -97,7 +104,38 @@ package final class FollowKeeper: Service {
         }
         known.withLock { $0.complaint = "" }
         role.update { $0.generation = wanted }
+        try await removeFiles(except: Set(staged.keys).union(Self.files(of: document.configurations).keys))
         return true
+    }
+
+    private static func files(of configurations: [FleetConfiguration]) -> [String: Secret] {
+        Dictionary(
+            configurations.flatMap(TLSFile.all).map { ($0.name, $0.content) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Writes the files that are there to be named and those that are; whether all of them are there.
+    private func keep(_ staged: [String: Secret], _ configurations: [FleetConfiguration]) -> Bool {
+        let wanted = staged.merging(Self.files(of: configurations)) { $1 }
+        defer { role.update { $0.tlsFiles = directory.names.sorted() } }
+        do throws(TLSDirectory.Problem) {
+            try directory.put(wanted)
+            return true
+        } catch {
+            complain("the TLS files of \(source.place) could not be written, what runs is kept: \(error)")
+            return false
+        }
+    }
+
+    /// Rows go first and files second: what a row names at runtime, in memory or on disk stays, whoever wrote the row.
+    private func removeFiles(except wanted: Set<String>) async throws(AdminError) {
+        guard !directory.names.isSubset(of: wanted) else { return }
+        let columns = "SELECT ssl_ca, ssl_cert, ssl_key FROM"
+        let result = try await port.query(
+            "\(columns) runtime_\(SSLParamsRow.table) UNION ALL \(columns) main.\(SSLParamsRow.table) "
+                + "UNION ALL \(columns) disk.\(SSLParamsRow.table)")
+        let named = result.rows.flatMap(\.values).compactMap { $0?.split(separator: "/").last.map { String($0) } }
+        directory.remove(except: wanted.union(named))
+        role.update { $0.tlsFiles = directory.names.sorted() }
     }
 
     /// What is not older than what the node ran already: a copy that comes late must not bring it back.

@@ -2,6 +2,7 @@ package import FleetModel
 package import KubernetesClient
 package import Logging
 package import Pacing
+import ProxySQLAdmin
 import ServiceLifecycle
 import Synchronization
 
@@ -15,8 +16,14 @@ import Synchronization
 package protocol FollowSource: Sendable {
     /// The text now; nil while there is none.
     func text() -> Secret?
+    /// The files of `TLSFile` that are to be there before a text names them, by name.
+    var files: [String: Secret] { get }
     /// Where it is, for people.
     var place: String { get }
+}
+
+extension FollowSource {
+    package var files: [String: Secret] { [:] }
 }
 
 /// A file, for example one that a Secret or a configuration tool puts there; read anew each time.
@@ -43,7 +50,7 @@ package final class FollowedSecret: FollowSource, Service {
     private let name: String
     private let reflector: Reflector<SecretResource>
     private let change: Wakeup
-    private let latest = Mutex<Secret?>(nil)
+    private let latest = Mutex<(text: Secret?, files: [String: Secret])>((nil, [:]))
 
     /// Follows the Secret `name`; wakes `change` when it changed.
     package init(_ client: KubernetesClient, name: String, namespace: String, change: Wakeup, logger: Logger) {
@@ -55,7 +62,9 @@ package final class FollowedSecret: FollowSource, Service {
 
     package var place: String { "the Secret \(name)" }
 
-    package func text() -> Secret? { latest.withLock { $0 } }
+    package func text() -> Secret? { latest.withLock { $0.text } }
+
+    package var files: [String: Secret] { latest.withLock { $0.files } }
 
     package func run() async throws {
         await cancelWhenGracefulShutdown { await self.follow() }
@@ -65,10 +74,14 @@ package final class FollowedSecret: FollowSource, Service {
         await withTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try? await self.reflector.run() }
             for await batch in reflector.changes() where batch.isSynced {
-                let text = reflector.cache.sorted.first?.text(Self.key)
+                let secret = reflector.cache.sorted.first
+                let text = secret?.text(Self.key)
+                let names = (secret?.data ?? [:]).keys.filter(TLSFile.isOurs)
+                let files = Dictionary(
+                    names.compactMap { name in secret?.text(name).map { (name, $0) } }, uniquingKeysWith: { $1 })
                 let isNews = latest.withLock { latest in
-                    defer { latest = text }
-                    return latest != text
+                    defer { latest = (text, files) }
+                    return latest != (text, files)
                 }
                 if isNews { change.wake() }
             }

@@ -77,6 +77,8 @@ package struct StatusDocument: Codable, Hashable, Sendable {
     package var generation: Int64?
     /// The generation that is wanted of it.
     package var wantedGeneration: Int64?
+    /// The files that rows of `mysql_servers_ssl_params` may name, as they are beside the node.
+    package var tlsFiles: [String]?
     /// What the boot is at, one word.
     package var boot: String
     /// One sentence about what was last done and why.
@@ -111,6 +113,7 @@ package struct StatusDocument: Codable, Hashable, Sendable {
             clients, paused, drain
         case started, ready, live, message
         case isLeader = "is_leader"
+        case tlsFiles = "tls_files"
         case wantedGeneration = "wanted_generation"
         case ageMilliseconds = "age_ms"
     }

@@ -161,8 +161,8 @@ package struct AgentRoutes: Sendable {
         return StatusDocument(
             node: settings.node, role: settings.isCore ? "core" : "satellite", isLeader: report.isLeader,
             leader: report.leader, order: report.order, running: report.running, seen: report.seen,
-            generation: report.generation, wantedGeneration: report.wantedGeneration, boot: report.boot,
-            note: report.note, peers: report.peers,
+            generation: report.generation, wantedGeneration: report.wantedGeneration, tlsFiles: report.tlsFiles,
+            boot: report.boot, note: report.note, peers: report.peers,
             checksums: (seen?.stamps ?? []).map {
                 .init(module: $0.module, version: $0.version, epoch: $0.epoch, checksum: $0.checksum)
             },

@@ -206,7 +206,8 @@ package struct AgentProcess: Sendable {
         let interval = settings.seconds("agent.core.interval-seconds")
         services.append(
             FollowKeeper(
-                source: source, node: (settings.nodeName, port), role: role, events: events, mayApply: mayApply,
+                source: source, directory: TLSDirectory(path: settings.text("agent.tls.directory")),
+                node: (settings.nodeName, port), role: role, events: events, mayApply: mayApply,
                 pace: .init(change: change, interval: interval > .zero ? interval : .seconds(10), clock: around.clock),
                 logger: around.logger))
         return services

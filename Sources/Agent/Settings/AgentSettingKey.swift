@@ -191,7 +191,12 @@ package struct AgentSettingKey: Hashable, Sendable {
             "Name of the Lease, in the pods' namespace, by which one core acts; needs rights on leases."),
         .init(
             nil, "agent.follow.file", .text, nil, "Follows this fleet.json: its difference is applied when it changes."),
-        .init(nil, "agent.follow.secret", .text, nil, "Follows the key fleet.json of this Secret."),
+        .init(
+            nil, "agent.follow.secret", .text, nil,
+            "Follows the key fleet.json of this Secret, and the tls-*.pem that it names."),
+        .init(
+            nil, "agent.tls.directory", .text, "/var/lib/proxysql/drover-tls",
+            "Where the files that verify backends are written: the same path on every node, readable by ProxySQL."),
         .init(
             "satellite.interval", "agent.satellite.interval-seconds", .seconds(0.01...86_400), "10",
             "Between two looks of a satellite at its cores."),

@@ -10,11 +10,14 @@ package struct AgentReport: Hashable, Sendable {
     package var generation: Int64?
     /// Its backends.
     package var backends: [BackendObservation]
+    /// The files for TLS that are beside the node; nil when its agent does not write any.
+    package var tlsFiles: Set<String>?
 
     /// Makes a report.
-    package init(generation: Int64?, backends: [BackendObservation]) {
+    package init(generation: Int64?, backends: [BackendObservation], tlsFiles: Set<String>? = nil) {
         self.generation = generation
         self.backends = backends
+        self.tlsFiles = tlsFiles
     }
 }
 
@@ -29,6 +32,12 @@ package protocol AgentReading: Sendable {
 package struct AgentReader: AgentReading {
     private struct Status: Decodable {
         var generation: Int64?
+        var tlsFiles: Set<String>?
+
+        private enum CodingKeys: String, CodingKey {
+            case generation
+            case tlsFiles = "tls_files"
+        }
     }
 
     private struct Backend: Decodable {
@@ -60,7 +69,7 @@ package struct AgentReader: AgentReading {
                 BackendObservation(
                     hostgroup: $0.hostgroup, address: $0.host, port: $0.port, status: $0.status,
                     connectionsInUse: $0.used)
-            })
+            }, tlsFiles: status.tlsFiles)
     }
 
     private func get<Document: Decodable>(_ url: String, as type: Document.Type) async throws -> Document {

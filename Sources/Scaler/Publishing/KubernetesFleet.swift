@@ -21,6 +21,8 @@ package struct KubernetesFleet: ProxyFleet {
         package var agentPort: Int
         /// A `proxysql.cnf` with everything but servers, users and rules.
         package var baseFile: String
+        /// Where the agents write the files that verify backends.
+        package var tlsDirectory = TLSFile.usualDirectory
 
         /// Makes settings with the defaults of the Go agent's manifests.
         package init(
@@ -57,7 +59,7 @@ package struct KubernetesFleet: ProxyFleet {
 
     package func publish(_ configuration: FleetConfiguration) async -> Publication {
         do {
-            try await write(configuration)
+            if let waiting = try await write(configuration) { return waiting }
             return try await read(configuration)
         } catch {
             return Publication(
@@ -94,21 +96,53 @@ package struct KubernetesFleet: ProxyFleet {
     }
 
     /// Applies the Secret unless it holds the generation and the very same texts.
-    private func write(_ configuration: FleetConfiguration) async throws {
+    ///
+    /// Files that verify backends come in it before the configuration that names them: cluster sync takes rows to nodes
+    /// whose agents may not have written the files yet, and there every new connection would fail.
+    /// - Returns: what is waited for, while the nodes do not have the files.
+    private func write(_ configuration: FleetConfiguration) async throws -> Publication? {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
-        let texts = [
-            "proxysql.cnf": Secret(try CnfRenderer(configuration).rendered(over: settings.baseFile)),
-            "fleet.json": Secret(String(decoding: try encoder.encode(configuration), as: UTF8.self)),
-        ]
+        let files = Dictionary(
+            TLSFile.all(of: configuration).map { ($0.name, $0.content) }, uniquingKeysWith: { first, _ in first })
+        var texts = files
+        texts["proxysql.cnf"] = Secret(
+            try CnfRenderer(configuration, tlsDirectory: settings.tlsDirectory).rendered(over: settings.baseFile))
+        texts["fleet.json"] = Secret(String(decoding: try encoder.encode(configuration), as: UTF8.self))
         let name = secretName(configuration.group)
+        var present: [String: Secret] = [:]
         do throws(KubernetesError) {
-            let present = try await client.get(SecretResource.self, name, in: settings.namespace)
-            let isSame = texts.allSatisfy { key, text in present.text(key)?.reveal() == text.reveal() }
-            if isSame { return }
+            let secret = try await client.get(SecretResource.self, name, in: settings.namespace)
+            for key in (secret.data ?? [:]).keys where texts[key] != nil || TLSFile.isOurs(key) {
+                present[key] = secret.text(key)
+            }
         } catch {
             guard error.code == .notFound else { throw error }
         }
+        if texts == present { return nil }
+        if !files.isEmpty {
+            let lacking = try await nodesLacking(Set(files.keys), configuration)
+            guard lacking.isEmpty else {
+                let staged = present.merging(files) { $1 }
+                if staged != present { try await apply(staged, name, configuration) }
+                return Publication(generation: configuration.generation, nodes: lacking)
+            }
+        }
+        try await apply(texts, name, configuration)
+        return nil
+    }
+
+    /// The running nodes that do not say that they have all of `files`.
+    private func nodesLacking(
+        _ files: Set<String>, _ configuration: FleetConfiguration
+    ) async throws -> [NodePublication] {
+        try await read(configuration) { report in
+            guard let held = report.tlsFiles else { return "its agent writes no files for TLS; upgrade it" }
+            return files.isSubset(of: held) ? nil : "its agent has not written the files for TLS yet"
+        }.nodes.filter { $0.condition != .current }
+    }
+
+    private func apply(_ texts: [String: Secret], _ name: String, _ configuration: FleetConfiguration) async throws {
         _ = try await client.apply(
             SecretResource.self, name,
             SecretResource.applying(
@@ -125,11 +159,21 @@ package struct KubernetesFleet: ProxyFleet {
     }
 
     func read(_ configuration: FleetConfiguration) async throws -> Publication {
+        try await read(configuration) { report in
+            guard report.generation ?? 0 < configuration.generation else { return nil }
+            return "its agent reports \(report.generation.map { "generation \($0)" } ?? "no generation yet")"
+        }
+    }
+
+    /// What every running node's agent says; `lacks` is why a node is behind.
+    private func read(
+        _ configuration: FleetConfiguration, lacks: @escaping @Sendable (AgentReport) -> String?
+    ) async throws -> Publication {
         let scope: NamespaceScope = settings.namespace.map { .named($0) } ?? .own
         let pods = try await client.list(Pod.self, in: scope, where: Selection(labels: settings.podSelector)).items
             .filter(\.isRunning)
         let nodes = await withTaskGroup(of: NodePublication.self) { tasks in
-            for pod in pods { tasks.addTask { await self.node(pod, configuration) } }
+            for pod in pods { tasks.addTask { await self.node(pod, lacks) } }
             var nodes: [NodePublication] = []
             for await node in tasks { nodes.append(node) }
             return nodes
@@ -137,17 +181,16 @@ package struct KubernetesFleet: ProxyFleet {
         return Publication(generation: configuration.generation, nodes: nodes.sorted { $0.node < $1.node })
     }
 
-    private func node(_ pod: Pod, _ configuration: FleetConfiguration) async -> NodePublication {
+    private func node(_ pod: Pod, _ lacks: @Sendable (AgentReport) -> String?) async -> NodePublication {
         guard let address = pod.address else {
             return NodePublication(node: pod.metadata.name, condition: .unknown, detail: "it has no address yet")
         }
         do {
             let report = try await agents.report(from: address, port: settings.agentPort)
-            let runs = report.generation.map { "generation \($0)" } ?? "no generation yet"
-            let isCurrent = report.generation ?? 0 >= configuration.generation
+            let lack = lacks(report)
             return NodePublication(
-                node: pod.metadata.name, condition: isCurrent ? .current : .behind,
-                detail: isCurrent ? nil : "its agent reports \(runs)", backends: report.backends)
+                node: pod.metadata.name, condition: lack == nil ? .current : .behind, detail: lack,
+                backends: report.backends)
         } catch {
             return NodePublication(
                 node: pod.metadata.name, condition: .unknown, detail: "its agent does not answer: \(error)")

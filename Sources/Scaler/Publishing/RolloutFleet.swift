@@ -17,6 +17,8 @@ package struct RolloutFleet: ProxyFleet {
         package var label: String
         /// The key of the file in the ConfigMap or Secret.
         package var key: String
+        /// Where the pods mount the Secret, and so find the files that verify backends.
+        package var tlsDirectory = TLSFile.usualDirectory
 
         /// Makes settings with Chester's names.
         package init(namespace: String = "proxysql", label: String = "instancegroup", key: String = "proxysql.cnf") {
@@ -40,7 +42,9 @@ package struct RolloutFleet: ProxyFleet {
     package func publish(_ configuration: FleetConfiguration) async -> Publication {
         do {
             try await write(configuration)
-            return try await roll(configuration)
+            let publication = try await roll(configuration)
+            if publication.isComplete { try await removeOldFiles(configuration) }
+            return publication
         } catch {
             return Publication(
                 generation: configuration.generation,
@@ -65,17 +69,27 @@ package struct RolloutFleet: ProxyFleet {
     /// makes the patch fail and the next publication read it again.
     private func write(_ configuration: FleetConfiguration) async throws {
         let scope = NamespaceScope.named(settings.namespace)
-        let renderer = CnfRenderer(configuration)
+        let renderer = CnfRenderer(configuration, tlsDirectory: settings.tlsDirectory)
+        let files = Dictionary(
+            TLSFile.all(of: configuration).map { ($0.name, $0.content) }, uniquingKeysWith: { first, _ in first })
         let secrets = try await client.list(SecretResource.self, in: scope, where: selection(configuration)).items
         if let secret = secrets.first(where: { $0.data?[settings.key] != nil }) {
             let present = secret.text(settings.key)?.reveal() ?? ""
             let wanted = try renderer.rendered(over: present)
-            guard wanted != present else { return }
-            let applied = SecretResource.applying(name: secret.metadata.name, texts: [settings.key: Secret(wanted)])
+            // Files of the generation before stay for pods that are not replaced yet; a merge patch removes by null.
+            let missing = files.filter { secret.text($0.key)?.reveal() != $0.value.reveal() }
+            guard wanted != present || !missing.isEmpty else { return }
+            let texts = missing.merging([settings.key: Secret(wanted)]) { $1 }
+            let applied = SecretResource.applying(name: secret.metadata.name, texts: texts)
             _ = try await client.patch(
                 SecretResource.self, secret.metadata.name, patch(applied["data"] ?? [:], secret.metadata),
                 in: settings.namespace)
             return note("secret", secret.metadata.name, configuration)
+        }
+        guard files.isEmpty else {
+            throw RolloutTarget(
+                description: "group \(configuration.group) verifies its backends, whose files belong in a Secret: "
+                    + "make one with the label \(settings.label)=\(configuration.group) and the key \(settings.key)")
         }
         let maps = try await client.list(ConfigMap.self, in: scope, where: selection(configuration)).items
         guard let map = maps.first(where: { $0.data?[settings.key] != nil }) else {
@@ -91,6 +105,20 @@ package struct RolloutFleet: ProxyFleet {
             ConfigMap.self, map.metadata.name, patch([settings.key: .string(wanted)], map.metadata),
             in: settings.namespace)
         note("configmap", map.metadata.name, configuration)
+    }
+
+    /// Takes away the files that no pod's rows name any more.
+    private func removeOldFiles(_ configuration: FleetConfiguration) async throws {
+        let named = Set(TLSFile.all(of: configuration).map(\.name))
+        let scope = NamespaceScope.named(settings.namespace)
+        for secret in try await client.list(SecretResource.self, in: scope, where: selection(configuration)).items {
+            let old = (secret.data ?? [:]).keys.filter { TLSFile.isOurs($0) && !named.contains($0) }
+            guard !old.isEmpty else { continue }
+            let data = Dictionary(uniqueKeysWithValues: old.map { ($0, JSONValue.null) })
+            _ = try await client.patch(
+                SecretResource.self, secret.metadata.name, patch(.object(data), secret.metadata),
+                in: settings.namespace)
+        }
     }
 
     private func patch(_ data: JSONValue, _ metadata: ObjectMeta) -> JSONValue {
