@@ -28,6 +28,7 @@ extension Target.Dependency {
     static let metrics = product(name: "Metrics", package: "swift-metrics")
     static let coreMetrics = product(name: "CoreMetrics", package: "swift-metrics")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
     static let nioTLS = product(name: "NIOTLS", package: "swift-nio")
@@ -138,6 +139,7 @@ let package = Package(
             "ManagementAPI",
             [
                 .hummingbird, .httpTypes, .logging, .metrics, .nioCore, .nioSSL, .serviceLifecycle, .crypto,
+                .cryptoExtras,
                 "FleetModel", "JSONValues", "Pacing",
                 "Observability", "Persistence", "ProxySQLAdmin",
             ]),
@@ -290,9 +292,8 @@ let package = Package(
                 "ControlClient", "ManagementAPI", "Persistence", "FleetModel", "JSONValues", "Pacing", "Scaler",
                 "ProxySQLAdmin",
                 "FakeProxySQL",
-                "MySQLWire", .asyncHTTPClient, .hummingbird, .hummingbirdTesting, .nioCore, .nioHTTP1, .httpTypes,
-                .logging,
-                .crypto,
+                "MySQLWire", .asyncHTTPClient, .hummingbird, .hummingbirdCore, .hummingbirdTesting, .nioCore,
+                .nioEmbedded, .nioHTTP1, .nioPosix, .nioSSL, .httpTypes, .logging, .crypto,
             ]),
         tests(
             "AgentTests",

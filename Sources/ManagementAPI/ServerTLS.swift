@@ -1,9 +1,11 @@
+import Crypto
 package import Logging
 import NIOCore
 package import NIOSSL
 package import Pacing
 import FleetModel
 import Synchronization
+import _CryptoExtras
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -74,14 +76,34 @@ package final class ServerTLS: Sendable {
             let certificate = [UInt8](try Data(contentsOf: URL(filePath: files.certificate)))
             let key = [UInt8](try Data(contentsOf: URL(filePath: files.key)))
             var override = NIOSSLContextConfigurationOverride()
-            override.certificateChain = try NIOSSLCertificate.fromPEMBytes(certificate).map { .certificate($0) }
+            let chain = try NIOSSLCertificate.fromPEMBytes(certificate)
+            // While both files are replaced, one is older than the other for a moment.
+            guard let leaf = chain.first, try isPair(leaf, String(decoding: key, as: UTF8.self)) else {
+                throw ServerTLSError(description: "the key is not the certificate's")
+            }
+            override.certificateChain = chain.map { .certificate($0) }
             override.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: key, format: .pem))
             return Pair(certificate: certificate, key: key, override: override, lookedAt: now)
         } catch {
             throw ServerTLSError(
-                description: "the certificate \(files.certificate) and its key \(files.key) cannot be read as PEM: "
-                    + "\(type(of: error))")
+                description:
+                    "the certificate \(files.certificate) and its key \(files.key) cannot be read as PEM, or do not belong together: "
+                    + "\((error as? ServerTLSError)?.description ?? "\(type(of: error))")")
         }
+    }
+
+    /// Whether the private key in `pem` is the certificate's; true too for kinds of keys that cannot be compared.
+    ///
+    /// Not by a `NIOSSLContext`, which refuses the pair as well: it leaves the refusal in BoringSSL's queue of errors,
+    /// and the handshake that is going on in this thread takes it for its own.
+    private static func isPair(_ certificate: NIOSSLCertificate, _ pem: String) throws -> Bool {
+        let publicKey =
+            (try? _RSA.Signing.PrivateKey(pemRepresentation: pem))?.publicKey.derRepresentation
+            ?? (try? P256.Signing.PrivateKey(pemRepresentation: pem))?.publicKey.derRepresentation
+            ?? (try? P384.Signing.PrivateKey(pemRepresentation: pem))?.publicKey.derRepresentation
+            ?? (try? P521.Signing.PrivateKey(pemRepresentation: pem))?.publicKey.derRepresentation
+        guard let publicKey else { return true }
+        return Array(publicKey) == (try certificate.extractPublicKey().toSPKIBytes())
     }
 }
 

@@ -12,11 +12,7 @@ struct ProxyNode: Sendable {
 
     /// Runs `body` with a simulated one.
     static func withSimulated(_ body: @escaping @Sendable (ProxyNode) async throws -> Void) async throws {
-        try await withThrowingTaskGroup { tasks in
-            let fake = try await FakeProxySQL.start(
-                .init(name: "core-0", host: OwnAddress.next(), adminPort: 0, mysqlPort: 0), logger: silent)
-            tasks.addTask { try await fake.run() }
-            defer { tasks.cancelAll() }
+        try await withNode(freeNode("core-0")) { fake in
             let node = ProxyNode(
                 connection: try await connect(fake.adminEndpoint.host, fake.adminEndpoint.port))
             try await body(node)
