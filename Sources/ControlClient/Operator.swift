@@ -114,7 +114,10 @@ package struct Operator: Sendable {
             }
         }
         guard differing.isEmpty else {
-            throw ControlError(.differs, "\(differing.joined(separator: ", ")) differ, and nothing was changed")
+            throw ControlError(
+                .differs,
+                "\(differing.joined(separator: ", ")) \(differing.count == 1 ? "differs" : "differ"), and nothing was changed"
+            )
         }
     }
 

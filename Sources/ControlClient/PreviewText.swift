@@ -29,12 +29,15 @@ package enum PreviewText {
     private static let usual: Set<String> = [
         "gtid_port", "compression", "max_replication_lag", "max_latency_ms", "backend", "frontend", "comment",
     ]
+    /// What the key of a row is made of.
+    private static let keys: [String: Set<String>] = [
+        "mysql_servers": ["hostgroup_id", "hostname", "port"], "mysql_users": ["username"],
+        "mysql_query_rules": ["rule_id"],
+    ]
 
     private static func columns(_ row: JSONValue, _ side: String) -> String {
-        let key = row["key"]?.elements ?? []
-        let told = (row["columns"]?.members ?? [:]).filter { name, values in
-            !usual.contains(name) && !(name != "weight" && values[side].map { key.contains($0) } ?? false)
-        }
+        let key = keys[row["table"]?.string ?? ""] ?? []
+        let told = (row["columns"]?.members ?? [:]).filter { !usual.contains($0.key) && !key.contains($0.key) }
         let shown = told.sorted { $0.key < $1.key }.map {
             "\($0.key)=\(Presentation.shown($0.value[side]))"
         }

@@ -217,6 +217,8 @@ package struct BackendObservation: Hashable, Codable, Sendable {
     package var status: String
     /// ConnUsed.
     package var connectionsInUse: Int
+    /// How far it is behind its primary, where that was measured.
+    package var lag: LagReading?
 
     /// Makes an observation.
     package init(hostgroup: Int, address: String, port: Int, status: String, connectionsInUse: Int) {

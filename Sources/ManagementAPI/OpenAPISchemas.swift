@@ -75,7 +75,14 @@ enum OpenAPISchemas {
             "stateSince": time, "plannedAt": time, "incidentId": optionalText, "operationId": optionalText,
             "address": optionalText, "failure": optionalText,
         ]),
-        "ReplicaList": items(of: "Replica"),
+        "ReplicaState": object([
+            "name": text,
+            "state": ["enum": .array(ReplicaRecord.State.allCases.map { .string($0.rawValue) })],
+            "stateSince": time, "plannedAt": time, "incidentId": optionalText, "operationId": optionalText,
+            "address": optionalText, "failure": optionalText, "weight": ["type": ["integer", "null"]],
+            "lagSeconds": ["type": ["number", "null"]], "lagMeasuredAt": optionalText,
+        ]),
+        "ReplicaList": items(of: "ReplicaState"),
         "Publication": object([
             "generation": integer, "wantedGeneration": integer, "at": time, "isComplete": flag,
             "nodes": list(of: "NodePublication"),
@@ -86,7 +93,8 @@ enum OpenAPISchemas {
                 "type": "array",
                 "items": object([
                     "hostgroup": hostgroup, "address": text, "port": integer, "status": text,
-                    "connectionsInUse": integer,
+                    "connectionsInUse": integer, "lagSeconds": ["type": ["number", "null"]],
+                    "lagMeasuredAt": optionalText,
                 ]),
             ],
         ]),

@@ -37,7 +37,19 @@ struct StateRoutes: Sendable {
         _ request: Request, _ context: ManagementContext
     ) async throws(APIError) -> Response {
         let record = try await parts.group(context).document
-        return APIAnswer.json(["items": .array(record.replicas.map(GroupDocument.replica))] as JSONValue)
+        let decision = try await parts.newestDecision(of: record.name)
+        let items = record.replicas.map { replica in
+            let server = record.configuration.servers.first { $0.name == replica.name.text }
+            let lag = parts.lag(
+                of: replica.name.text, at: server?.address ?? replica.address ?? "",
+                port: server?.port ?? BackendServer.usualPort, record, decision)
+            var members = GroupDocument.replica(replica).members
+            members["weight"] = server.map { .whole($0.weight) } ?? .null
+            members["lagSeconds"] = lag.map { .number($0.seconds) } ?? .null
+            members["lagMeasuredAt"] = .optional(lag?.measuredAt.text)
+            return JSONValue.object(members)
+        }
+        return APIAnswer.json(["items": .array(items)] as JSONValue)
     }
 
     @Sendable private func publication(
@@ -65,6 +77,8 @@ struct StateRoutes: Sendable {
                                     "hostgroup": .whole($0.hostgroup), "address": .string($0.address),
                                     "port": .whole($0.port), "status": .string($0.status),
                                     "connectionsInUse": .whole($0.connectionsInUse),
+                                    "lagSeconds": $0.lag.map { .number($0.seconds) } ?? .null,
+                                    "lagMeasuredAt": .optional($0.lag?.measuredAt.text),
                                 ]
                             }),
                     ]
@@ -129,6 +143,30 @@ struct StateRoutes: Sendable {
         }
         guard let found else { throw .notFound("there is no incident of that id") }
         return APIAnswer.json(GroupDocument.incident(found.document))
+    }
+}
+
+extension APIParts {
+    /// The newest decision about a group, with what was read for it.
+    func newestDecision(of group: InstanceName) async throws(APIError) -> DecisionEntry? {
+        do throws(StoreError) {
+            return try await decisions?.decisions(of: group, limit: 1, before: nil).first
+        } catch {
+            throw APIError(error)
+        }
+    }
+
+    /// How far a server was behind when that was last measured: by the scaler or a node's Monitor, or by a metric of
+    /// the group's policy.
+    func lag(
+        of server: String, at address: String, port: Int, _ record: GroupRecord, _ decision: DecisionEntry?
+    ) -> LagReading? {
+        let metrics = Set(record.policy.metrics.filter { $0.role == .replicaLag }.map(\.name))
+        let read = decision?.inputs.readings.first { metrics.contains($0.metric) && $0.instance == server }
+        return LagReading.newest([
+            publications?.lag(at: address, port: port, of: record.name),
+            read.map { LagReading(seconds: $0.value, measuredAt: $0.measuredAt) },
+        ])
     }
 }
 

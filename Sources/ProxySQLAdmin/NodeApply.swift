@@ -97,7 +97,29 @@ package struct NodeApply: Sendable {
                     port: try row.number("srv_port"), status: try row.required("status"),
                     connectionsInUse: try row.number("ConnUsed")))
         }
+        let lags = await lags()
+        for index in backends.indices {
+            backends[index].lag = lags["\(backends[index].address) \(backends[index].port)"]
+        }
         return backends
+    }
+
+    /// What Monitor measured last, by address and port. It measures only servers with a `max_replication_lag` (ProxySQL
+    /// documentation, "Monitor Module"), and is for people: a node that cannot tell is none the worse for it.
+    private func lags() async -> [String: LagReading] {
+        let result = try? await connection.query(
+            "SELECT hostname, port, MAX(time_start_us) AS time_start_us, repl_lag "
+                + "FROM monitor.mysql_server_replication_lag_log WHERE repl_lag IS NOT NULL GROUP BY hostname, port")
+        var lags: [String: LagReading] = [:]
+        for row in result?.rows ?? [] {
+            guard let address = row.string("hostname"), let port = row.string("port"),
+                let at = row.string("time_start_us").flatMap({ Int64($0) }),
+                let seconds = row.string("repl_lag").flatMap({ Double($0) }), seconds >= 0
+            else { continue }
+            lags["\(address) \(port)"] = LagReading(
+                seconds: seconds, measuredAt: Timestamp(millisecondsSinceEpoch: at / 1_000))
+        }
+        return lags
     }
 
     private static func orAddressed(_ servers: [BackendServer]) throws(AdminError) -> String {

@@ -2,7 +2,7 @@ package import FleetModel
 package import Pacing
 import Synchronization
 
-/// The newest publication of each group, for whoever shows the state of the fleet.
+/// The newest publication of each group, and the newest lag of each replica, for whoever shows the state of the fleet.
 package final class PublicationBoard: Sendable {
     /// A publication and when it ended.
     package struct Entry: Hashable, Sendable {
@@ -12,7 +12,11 @@ package final class PublicationBoard: Sendable {
         package var at: Timestamp
     }
 
+    /// Addresses of replicas that are gone must not stay for ever.
+    private static let maximumLags = 10_000
+
     private let entries = Mutex<[InstanceName: Entry]>([:])
+    private let lags = Mutex<[String: LagReading]>([:])
 
     /// Makes an empty board.
     package init() {}
@@ -31,6 +35,36 @@ package final class PublicationBoard: Sendable {
             entries[group] = Entry(publication: publication, at: now)
             return before
         }
+    }
+
+    /// Notes how far the replica at `address` is behind.
+    package func note(_ lag: LagReading, at address: String, port: Int) {
+        lags.withLock { lags in
+            if lags.count >= Self.maximumLags { lags.removeAll() }
+            lags["\(address) \(port)"] = lag
+        }
+    }
+
+    /// The newest lag of the replica at `address`, whoever measured it: a process that asked it, or a node's Monitor.
+    package func lag(at address: String, port: Int, of group: InstanceName) -> LagReading? {
+        let observed = newest(of: group)?.publication.nodes.flatMap { node in
+            node.backends.filter { $0.address == address && $0.port == port }.map(\.lag)
+        }
+        return LagReading.newest((observed ?? []) + [lags.withLock { $0["\(address) \(port)"] }])
+    }
+
+    /// `publication` with what this board knows of each backend's lag.
+    func filled(_ publication: Publication, of group: InstanceName) -> Publication {
+        var publication = publication
+        for node in publication.nodes.indices {
+            for index in publication.nodes[node].backends.indices {
+                let backend = publication.nodes[node].backends[index]
+                publication.nodes[node].backends[index].lag = LagReading.newest([
+                    backend.lag, lag(at: backend.address, port: backend.port, of: group),
+                ])
+            }
+        }
+        return publication
     }
 
     /// Takes a group that is gone from the board.
@@ -73,5 +107,25 @@ package struct ObservedFleet: ProxyFleet {
             board.note(publication, of: configuration.group, at: wallClock.now())
         }
         return publication
+    }
+}
+
+/// A fleet whose publications say how far each backend is behind, as far as a board knows it.
+package struct LagFleet: ProxyFleet {
+    private let fleet: any ProxyFleet
+    private let board: PublicationBoard
+
+    /// Wraps `fleet`.
+    package init(_ fleet: any ProxyFleet, board: PublicationBoard) {
+        self.fleet = fleet
+        self.board = board
+    }
+
+    package func publish(_ configuration: FleetConfiguration) async -> Publication {
+        board.filled(await fleet.publish(configuration), of: configuration.group)
+    }
+
+    package func withdraw(_ configuration: FleetConfiguration) async -> Publication {
+        await fleet.withdraw(configuration)
     }
 }

@@ -43,7 +43,8 @@ extension GroupWorker {
     /// - Returns: nil when the replica may serve, else what it waits for.
     private func gate(_ replica: ReplicaRecord, at address: String, _ now: Timestamp) async -> StepReport? {
         guard let probe = around.probe else { return nil }
-        let health = await probe.look(at: replica.name, address: address, port: BackendServer.usualPort)
+        let health = await around.look(
+            with: probe, at: replica.name, address: address, port: BackendServer.usualPort)
         guard !samples.take(health, by: settings.admission) else {
             samples = AdmissionSamples()
             return nil
@@ -80,7 +81,8 @@ extension GroupWorker {
             return .waits("\(replica.name) keeps weight \(weight) for now", next: min(left, settings.resync))
         }
         if let probe = around.probe, let address = replica.address {
-            let health = await probe.look(at: replica.name, address: address, port: BackendServer.usualPort)
+            let health = await around.look(
+                with: probe, at: replica.name, address: address, port: BackendServer.usualPort)
             guard settings.admission.isFit(health) else {
                 logger.warning(
                     "share not raised",

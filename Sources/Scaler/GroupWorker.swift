@@ -24,6 +24,8 @@ package actor GroupWorker {
         package var nameSuffix: @Sendable () -> String
         /// What asks a new replica how it replicates; without it, a replica serves once the provider says that it runs.
         package var probe: (any ReplicationProbe)?
+        /// Hears how far the replica at an address and port was behind.
+        package var noteLag: (@Sendable (LagReading, String, Int) -> Void)?
         /// The provider's list of our replicas, shared by all groups.
         package var inventory: Inventory
         /// Whose turn it is to act; without it, this process is the only scaler.

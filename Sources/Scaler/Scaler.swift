@@ -42,6 +42,9 @@ package struct Scaler: Service {
 
     private func scale() async {
         await withDiscardingTaskGroup { tasks in
+            if let probe = around.probe, around.noteLag != nil {
+                tasks.addTask { await LagWatch(around: around, probe: probe, clock: clock).run() }
+            }
             var wakeups: [InstanceName: Wakeup] = [:]
             while !Task.isCancelled {
                 let messages = await look()

@@ -105,11 +105,12 @@ struct ServeCommand: AsyncParsableCommand {
     ) throws -> Scaler {
         var around = GroupWorker.Surroundings(
             groups: eventful, incidents: eventful, provider: try settings.cloudSQL(logger),
-            fleet: observed(try settings.fleet(logger), backend, eventful, board, logger),
+            fleet: observed(LagFleet(try settings.fleet(logger), board: board), backend, eventful, board, logger),
             wallClock: SystemWallClock(), inventoryLifetime: settings.seconds("scaler.inventory-seconds"),
             nameSuffix: Self.nameSuffix)
         let load = try settings.loadSources(logger)
         around.probe = try settings.replicationProbe(load.monitoring, logger)
+        around.noteLag = { lag, address, port in board.note(lag, at: address, port: port) }
         around.deciding = Decider.Surroundings(
             load: load.all, decisions: EventfulDecisions(backend.decisions, toldBy: eventful),
             zones: SystemTimeZones(), loadPoll: settings.seconds("scaler.load-poll-seconds"))

@@ -28,12 +28,14 @@ private struct RawClient: Sendable {
     /// Says `text` and returns all that comes until the server ends the connection.
     func said(_ text: String) async throws -> String {
         try await channel.executeThenClose { inbound, outbound in
-            try await outbound.write(ByteBuffer(string: text))
             var answer = ""
             do {
+                try await outbound.write(ByteBuffer(string: text))
                 for try await part in inbound { answer += String(buffer: part) }
             } catch is IOError {
                 // The server closes with bytes unread: a reset instead of an end.
+            } catch is ChannelError {
+                // It was faster than we.
             }
             return answer
         }

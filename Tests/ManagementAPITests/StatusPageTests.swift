@@ -11,6 +11,9 @@ struct StatusPageTests {
     @Test("it shows groups, nodes, incidents, decisions and events, and whatever they are called stays text")
     func content() async throws {
         let board = PublicationBoard()
+        board.note(
+            LagReading(seconds: 0.25, measuredAt: Timestamp(secondsSinceEpoch: 1_799_999_940)), at: "127.0.9.2",
+            port: 3306)
         try await withAPI(publications: board) { client, store in
             let empty = try await client.call(.get, "/ui")
             #expect(empty.status == 200 && empty.text.contains("No database is registered."))
@@ -34,6 +37,7 @@ struct StatusPageTests {
             for expected in [
                 "<h3 id=\"group-shop\">shop</h3>", "shop-r", "core-1", "&lt;b&gt;silent", "&lt;script&gt;alert(1)",
                 "&lt;i&gt;cpu&lt;/i&gt;", "Group shop was registered", "removing is paused until", "1 of 2",
+                "0.3 s <span", ">60 s ago<", "<b>1</b> database<", "<b>1</b> open incident<",
             ] {
                 #expect(page.text.contains(expected), "\(expected) in \(page.text)")
             }

@@ -40,10 +40,10 @@ struct StatusPage: Sendable {
     /// What changes.
     var content: HTML {
         """
-        <p class="time">As of \(time(state.now))</p>
+        \(summary)
         <section id="groups" aria-labelledby="groups-title">
         <h2 id="groups-title">Groups</h2>
-        \(state.groups.isEmpty ? "<p>No database is registered.</p>" : HTML(state.groups.map(group)))
+        \(state.groups.isEmpty ? Self.noGroups : HTML(state.groups.map(group)))
         \(state.more == 0 ? "" : "<p>\(state.more) more groups are not shown.</p>")
         </section>
         <section id="nodes" aria-labelledby="nodes-title">
@@ -52,7 +52,7 @@ struct StatusPage: Sendable {
         </section>
         <section id="incidents" aria-labelledby="incidents-title">
         <h2 id="incidents-title">Open incidents</h2>
-        \(state.incidents.isEmpty ? "<p>None.</p>" : HTML(state.incidents.map(incident)))
+        \(state.incidents.isEmpty ? Self.noIncidents : HTML(state.incidents.map(incident)))
         </section>
         <section id="decisions" aria-labelledby="decisions-title">
         <h2 id="decisions-title">Recent decisions</h2>
@@ -65,21 +65,45 @@ struct StatusPage: Sendable {
         """
     }
 
+    private static let noGroups: HTML = """
+        <p class="empty">No database is registered. <code>drover ctl databases add</code> or <code>drover ctl apply -f \
+        databases.yaml</code> registers one.</p>
+        """
+    private static let noIncidents: HTML = """
+        <p class="empty">None: no alert asks for more or fewer replicas.</p>
+        """
+
+    /// What a person looks for first.
+    private var summary: HTML {
+        let replicas = state.groups.reduce(0) { $0 + $1.record.managedCount }
+        let nodes = state.nodes
+        let behind = nodes.count { node in node.holds.contains { !isCurrent($0.group, $0.entry, $0.node) } }
+        func tile(_ number: Int, _ what: String, _ isBad: Bool = false) -> HTML {
+            "<li class=\"\(isBad ? "bad" : "fine")\"><b>\(number)</b> \(number == 1 ? String(what.dropLast()) : what)</li>"
+        }
+        return """
+            <ul class="summary">\(tile(state.groups.count + state.more, "databases"))\
+            \(tile(replicas, "managed replicas"))\(tile(nodes.count, "nodes"))\
+            \(tile(behind, behind == 1 ? "node behind " : "nodes behind", behind > 0))\
+            \(tile(state.incidents.count, "open incidents", !state.incidents.isEmpty))</ul>
+            <p class="time">As of \(state.now.rfc3339.prefix(10)) \(time(state.now))</p>
+            """
+    }
+
     // MARK: Groups
 
     private func group(_ group: StatusState.Group) -> HTML {
         let record = group.record
         let policy = record.policy
         return """
-            <article aria-labelledby="group-\(record.name)">
+            <article class="card" aria-labelledby="group-\(record.name)">
             <h3 id="group-\(record.name)">\(record.name)</h3>
-            <p>\(record.managedCount) of at most \(policy.maximumReplicas) managed replicas, at least \
+            <p class="note">\(record.managedCount) of at most \(policy.maximumReplicas) managed replicas, at least \
             \(policy.minimumReplicas); generation \(record.configuration.generation)\
             \(record.removal == nil ? "" : "; <strong>being removed</strong>")</p>
             \(holds(policy))
             <div class="scroll" tabindex="0" role="region" aria-label="Servers of \(record.name)"><table>
-            <thead><tr><th scope="col">Server</th><th scope="col">State</th><th scope="col">Weight</th>\
-            <th scope="col">Lag</th><th scope="col">In use</th><th scope="col">Address</th></tr></thead>
+            \(Self.head(Self.serverColumns))
             <tbody>
             \(HTML(servers(of: group)))
             </tbody></table></div>
@@ -102,6 +126,12 @@ struct StatusPage: Sendable {
         return holds.isEmpty ? "" : "<ul class=\"holds\">\(HTML(holds))</ul>"
     }
 
+    private static let serverColumns = ["Server", "State", "Weight", "Lag", "In use", "Address"]
+
+    private static func head(_ columns: [String]) -> HTML {
+        "<thead><tr>\(HTML(columns.map { "<th scope=\"col\">\($0)</th>" }))</tr></thead>"
+    }
+
     private func servers(of group: StatusState.Group) -> [HTML] {
         let replicas = Dictionary(
             group.record.replicas.map { ($0.name.text, $0) }, uniquingKeysWith: { first, _ in first })
@@ -110,73 +140,93 @@ struct StatusPage: Sendable {
             let inUse = group.publication?.publication.connectionsInUse(address: server.address, port: server.port)
             let state = replicas[server.name]?.state.rawValue ?? ServerOrigin(server.origin).rawValue
             return row(
+                server.name, state, mark: server.status == .online ? nil : server.status.rawValue,
                 [
-                    server.name, state, "\(server.weight)", lag(server.name, group) ?? "–",
-                    inUse.map { "\($0)" } ?? "–",
+                    "\(server.weight)", lag(of: server, group), inUse.map { "\($0)" } ?? "–",
                     "\(server.address):\(server.port)",
-                ], mark: server.status == .online ? nil : server.status.rawValue)
+                ])
         }
         return rows
             + group.record.replicas.filter { !listed.contains($0.name.text) }.map { replica in
                 row(
-                    [replica.name.text, replica.state.rawValue, "–", "–", "–", replica.address ?? "–"],
-                    mark: replica.failure)
+                    replica.name.text, replica.state.rawValue, mark: replica.failure,
+                    ["–", "–", "–", "\(replica.address ?? "–")"])
             }
     }
 
-    private func row(_ cells: [String], mark: String?) -> HTML {
-        let others = cells.dropFirst(2).map { "<td>\($0)</td>" as HTML }
+    private func row(_ name: String, _ state: String, mark: String?, _ cells: [HTML]) -> HTML {
+        let others = zip(Self.serverColumns.dropFirst(2), cells).map { "<td data-label=\"\($0)\">\($1)</td>" as HTML }
         let note: HTML = mark.map { " <em>\($0)</em>" } ?? ""
         return """
-            <tr><th scope="row">\(cells[0])</th><td><span class="state \(cells[1])">\(cells[1])</span>\(note)</td>\
-            \(HTML(others))</tr>
+            <tr><th scope="row">\(name)</th><td data-label="State"><span class="state \(state)">\(state)</span>\(note)\
+            </td>\(HTML(others))</tr>
 
             """
     }
 
-    /// Where a metric of the policy measures lag, what was last read of it.
-    private func lag(_ server: String, _ group: StatusState.Group) -> String? {
-        let metrics = Set(group.record.policy.metrics.filter { $0.role == .replicaLag }.map(\.name))
-        let reading = group.decisions.first?.inputs.readings.first {
-            metrics.contains($0.metric) && $0.instance == server
-        }
-        return reading.map { "\((($0.value * 10).rounded()) / 10) s" }
+    /// The lag and how old that knowledge is.
+    private func lag(of server: BackendServer, _ group: StatusState.Group) -> HTML {
+        guard server.origin != .primary else { return "–" }
+        guard let lag = group.lags[server.name] else { return "<span class=\"time\">not measured</span>" }
+        return "\((lag.seconds * 10).rounded() / 10) s <span class=\"time\">\(age(lag.measuredAt))</span>"
+    }
+
+    /// How long ago, in the one unit that matters.
+    private func age(_ moment: Timestamp) -> HTML {
+        let seconds = max(0, state.now.since(moment).wholeMilliseconds / 1_000)
+        let text =
+            switch seconds {
+            case ..<120: "\(seconds) s ago"
+            case ..<7_200: "\(seconds / 60) min ago"
+            case ..<172_800: "\(seconds / 3_600) h ago"
+            default: "\(seconds / 86_400) d ago"
+            }
+        return "<time datetime=\"\(moment.rfc3339)\" title=\"\(moment.rfc3339)\">\(text)</time>"
     }
 
     // MARK: Nodes
 
     private var nodes: HTML {
         let nodes = state.nodes
-        guard !nodes.isEmpty else { return "<p>Nothing was published since this process began.</p>" }
+        guard !nodes.isEmpty else {
+            return """
+                <p class="empty">Nothing is known of the nodes yet: the scaler tells once it published a database.</p>
+                """
+        }
         let rows: [HTML] = nodes.flatMap { node in
             node.holds.map { group, entry, held in
                 let wanted = group.record.configuration.generation
-                let isCurrent = held.condition == .current && entry.publication.generation == wanted
                 let drift: HTML =
-                    isCurrent
+                    isCurrent(group, entry, held)
                     ? "<span class=\"state serving\">none</span>"
                     : "<span class=\"state failed\">\(held.condition == .current ? "behind" : held.condition.rawValue)</span>"
                 return """
-                    <tr><th scope="row">\(node.name)</th><td>\(group.record.name)</td>\
-                    <td>\(held.condition == .current ? "\(entry.publication.generation)" : "?") of \(wanted)</td>\
-                    <td>\(drift) \(held.detail ?? "")</td><td>\(time(entry.at))</td></tr>
+                    <tr><th scope="row">\(node.name)</th><td data-label="Group">\(group.record.name)</td>\
+                    <td data-label="Generation">\(held.condition == .current ? "\(entry.publication.generation)" : "?") of \(wanted)</td>\
+                    <td data-label="Drift">\(drift) \(held.detail ?? "")</td>\
+                    <td data-label="Read">\(age(entry.at))</td></tr>
 
                     """
             }
         }
         return """
             <div class="scroll" tabindex="0" role="region" aria-label="Nodes"><table>
-            <thead><tr><th scope="col">Node</th><th scope="col">Group</th><th scope="col">Generation</th>\
-            <th scope="col">Drift</th><th scope="col">Read</th></tr></thead>
+            \(Self.head(["Node", "Group", "Generation", "Drift", "Read"]))
             <tbody>\(HTML(rows))</tbody></table></div>
             """
+    }
+
+    private func isCurrent(
+        _ group: StatusState.Group, _ entry: PublicationBoard.Entry, _ node: NodePublication
+    ) -> Bool {
+        node.condition == .current && entry.publication.generation == group.record.configuration.generation
     }
 
     // MARK: What happened
 
     private func incident(_ incident: Incident) -> HTML {
         """
-        <details open id="incident-\(incident.id)"><summary>\(incident.group): \(incident.action.rawValue) a replica \
+        <details class="card" open id="incident-\(incident.id)"><summary>\(incident.group): \(incident.action.rawValue) a replica \
         (\(incident.policyName.isEmpty ? incident.id : incident.policyName)), since \(time(incident.startedAt)), \
         now \(incident.lastProcess.rawValue)</summary>
         \(list(state.timeline(of: incident)[...]))
@@ -187,29 +237,31 @@ struct StatusPage: Sendable {
 
     private var decisions: HTML {
         let all = state.groups.flatMap(\.decisions).sorted { $0.lastAt > $1.lastAt }.prefix(20)
-        guard !all.isEmpty else { return "<p>None yet.</p>" }
+        guard !all.isEmpty else { return "<p class=\"empty\">None yet.</p>" }
         return HTML(
             ["<ol class=\"log\">"]
                 + all.map { entry in
                     """
-                    <li>\(time(entry.lastAt)) <b>\(entry.group)</b> \(entry.sentence)\
-                    \(entry.count > 1 ? " (\(entry.count) times)" : "")</li>
+                    <li>\(time(entry.lastAt)) <span><b>\(entry.group)</b> \(entry.sentence)\
+                    \(entry.count > 1 ? " (\(entry.count) times)" : "")</span></li>
 
                     """
                 } + ["</ol>"])
     }
 
     private func list(_ events: ArraySlice<FleetEvent>) -> HTML {
-        guard !events.isEmpty else { return "<p>None yet.</p>" }
+        guard !events.isEmpty else { return "<p class=\"empty\">None yet.</p>" }
         return HTML(
             ["<ol class=\"log\">"]
                 + events.map {
-                    "<li class=\"\($0.severity.rawValue)\">\(time($0.time)) \($0.sentence)</li>\n" as HTML
+                    "<li class=\"\($0.severity.rawValue)\">\(time($0.time)) <span>\($0.sentence)</span></li>\n" as HTML
                 } + ["</ol>"])
     }
 
+    /// The time of day, and before it the date where that is another than today's.
     private func time(_ moment: Timestamp) -> HTML {
-        let text = moment.rfc3339
-        return "<time datetime=\"\(text)\">\(text.prefix(19).replacing("T", with: " ")) UTC</time>"
+        let (text, today) = (moment.rfc3339, state.now.rfc3339)
+        let date = text.prefix(10) == today.prefix(10) ? "" : "\(text.prefix(10)) "
+        return "<time datetime=\"\(text)\" title=\"\(text)\">\(date)\(text.dropFirst(11).prefix(8)) UTC</time>"
     }
 }

@@ -9,6 +9,8 @@ struct StatusState: Sendable {
         var record: GroupRecord
         var publication: PublicationBoard.Entry?
         var decisions: [DecisionEntry]
+        /// By the server's name.
+        var lags: [String: LagReading] = [:]
     }
 
     var groups: [Group]
@@ -28,10 +30,14 @@ struct StatusState: Sendable {
         now = parts.wallClock.now()
         do throws(StoreError) {
             for record in records.prefix(Self.maximumGroups) {
-                groups.append(
-                    Group(
-                        record: record, publication: parts.publications?.newest(of: record.name),
-                        decisions: try await parts.decisions?.decisions(of: record.name, limit: 5, before: nil) ?? []))
+                var group = Group(
+                    record: record, publication: parts.publications?.newest(of: record.name),
+                    decisions: try await parts.decisions?.decisions(of: record.name, limit: 5, before: nil) ?? [])
+                for server in record.configuration.servers where server.origin != .primary {
+                    group.lags[server.name] = parts.lag(
+                        of: server.name, at: server.address, port: server.port, record, group.decisions.first)
+                }
+                groups.append(group)
             }
             incidents = try await parts.incidents.recent(limit: 200).filter { $0.state == .open }
             events = try await parts.events?.newest(group: nil, limit: 200) ?? []
