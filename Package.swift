@@ -94,12 +94,12 @@ let package = Package(
         // The outside systems.
         module(
             "Persistence", [.grdb, .logging, "FleetModel", "Pacing"]),
-        module("ProxySQLAdmin", [.crypto, .logging, .metrics, "FleetModel", "MySQLWire", "Pacing"]),
+        module("ProxySQLAdmin", [.crypto, .logging, "FleetModel", "MySQLWire", "Observability", "Pacing"]),
         module(
             "GoogleCloud",
             [
-                .asyncHTTPClient, .crypto, .cryptoExtras, .nioCore, .nioHTTP1, .nioPosix, .logging, .metrics,
-                .serviceLifecycle, "FleetModel", "Pacing",
+                .asyncHTTPClient, .crypto, .cryptoExtras, .nioCore, .nioHTTP1, .nioPosix, .logging,
+                .serviceLifecycle, "FleetModel", "Observability", "Pacing",
             ]),
 
         module(
@@ -119,10 +119,10 @@ let package = Package(
         module(
             "DigestExport", [.logging, .serviceLifecycle, "CZlib", "FleetModel", "MySQLWire", "Pacing"]),
         module(
-            "Notifications", [.logging, .metrics, .serviceLifecycle, "FleetModel", "Hooks", "Pacing"]),
+            "Notifications", [.logging, .serviceLifecycle, "FleetModel", "Hooks", "Observability", "Pacing"]),
         module(
-            "Watching", [.logging, .metrics, .serviceLifecycle, "FleetModel", "Pacing", "ProxySQLAdmin"]),
-        module("Plugins", [.logging, .metrics, .yams, "Agent", "Hooks"]),
+            "Watching", [.logging, .serviceLifecycle, "FleetModel", "Observability", "Pacing", "ProxySQLAdmin"]),
+        module("Plugins", [.logging, .yams, "Agent", "Hooks", "Observability"]),
         module(
             "Scaler",
             [

@@ -1,17 +1,17 @@
 /// Why a command could not do what it was asked, and with what it exits.
 package struct ControlError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What a script learns from the exit code.
-    package enum Kind: Int32, Hashable, Sendable {
+    package enum Kind: Hashable, Sendable {
         /// The API refused it, or something failed.
-        case failed = 1
+        case failed
         /// There are differences and they were not applied.
-        case differs = 2
-        /// The input cannot be used (EX_DATAERR of sysexits.h).
-        case unusableInput = 65
-        /// The API cannot be reached (EX_UNAVAILABLE).
-        case unreachable = 69
-        /// The API does not let the caller in (EX_NOPERM).
-        case notAllowed = 77
+        case differs
+        /// The input cannot be used.
+        case unusableInput
+        /// The API cannot be reached.
+        case unreachable
+        /// The API does not let the caller in.
+        case notAllowed
     }
 
     /// What a script learns.

@@ -30,7 +30,7 @@ package struct HookAnswer: Hashable, Sendable {
 /// Why a hook did not take a document; never with a secret in it.
 package struct HookFailure: Error, Hashable, Sendable, CustomStringConvertible {
     /// What kind of failure it was.
-    package enum Code: String, Hashable, Sendable {
+    package enum Code: String, Hashable, Sendable, CaseIterable {
         /// The program could not be started, or the webhook was not reached.
         case unreachable
         /// It did not answer within its deadline.

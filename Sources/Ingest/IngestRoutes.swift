@@ -1,8 +1,8 @@
 package import FleetModel
 package import Hummingbird
 package import Logging
-import Metrics
 import NIOCore
+import Observability
 package import Pacing
 
 /// The role `drover ingest`: an alert is answered 200 only after its incident is durable.
@@ -49,9 +49,7 @@ package struct IngestRoutes: Sendable {
 
     private func receive(_ request: Request) async -> JSONAnswer {
         let answer = await take(request)
-        Counter(
-            label: "drover_alerts_total", dimensions: [("outcome", answer.outcome)]
-        ).increment()
+        IngestMetric.alerts.count(answer.outcome)
         return answer
     }
 

@@ -1,7 +1,7 @@
 package import FleetModel
 import Hooks
 package import Logging
-import Metrics
+import Observability
 package import Pacing
 import ServiceLifecycle
 
@@ -108,6 +108,8 @@ package actor Notifier: Service {
     /// Where the channel is. A new one begins with what happens from now on: nobody wants a month of old news.
     private func begin() async throws(StoreError) -> Int64 {
         if let position { return position }
+        // What never happened reads 0, so that an alert sees the first time.
+        for outcome in ["delivered", "retried", "dropped"] { count(0, outcome) }
         let stored = try await around.cursors.cursor(of: channel.name)
         let newest = try await around.log.newest(group: nil, limit: 1).first?.id ?? 0
         // A cursor beyond the log is one of a log that was replaced.
@@ -165,9 +167,7 @@ package actor Notifier: Service {
     }
 
     private func count(_ events: Int, _ outcome: String) {
-        Counter(
-            label: "drover_notifications_total", dimensions: [("channel", channel.name), ("outcome", outcome)]
-        ).increment(by: events)
+        NotificationMetric.notifications.count(channel.name, outcome, by: events)
     }
 }
 

@@ -57,9 +57,29 @@ package final class PrometheusMetrics: MetricsFactory {
     private enum Kind: String { case counter, gauge, histogram }
 
     private let cells = Mutex<[Series: (kind: Kind, cell: Cell)]>([:])
+    private let meanings: [String: String]
 
-    /// Makes an empty registry.
-    package init() {}
+    /// Makes a registry that explains the metrics of `catalogues`; those series of theirs that begin with the process
+    /// are there at once, at zero.
+    package init(_ catalogues: [any MetricName.Type] = []) {
+        let all = catalogues.flatMap { Self.definitions($0) }
+        meanings = Dictionary(all.map { ($0.name, $0.definition.meaning) }, uniquingKeysWith: { first, _ in first })
+        for (name, definition) in all {
+            let kind: Kind =
+                switch definition.kind {
+                case .counter: .counter
+                case .gauge: .gauge
+                case .histogram: .histogram
+                }
+            for values in definition.begins { _ = cell(name, Array(zip(definition.labels, values)), kind) }
+        }
+    }
+
+    private static func definitions<Name: MetricName>(
+        _ catalogue: Name.Type
+    ) -> [(name: String, definition: MetricDefinition)] {
+        catalogue.allCases.map { ($0.rawValue, $0.definition) }
+    }
 
     /// All metrics as Prometheus text, sorted by name.
     package func exposition() -> String {
@@ -67,7 +87,10 @@ package final class PrometheusMetrics: MetricsFactory {
         var lines: [String] = []
         var last = ""
         for (series, (kind, cell)) in all {
-            if series.name != last { lines.append("# TYPE \(series.name) \(kind.rawValue)") }
+            if series.name != last {
+                if let meaning = meanings[series.name] { lines.append("# HELP \(series.name) \(meaning)") }
+                lines.append("# TYPE \(series.name) \(kind.rawValue)")
+            }
             last = series.name
             let numbers = cell.numbers.withLock { $0 }
             if kind == .histogram {

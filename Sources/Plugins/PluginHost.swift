@@ -1,7 +1,7 @@
 package import Agent
 package import Hooks
 package import Logging
-import Metrics
+import Observability
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -52,6 +52,9 @@ package struct PluginHost: Sendable {
     /// Subscribes the plugins; those that may veto a drain are asked from now on.
     package init(_ entries: [Entry], events: AgentEvents, logger: Logger) {
         subscriptions = entries.map { ($0, events.subscribe()) }
+        for plugin in entries.map(\.plugin) {
+            for event in plugin.events { PluginMetric.calls.count(plugin.name, event.rawValue, "ok", by: 0) }
+        }
         self.logger = logger
         let vetoing = entries.filter { $0.plugin.onFailure == .veto && $0.plugin.events.contains(.draining) }
         guard !vetoing.isEmpty else { return }
@@ -117,10 +120,7 @@ package struct PluginHost: Sendable {
                     "plugin.name": "\(plugin.name)", "event": "\(event.event.rawValue)", "error": "\(error)",
                 ])
         }
-        Counter(
-            label: "drover_plugin_calls_total",
-            dimensions: [("plugin", plugin.name), ("event", event.event.rawValue), ("outcome", outcome)]
-        ).increment()
+        PluginMetric.calls.count(plugin.name, event.event.rawValue, outcome)
         return objection
     }
 }

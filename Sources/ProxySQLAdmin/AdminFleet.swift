@@ -1,6 +1,6 @@
 package import FleetModel
 package import Logging
-import Metrics
+import Observability
 import MySQLWire
 package import Pacing
 
@@ -95,8 +95,7 @@ package actor AdminFleet: ProxyFleet {
         let beginning = wallClock.now()
         defer {
             turn.give()
-            Timer(label: "drover_proxysql_publication_seconds")
-                .recordNanoseconds(max(0, wallClock.now().since(beginning).wholeMilliseconds) * 1_000_000)
+            AdminMetric.publication.record(wallClock.now().since(beginning))
         }
         var results: [NodePublication] = []
         for node in nodes where node.role == .core {

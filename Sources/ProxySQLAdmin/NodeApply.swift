@@ -1,6 +1,6 @@
 package import FleetModel
 package import Logging
-import Metrics
+import Observability
 import MySQLWire
 
 /// Brings one group's configuration to one node and reads it back.
@@ -160,9 +160,7 @@ package struct NodeApply: Sendable {
 
     private func load(_ module: AdminModule, _ group: InstanceName, _ what: String) async throws(AdminError) {
         _ = try await connection.query("LOAD \(module.rawValue) TO RUNTIME")
-        Counter(
-            label: "drover_proxysql_loads_total", dimensions: [("node", node), ("module", module.rawValue)]
-        ).increment()
+        AdminMetric.loads.count(node, module.rawValue)
         logger.info(
             "loaded",
             metadata: [

@@ -1,6 +1,6 @@
 package import FleetModel
 package import Logging
-import Metrics
+import Observability
 
 /// Makes a group's decisions: reads the metrics of its policy, decides, counts, and keeps what was decided for people.
 ///
@@ -80,19 +80,16 @@ package actor Decider {
                 logger.warning("reading metrics failed", metadata: ["error": "\(error)"])
             }
             poll = (now, poll?.readings ?? [], error.reason)
-            Counter(label: "drover_load_polls_failed_total", dimensions: [("group", record.name.text)]).increment()
+            ScalerMetric.loadPollsFailed.count(record.name.text)
         }
     }
 
     private func keep(_ next: DecisionEntry) async {
-        Counter(
-            label: "drover_decisions_total",
-            dimensions: [
-                ("group", next.group.text), ("reason", next.reason.rawValue),
-                ("direction", next.direction?.rawValue ?? "hold"),
-            ]
-        ).increment()
-        Gauge(label: "drover_desired_replicas", dimensions: [("group", next.group.text)]).record(next.desired)
+        ScalerMetric.decisions.count(
+            next.group.text, next.reason.rawValue, next.direction?.rawValue ?? "hold")
+        // A group whose metrics were always readable reads 0.
+        ScalerMetric.loadPollsFailed.count(next.group.text, by: 0)
+        ScalerMetric.desiredReplicas.set(next.desired, next.group.text)
         guard var present = entry, present.repeats(as: next) else {
             // What went before gets its last count, so that people see how long it held.
             if let entry, let savedAt, entry.lastAt > savedAt { await save(entry) }

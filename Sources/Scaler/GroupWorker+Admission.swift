@@ -1,6 +1,5 @@
 import FleetModel
 import Logging
-import Metrics
 import Pacing
 
 // From an instance that exists to a replica with its full share of the traffic.

@@ -1,6 +1,6 @@
 package import FleetModel
 package import Logging
-import Metrics
+import Observability
 package import Pacing
 
 /// Does one thing at a time for one group: observe, decide, write the intent, act.
@@ -193,11 +193,11 @@ package actor GroupWorker {
 
     func publish(_ configuration: FleetConfiguration) async -> Publication {
         let publication = await around.fleet.publish(configuration)
+        ScalerMetric.publicationsIncomplete.count(name.text, by: publication.isComplete ? 0 : 1)
         if publication.isComplete {
             verified = (publication.generation, around.wallClock.now())
         } else {
             verified = nil
-            Counter(label: "drover_publications_incomplete_total", dimensions: [("group", name.text)]).increment()
             logger.debug("publication incomplete", metadata: ["publication": "\(Self.incomplete(publication))"])
         }
         return publication
@@ -207,7 +207,7 @@ package actor GroupWorker {
         var record = changed
         if let fence = around.fence { try fence.stamp(&record) }
         try await around.groups.save(record, ifVersion: version)
-        Gauge(label: "drover_managed_replicas", dimensions: [("group", name.text)]).record(record.managedCount)
+        ScalerMetric.managedReplicas.set(record.managedCount, name.text)
     }
 
     /// Which nodes do not hold the generation, as a sentence.

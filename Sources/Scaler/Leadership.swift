@@ -1,6 +1,6 @@
 import FleetModel
 import Logging
-import Metrics
+import Observability
 import Pacing
 
 /// Leads, works, and stops working before anybody else can lead.
@@ -32,7 +32,7 @@ struct Leadership: Sendable {
             let asked = wallClock.now()
             if let token = await ask() {
                 fence.set(token)
-                Gauge(label: "drover_scaler_leader").record(1)
+                ScalerMetric.leader.set(1)
                 logger.notice("leading", metadata: ["leader.token": "\(token)"])
                 await withTaskGroup(of: Void.self) { tasks in
                     tasks.addTask { await work() }
@@ -41,7 +41,7 @@ struct Leadership: Sendable {
                     tasks.cancelAll()
                 }
                 fence.set(nil)
-                Gauge(label: "drover_scaler_leader").record(0)
+                ScalerMetric.leader.set(0)
                 logger.notice("not leading any more", metadata: ["leader.token": "\(token)"])
             }
             try? await clock.sleep(for: duration / 5)

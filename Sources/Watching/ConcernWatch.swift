@@ -1,6 +1,6 @@
 package import FleetModel
 package import Logging
-import Metrics
+import Observability
 package import Pacing
 package import ProxySQLAdmin
 import ServiceLifecycle
@@ -106,8 +106,7 @@ package actor ConcernWatch: Service {
 
     private func measure(_ group: InstanceName, _ open: Set<FleetConcern.Key>) {
         for code in FleetConcern.Code.allCases {
-            Gauge(label: "drover_concerns", dimensions: [("group", group.text), ("code", code.rawValue)])
-                .record(open.count { $0.code == code })
+            WatchMetric.concerns.set(open.count { $0.code == code }, group.text, code.rawValue)
         }
     }
 }

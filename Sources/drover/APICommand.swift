@@ -25,7 +25,7 @@ struct APICommand: AsyncParsableCommand {
     func run() async throws {
         let effective = try await settings.effective()
         let logger = effective.bootstrapLogging()
-        let metrics = PrometheusMetrics()
+        let metrics = PrometheusMetrics(RoleMetrics.api.catalogues)
         MetricsSystem.bootstrap(metrics)
         let (backend, notifications) = try await Complaint.heard {
             let backend = try Backend.open(effective, receives: false, logger)

@@ -46,7 +46,7 @@ struct AgentCommand: AsyncParsableCommand {
         let logger = settings.bootstrapLogging()
         for warning in settings.warnings { logger.warning("\(warning)") }
         if settings.word("agent.mode") == "dump" { return try await DumpCommand.once(settings, logger) }
-        let metrics = PrometheusMetrics()
+        let metrics = PrometheusMetrics(RoleMetrics.agent.catalogues)
         MetricsSystem.bootstrap(metrics)
         let environment = ProcessInfo.processInfo.environment
         let agent = AgentProcess(
@@ -61,7 +61,7 @@ struct AgentCommand: AsyncParsableCommand {
             } catch {
                 let address = "\(settings.text("agent.api.host")):\(settings.text("agent.api.port"))"
                 Console.complain("the agent ended, is the address of its API, \(address), free? \(error)")
-                throw ExitCode.failure
+                throw ProgramExit.failure.code
             }
         }
     }
@@ -71,7 +71,7 @@ struct AgentCommand: AsyncParsableCommand {
             return try AgentArguments(words)
         } catch {
             Console.complain("\(error)")
-            throw ExitCode(64)
+            throw ProgramExit.usage.code
         }
     }
 
@@ -81,7 +81,7 @@ struct AgentCommand: AsyncParsableCommand {
                 arguments: arguments, environment: ProcessInfo.processInfo.environment, needsMode: needsMode)
         } catch {
             for complaint in error.complaints { Console.complain(complaint) }
-            throw ExitCode(78)
+            throw ProgramExit.settings.code
         }
     }
 

@@ -19,7 +19,7 @@ enum AgentPlugins {
         }
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
             Console.complain("the file of plugins \(path) cannot be read (agent.plugins.file)")
-            throw ExitCode(78)
+            throw ProgramExit.settings.code
         }
         do throws(PluginProblem) {
             let entries = try PluginFile.plugins(in: text).map { plugin in
@@ -28,7 +28,7 @@ enum AgentPlugins {
             return PluginHost(entries, events: events, logger: logger)
         } catch {
             for complaint in error.complaints { Console.complain("\(path): \(complaint)") }
-            throw ExitCode(78)
+            throw ProgramExit.settings.code
         }
     }
 

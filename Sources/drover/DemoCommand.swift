@@ -47,7 +47,7 @@ struct DemoCommand: AsyncParsableCommand {
         } catch {
             problem = "\(error)"
         }
-        guard narrator.finish(problem) else { throw ExitCode.failure }
+        guard narrator.finish(problem) else { throw ProgramExit.failure.code }
     }
 
     private func play(_ narrator: Narrator) async throws -> Bool? {

@@ -95,7 +95,7 @@ struct DumpCommand: AsyncParsableCommand {
             try settings.check()
         } catch {
             Console.complain(error.message)
-            throw ExitCode(64)
+            throw ProgramExit.usage.code
         }
         guard let every, let interval = Duration(interval: every) else {
             return try await Self.once(settings, logger)
@@ -124,7 +124,7 @@ struct DumpCommand: AsyncParsableCommand {
         } catch {
             meter?.clear()
             Console.complain("the dump failed: \(error.message)")
-            throw ExitCode.failure
+            throw ProgramExit.failure.code
         }
     }
 

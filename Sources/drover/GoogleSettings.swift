@@ -172,10 +172,10 @@ struct Complaint: Error, CustomStringConvertible {
             throw error
         } catch let error as Complaint {
             Console.complain(error.description)
-            throw ExitCode(78)
+            throw ProgramExit.settings.code
         } catch {
             Console.complain("\(error)")
-            throw ExitCode.failure
+            throw ProgramExit.failure.code
         }
     }
 }

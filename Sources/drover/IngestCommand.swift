@@ -26,7 +26,7 @@ struct IngestCommand: AsyncParsableCommand {
     func run() async throws {
         let effective = try await settings.effective(servesAPI: false)
         let logger = effective.bootstrapLogging()
-        MetricsSystem.bootstrap(PrometheusMetrics())
+        MetricsSystem.bootstrap(PrometheusMetrics(RoleMetrics.ingest.catalogues))
         let (service, address) = try await Complaint.heard {
             let address = try Self.address(effective)
             return (

@@ -29,7 +29,7 @@ struct ManagementServer {
         } catch {
             Console.complain("\(error)")
         }
-        throw ExitCode(78)
+        throw ProgramExit.settings.code
     }
 
     private func made() throws -> [any Service] {

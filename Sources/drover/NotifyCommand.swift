@@ -28,7 +28,7 @@ struct NotifyCommand: AsyncParsableCommand {
         }
         guard !channels.isEmpty else {
             Console.complain("no channel is set; see docs/guides/notifications.md")
-            throw ExitCode(78)
+            throw ProgramExit.settings.code
         }
         var hasFailed = false
         for channel in channels {
@@ -41,7 +41,7 @@ struct NotifyCommand: AsyncParsableCommand {
                 Console.complain("\(channel.name): \(error.message)")
             }
         }
-        if hasFailed { throw ExitCode.failure }
+        if hasFailed { throw ProgramExit.failure.code }
     }
 
     private func event() throws -> FleetEvent {

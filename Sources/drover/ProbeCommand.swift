@@ -35,7 +35,7 @@ struct ProbeCommand: AsyncParsableCommand {
         guard let name, let kind = names[name] else {
             Console.complain(
                 "\(name.map { "'\($0)' is no probe" } ?? "no probe is named"); started, ready and live are")
-            throw ExitCode(64)
+            throw ProgramExit.usage.code
         }
         try await Self.ask(kind, timeout: timeout, isDirect: isDirect, arguments)
     }
@@ -50,7 +50,7 @@ struct ProbeCommand: AsyncParsableCommand {
         if word == "--timeout", index < words.count { text = words.remove(at: index) }
         guard let seconds = Double(text), seconds > 0, seconds < 3_600 else {
             Console.complain("--timeout needs a number of seconds above 0")
-            throw ExitCode(64)
+            throw ProgramExit.usage.code
         }
         return seconds
     }
@@ -67,6 +67,6 @@ struct ProbeCommand: AsyncParsableCommand {
             ? await asking.askProxySQL(settings, wallClock: SystemWallClock(), logger: logger)
             : await asking.askAgent(settings)
         Console.say(result.message)
-        if !result.passes { throw ExitCode.failure }
+        if !result.passes { throw ProgramExit.failure.code }
     }
 }

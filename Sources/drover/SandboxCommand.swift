@@ -141,7 +141,7 @@ struct SandboxCommand: AsyncParsableCommand {
             }
         } catch {
             Console.complain("\(error)")
-            throw ExitCode.failure
+            throw ProgramExit.failure.code
         }
     }
 }

@@ -42,7 +42,7 @@ struct ScalerCommand: AsyncParsableCommand {
         }
         let effective = try await dryRun.applied(to: settings).effective(servesAPI: false)
         let logger = effective.bootstrapLogging()
-        let metrics = PrometheusMetrics()
+        let metrics = PrometheusMetrics(RoleMetrics.scaler.catalogues)
         MetricsSystem.bootstrap(metrics)
         let services = try await Complaint.heard {
             let backend = try Backend.open(effective, receives: true, logger)

@@ -30,7 +30,7 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         let effective = try await settings.effective()
         let logger = effective.bootstrapLogging()
-        let metrics = PrometheusMetrics()
+        let metrics = PrometheusMetrics(RoleMetrics.serve.catalogues)
         MetricsSystem.bootstrap(metrics)
         let backend = try await Complaint.heard { try Backend.open(effective, receives: true, logger) }
         let notifications = try await Complaint.heard {

@@ -37,7 +37,7 @@ struct SettingsOptions: ParsableArguments {
             return try await EffectiveSettings(flags: flags, environment: environment, file: file, servesAPI: servesAPI)
         } catch let error as SettingsError {
             for complaint in error.complaints { Console.complain(complaint) }
-            throw ExitCode(78)
+            throw ProgramExit.settings.code
         }
     }
 }

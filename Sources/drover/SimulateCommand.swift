@@ -18,7 +18,7 @@ struct SimulateCommand: AsyncParsableCommand {
     /// Says what could not be used; the exit code is sysexits' EX_DATAERR.
     private static func refuse(_ what: String, _ reason: String) -> ExitCode {
         Console.complain("\(what):\(reason.contains("\n") ? "\n" : " ")\(reason)")
-        return ExitCode(65)
+        return ProgramExit.unusableInput.code
     }
 
     private static func text(_ path: String) throws -> String {

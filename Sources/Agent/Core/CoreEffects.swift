@@ -1,6 +1,6 @@
 import FleetModel
+import Observability
 package import Logging
-import Metrics
 package import ProxySQLAdmin
 
 /// What `CoreConfiguration` and `MembershipPlan` decide, carried out on one node.
@@ -84,7 +84,7 @@ package struct CoreEffects: Sendable {
 
     private func load(_ module: CoreModule) async throws(AdminError) {
         _ = try await shell.rows("LOAD \(module.rawValue) TO RUNTIME")
-        Counter(label: "drover_agent_loads_total", dimensions: [("module", module.checksumName)]).increment()
+        AgentMetric.loads.count(module.checksumName)
         try await save(module.rawValue, module.checksumName)
     }
 
@@ -121,7 +121,7 @@ package struct CoreEffects: Sendable {
     /// Loads the table of peers.
     package func loadMembers() async throws(AdminError) {
         _ = try await shell.rows("LOAD PROXYSQL SERVERS TO RUNTIME")
-        Counter(label: "drover_agent_loads_total", dimensions: [("module", "proxysql_servers")]).increment()
+        AgentMetric.loads.count("proxysql_servers")
         try await save("PROXYSQL SERVERS", "proxysql_servers")
     }
 

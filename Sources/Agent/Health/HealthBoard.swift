@@ -1,5 +1,5 @@
 package import FleetModel
-import Metrics
+import Observability
 import Synchronization
 
 /// Where the poller and the drain write what probes read; reading never waits for the node.
@@ -38,9 +38,9 @@ package final class HealthBoard: Sendable {
     /// What is so at this moment, for whoever scrapes: a look that hangs or fails has nothing to say itself.
     func recordMetrics(at now: Timestamp) {
         let (verdict, health) = answer(.ready, at: now)
-        Gauge(label: "drover_agent_ready").record(verdict.passes ? 1 : 0)
+        AgentMetric.ready.set(verdict.passes ? 1 : 0)
         let silent = max(0, now.since(health.answeredAt).wholeMilliseconds)
-        Gauge(label: "drover_agent_silent_seconds").record(Double(silent) / 1_000)
+        AgentMetric.silence.set(Double(silent) / 1_000)
     }
 
     /// A look succeeded.

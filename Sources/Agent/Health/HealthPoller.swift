@@ -1,6 +1,6 @@
 import FleetModel
+import Observability
 package import Logging
-import Metrics
 package import Pacing
 import ProxySQLAdmin
 import ServiceLifecycle
@@ -66,14 +66,13 @@ package struct HealthPoller: Service {
                 logger.warning("the admin interface does not answer", metadata: ["error": "\(error)"])
             }
         }
-        Timer(label: "drover_agent_look_seconds").recordNanoseconds(
-            wallClock.now().since(started).wholeMilliseconds * 1_000_000)
+        AgentMetric.look.record(wallClock.now().since(started))
     }
 
     private func report(_ observation: NodeObservation) {
         for status in ["ONLINE", "SHUNNED", "OFFLINE_SOFT"] {
-            Gauge(label: "drover_agent_backends", dimensions: [("status", status)]).record(observation.count(status))
+            AgentMetric.backends.set(observation.count(status), status)
         }
-        Gauge(label: "drover_agent_clients").record(observation.clients)
+        AgentMetric.clients.set(observation.clients)
     }
 }

@@ -1,5 +1,5 @@
+import Observability
 package import Logging
-import Metrics
 import MySQLWire
 package import ProxySQLAdmin
 import ServiceLifecycle
@@ -91,7 +91,7 @@ package struct SatelliteKeeper: Service {
                     + "(\(try SQLText.quote(bootstrap.host)), \(bootstrap.port))")
         }
         _ = try await port.query("LOAD PROXYSQL SERVERS TO RUNTIME")
-        Counter(label: "drover_agent_resyncs_total").increment()
+        AgentMetric.resyncs.count()
         return count == 0
             ? "the file has no bootstrap row, so \(bootstrap) was put in and loaded"
             : "the bootstrap row was loaded from the file, the cores are learnt anew"

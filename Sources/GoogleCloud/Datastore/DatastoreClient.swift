@@ -1,5 +1,5 @@
 package import FleetModel
-import Metrics
+import Observability
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -131,7 +131,7 @@ package struct DatastoreClient: Sendable {
                 switch error {
                 case .failure(let failure): throw failure
                 case .lost(let failure):
-                    Counter(label: "drover_datastore_transactions_lost_total").increment()
+                    GoogleMetric.transactionsLost.count()
                     guard run < Self.maximumRuns, !Task.isCancelled else {
                         throw .unavailable(reason: "\(what): lost against others \(run) times: \(failure)")
                     }

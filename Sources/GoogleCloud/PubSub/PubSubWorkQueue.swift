@@ -1,6 +1,6 @@
 package import FleetModel
+import Observability
 package import Logging
-import Metrics
 package import Pacing
 import ServiceLifecycle
 import Synchronization
@@ -218,7 +218,7 @@ package final class PubSubWorkQueue: WorkQueue, Service {
 
     /// Puts a message aside that nobody can handle: by Pub/Sub's own policy where there is one, else by ours.
     private func bury(_ received: ReceivedMessage, because reason: String) async throws(StoreError) {
-        Counter(label: "drover_queue_dead_letters_total").increment()
+        GoogleMetric.deadLetters.count()
         logger.error(
             "a message is put aside",
             metadata: [

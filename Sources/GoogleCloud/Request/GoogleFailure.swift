@@ -1,7 +1,7 @@
 /// Why a call of a Google API failed: what was attempted, what came back, and what it means.
 package struct GoogleFailure: Error, Hashable, Sendable, CustomStringConvertible {
     /// What the failure means, whichever of Google's two error forms it came in.
-    package enum Code: String, Hashable, Sendable {
+    package enum Code: String, Hashable, Sendable, CaseIterable {
         /// The request is wrong: a person must act.
         case invalid
         /// The credentials are absent, wrong or expired.

@@ -1,7 +1,7 @@
 package import AsyncHTTPClient
 import FleetModel
+import Observability
 package import Logging
-import Metrics
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -84,9 +84,7 @@ package struct GoogleRequest: Sendable {
             do throws(GoogleFailure) {
                 return try await once(try prepare(call, token), call, timeout)
             } catch {
-                Counter(
-                    label: "drover_google_failures_total", dimensions: [("code", error.code.rawValue)]
-                ).increment()
+                GoogleMetric.failures.count(error.code.rawValue)
                 // Nothing is done for a caller who is not known, so any call may be made again with a new token, once.
                 if error.status == 401, let token, !hasNewToken {
                     hasNewToken = true

@@ -68,7 +68,7 @@ struct CtlOptions: ParsableArguments {
             }
         } catch let error as ControlError {
             Console.complain(error.description)
-            throw ExitCode(error.kind.rawValue)
+            throw ProgramExit(error.kind).code
         }
     }
 

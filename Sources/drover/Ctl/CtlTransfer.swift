@@ -49,10 +49,10 @@ struct CtlImport: AsyncParsableCommand {
             try FileHandle.standardOutput.write(contentsOf: Data(YAMLText.write(found.document).utf8))
         } catch let error as AdminError {
             Console.complain(error.message)
-            throw ExitCode(ControlError.Kind.unreachable.rawValue)
+            throw ProgramExit.unreachable.code
         } catch let error as ControlError {
             Console.complain(error.description)
-            throw ExitCode(error.kind.rawValue)
+            throw ProgramExit(error.kind).code
         }
     }
 }

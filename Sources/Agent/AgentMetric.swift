@@ -1,0 +1,54 @@
+package import Observability
+
+/// What an agent measures.
+package enum AgentMetric: String, MetricName {
+    /// Whether the node is ready at the moment of the scrape.
+    case ready = "drover_agent_ready"
+    /// Age of the last look at the node that had an answer, at the moment of the scrape.
+    case silence = "drover_agent_silent_seconds"
+    /// How long one look at the node took, answered or not.
+    case look = "drover_agent_look_seconds"
+    /// Backends of the node by status: ONLINE, SHUNNED, OFFLINE_SOFT.
+    case backends = "drover_agent_backends"
+    /// Clients that are connected to the node.
+    case clients = "drover_agent_clients"
+    /// How often a satellite went back to its bootstrap row to learn the cores anew.
+    case resyncs = "drover_agent_resyncs_total"
+    /// LOAD ... TO RUNTIME statements of a core, by module.
+    case loads = "drover_agent_loads_total"
+
+    /// What it is.
+    package var definition: MetricDefinition {
+        switch self {
+        case .ready:
+            MetricDefinition(
+                .gauge, "1 or 0",
+                "Whether the node is ready at the moment of the scrape.")
+        case .silence:
+            MetricDefinition(
+                .gauge, "seconds",
+                "Age of the last look at the node that had an answer, at the moment of the scrape.")
+        case .look:
+            MetricDefinition(
+                .histogram, "seconds",
+                "How long one look at the node took, answered or not.")
+        case .backends:
+            MetricDefinition(
+                .gauge, "backends", labels: ["status"],
+                "Backends of the node by status: ONLINE, SHUNNED, OFFLINE_SOFT.")
+        case .clients:
+            MetricDefinition(
+                .gauge, "connections",
+                "Clients that are connected to the node.")
+        case .resyncs:
+            MetricDefinition(
+                .counter, "resyncs",
+                "How often a satellite went back to its bootstrap row to learn the cores anew.")
+        case .loads:
+            MetricDefinition(
+                .counter, "loads", labels: ["module"],
+                "LOAD ... TO RUNTIME statements of a core, by module.",
+                begins: (CoreModule.allCases.map(\.checksumName) + ["proxysql_servers"]).map { [$0] })
+        }
+    }
+}

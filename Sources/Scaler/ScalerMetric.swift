@@ -1,0 +1,47 @@
+package import Observability
+
+/// What the scaler measures.
+package enum ScalerMetric: String, MetricName {
+    /// Whether this process is the scaler that acts.
+    case leader = "drover_scaler_leader"
+    /// Looks at the metrics of a group's policy that failed.
+    case loadPollsFailed = "drover_load_polls_failed_total"
+    /// Decisions about a group's size, by reason and by direction: out, in or hold.
+    case decisions = "drover_decisions_total"
+    /// Managed replicas that a group should have.
+    case desiredReplicas = "drover_desired_replicas"
+    /// Managed replicas that a group has, in any state before gone.
+    case managedReplicas = "drover_managed_replicas"
+    /// Publications after which a node did not hold the configuration.
+    case publicationsIncomplete = "drover_publications_incomplete_total"
+
+    /// What it is.
+    package var definition: MetricDefinition {
+        switch self {
+        case .leader:
+            MetricDefinition(
+                .gauge, "1 or 0",
+                "Whether this process is the scaler that acts.")
+        case .loadPollsFailed:
+            MetricDefinition(
+                .counter, "polls", labels: ["group"],
+                "Looks at the metrics of a group's policy that failed.")
+        case .decisions:
+            MetricDefinition(
+                .counter, "decisions", labels: ["group", "reason", "direction"],
+                "Decisions about a group's size, by reason and by direction: out, in or hold.")
+        case .desiredReplicas:
+            MetricDefinition(
+                .gauge, "replicas", labels: ["group"],
+                "Managed replicas that a group should have.")
+        case .managedReplicas:
+            MetricDefinition(
+                .gauge, "replicas", labels: ["group"],
+                "Managed replicas that a group has, in any state before gone.")
+        case .publicationsIncomplete:
+            MetricDefinition(
+                .counter, "publications", labels: ["group"],
+                "Publications after which a node did not hold the configuration.")
+        }
+    }
+}
