@@ -86,7 +86,7 @@ package struct APIClient: Sendable {
         } catch {
             throw ControlError(
                 .unreachable,
-                "\(method.rawValue) \(base)\(path): \(error); is --api right, and is drover serve running?")
+                "\(method.rawValue) \(base)\(path): \(error); is the address right, and is it running there?")
         }
     }
 

@@ -22,11 +22,20 @@ package struct LineLogHandler: LogHandler {
     package var logLevel: Logger.Level
     private let label: String
     private let format: Format
+    private let tellsSource: Bool
 
-    /// Makes the handler of the logger named `label`.
-    package init(label: String, format: Format, level: Logger.Level) {
+    /// Where in the source a message was written.
+    struct Source {
+        var file: String
+        var line: UInt
+        var function: String
+    }
+
+    /// Makes the handler of the logger named `label`; `tellsSource` adds the place in the source to each message.
+    package init(label: String, format: Format, level: Logger.Level, tellsSource: Bool = false) {
         self.label = label
         self.format = format
+        self.tellsSource = tellsSource
         self.logLevel = level
     }
 
@@ -41,7 +50,8 @@ package struct LineLogHandler: LogHandler {
         let all = metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 })
         let line = Self.line(
             format, seconds: Int(time.tv_sec), milliseconds: Int(time.tv_nsec) / 1_000_000, level: event.level,
-            label: label, message: "\(event.message)", metadata: all)
+            label: label, message: "\(event.message)", metadata: all,
+            source: tellsSource ? Source(file: event.file, line: event.line, function: event.function) : nil)
         var rest = Array(line.utf8)[...]
         while !rest.isEmpty {
             let written = rest.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
@@ -52,7 +62,7 @@ package struct LineLogHandler: LogHandler {
 
     static func line(
         _ format: Format, seconds: Int, milliseconds: Int, level: Logger.Level, label: String, message: String,
-        metadata: Logger.Metadata
+        metadata: Logger.Metadata, source: Source? = nil
     ) -> String {
         var broken = tm()
         var moment = time_t(seconds)
@@ -68,10 +78,16 @@ package struct LineLogHandler: LogHandler {
             let members =
                 [("time", time), ("level", level.rawValue), ("logger", label), ("message", message)]
                 + sorted.map { ($0.key, "\($0.value)") }
-            return "{" + members.map { "\(quote($0.0)):\(quote($0.1))" }.joined(separator: ",") + "}\n"
+            // As Go's slog has it, for whoever already reads that.
+            let place =
+                source.map {
+                    ",\"source\":{\"function\":\(quote($0.function)),\"file\":\(quote($0.file)),\"line\":\($0.line)}"
+                } ?? ""
+            return "{" + members.map { "\(quote($0.0)):\(quote($0.1))" }.joined(separator: ",") + place + "}\n"
         case .text:
             let pairs = sorted.map { " \($0.key)=\(quote("\($0.value)"))" }.joined()
-            return "\(time) \(level.rawValue.uppercased()) \(quote(message).dropFirst().dropLast())\(pairs)\n"
+            let place = source.map { " source=\(quote("\($0.file):\($0.line)"))" } ?? ""
+            return "\(time) \(level.rawValue.uppercased()) \(quote(message).dropFirst().dropLast())\(pairs)\(place)\n"
         }
     }
 

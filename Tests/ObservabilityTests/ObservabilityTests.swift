@@ -21,6 +21,20 @@ struct ObservabilityTests {
         #expect(members["level"] == "warning")
     }
 
+    @Test("the place in the source is told as Go's slog tells it, when it is asked for")
+    func source() throws {
+        let place = LineLogHandler.Source(file: "Agent/A.swift", line: 7, function: "run()")
+        func line(_ format: LineLogHandler.Format) -> String {
+            LineLogHandler.line(
+                format, seconds: 0, milliseconds: 0, level: .info, label: "l", message: "m", metadata: ["a": "b"],
+                source: place)
+        }
+        #expect(
+            line(.json).hasSuffix(
+                ",\"a\":\"b\",\"source\":{\"function\":\"run()\",\"file\":\"Agent/A.swift\",\"line\":7}}\n"))
+        #expect(line(.text).hasSuffix(" INFO m a=\"b\" source=\"Agent/A.swift:7\"\n"))
+    }
+
     @Test("counters, gauges and timers are written as Prometheus text")
     func exposition() {
         let metrics = PrometheusMetrics()

@@ -31,19 +31,21 @@ package final class DrainRunner: Service {
     private let clock: any Clock<Duration>
     private let wallClock: any WallClock
     private let events: AgentEvents
+    private let look: Wakeup
     private let wakeup = Wakeup()
     private let ending = Wakeup()
     private let logger: Logger
 
-    /// Makes the runner of a node; `events` hears of `draining` and `drained`.
+    /// Makes the runner of a node; `look` has the poller look at it at once, `events` hears of `draining` and `drained`.
     package init(
         machine: DrainMachine, port: AdminPort, board: HealthBoard, file: DrainFile,
-        time: (clock: any Clock<Duration>, wallClock: any WallClock), events: AgentEvents, logger: Logger
+        look: Wakeup, time: (clock: any Clock<Duration>, wallClock: any WallClock), events: AgentEvents, logger: Logger
     ) {
         shared = Mutex(Shared(machine: machine))
         self.port = port
         self.board = board
         self.file = file
+        self.look = look
         clock = time.clock
         wallClock = time.wallClock
         self.logger = logger
@@ -124,6 +126,8 @@ package final class DrainRunner: Service {
         case .done: ending.wake()
         case .serving:
             board.drain(.no)
+            // What was last seen is a node that is paused.
+            look.wake()
             logger.info("taking clients again")
         default: break
         }

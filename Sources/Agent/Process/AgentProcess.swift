@@ -65,7 +65,7 @@ package struct AgentProcess: Sendable {
         file = DrainFile(path: settings.text("agent.shutdown.draining-file"))
         drain = DrainRunner(
             machine: DrainMachine(limits: settings.drainLimits, isCore: settings.isCore), port: port, board: board,
-            file: file, time: (around.clock, around.wallClock), events: events, logger: around.logger)
+            file: file, look: look, time: (around.clock, around.wallClock), events: events, logger: around.logger)
     }
 
     /// Runs until the node was shut down, a second signal, or cancellation.
@@ -238,13 +238,19 @@ package struct AgentProcess: Sendable {
         }
     }
 
+    /// A line of a log is to be read: of thousands a few will do, and how many more there are.
+    private static func names(_ all: [String]) -> String {
+        let shown = all.prefix(20).joined(separator: " ")
+        return all.count > 20 ? "\(shown) and \(all.count - 20) more" : shown
+    }
+
     private static func metadata(
         _ report: RoleReport, _ board: HealthBoard, _ wallClock: any WallClock
     ) -> Logger.Metadata {
         let (ready, health) = board.answer(.ready, at: wallClock.now())
         return [
             "ready": "\(ready.passes)", "message": "\(ready.message)", "leader": "\(report.isLeader)",
-            "boot": "\(report.boot)", "note": "\(report.note)", "peers": "\(report.peers.joined(separator: " "))",
+            "boot": "\(report.boot)", "note": "\(report.note)", "peers": "\(names(report.peers))",
             "drift": "\(report.drift.joined(separator: " "))", "clients": "\(health.observation?.clients ?? 0)",
             "backends.online": "\(health.observation?.count("ONLINE") ?? 0)",
             "backends.total": "\(health.observation?.count() ?? 0)",

@@ -65,7 +65,7 @@ package struct SatelliteKeeper: Service {
             $0.drift = drift
         }
         guard !missing.isEmpty else {
-            role.update { $0.note = "\(cores.count) cores answer" }
+            role.update { $0.note = cores.count == 1 ? "1 core answers" : "\(cores.count) cores answer" }
             return
         }
         let names = missing.map(\.host).joined(separator: ", ")
