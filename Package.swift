@@ -162,6 +162,9 @@ let package = Package(
                 "Settings",
             ]),
 
+        // Reads what other programs are configured with, by the readers of ours.
+        module("Migration", [.yams, "Agent", "Settings"]),
+
         // Real servers on loopback that answer as the recorded systems do.
         module(
             "FakeProxySQL",
@@ -203,7 +206,7 @@ let package = Package(
                 "FleetModel", "JSONValues", "MySQLWire", "Settings", "Observability", "Pacing", "Persistence",
                 "ProxySQLAdmin",
                 "GoogleCloud", "Agent", "Scaler", "Ingest", "ManagementAPI", "Sandbox", "FakeProxySQL", "FakeGoogle",
-                "DigestExport", "Simulation", "Hooks", "Plugins",
+                "DigestExport", "Migration", "Simulation", "Hooks", "Plugins",
                 "ControlClient", "Notifications", "Watching",
             ],
             swiftSettings: strict),
@@ -235,6 +238,7 @@ let package = Package(
             ]),
         tests("SettingsTests", ["Settings", .configuration, .systemPackage, "FleetModel"]),
         tests("ObservabilityTests", ["Observability", .logging, .metrics, .coreMetrics]),
+        tests("MigrationTests", ["Migration", "Agent", "Settings"]),
         tests("SimulationTests", ["Simulation", "FleetModel"]),
         tests("PacingTests", ["Pacing", "FleetModel", .serviceLifecycle, .logging]),
         tests("PersistenceTests", ["Persistence", "FleetModel", "Pacing", .grdb, .logging]),

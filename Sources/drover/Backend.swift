@@ -22,8 +22,10 @@ struct Backend {
     /// What has to run beside the roles.
     var services: [any Service] = []
 
-    /// Opens what the settings ask for; `receives` when the scaler is among the roles.
-    static func open(_ settings: EffectiveSettings, receives: Bool, _ logger: Logger) throws -> Backend {
+    /// Opens what the settings ask for; `receives` when the scaler is among the roles, `editsGroups` when the API is.
+    static func open(
+        _ settings: EffectiveSettings, receives: Bool, editsGroups: Bool = true, _ logger: Logger
+    ) throws -> Backend {
         if settings.queuesInPubSub, !settings.keepsInDatastore {
             throw Complaint("queue.kind is pubsub and store.kind is sqlite: Pub/Sub goes with store.kind datastore")
         }
@@ -36,7 +38,7 @@ struct Backend {
                 decisions: embedded, events: events)
         }
         let client = try settings.datastore(logger)
-        let passwords = try settings.passwords(logger)
+        let passwords = try settings.passwords(logger, new: editsGroups)
         let queue: any WorkQueue
         let incidents: DatastoreIncidentStore
         var services: [any Service] = []

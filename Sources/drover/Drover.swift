@@ -18,7 +18,7 @@ struct Drover: AsyncParsableCommand {
             CtlCommand.self,
             AgentCommand.self, ProbeCommand.self,
             DumpCommand.self, NotifyCommand.self, SandboxCommand.self, DemoCommand.self, ConfigCommand.self,
-            SimulateCommand.self,
+            SimulateCommand.self, MigrateCommand.self,
         ])
 
     static func main() async {

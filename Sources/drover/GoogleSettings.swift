@@ -97,13 +97,15 @@ extension EffectiveSettings {
             logger: logger, notifications: notifications)
     }
 
-    /// What passwords in Datastore are encrypted with; the key is nil where new ones are not.
-    func passwords(_ logger: Logger) throws -> (vault: any PasswordVault, key: KMSKeyVersion?) {
+    /// What passwords in Datastore are encrypted with; the key is nil where new ones are not. A role that stores no `new`
+    /// passwords needs no key named, as Chester's daemon needed none: what is stored names its own.
+    func passwords(_ logger: Logger, new: Bool = true) throws -> (vault: any PasswordVault, key: KMSKeyVersion?) {
         let vault = KMSVault(request: try request(.kms, "kms.endpoint", logger))
         guard flag("kms.force-encrypt") else { return (vault, nil) }
         let names = ["kms.location", "kms.key-ring", "kms.key-name", "kms.key-version"]
         let absent = names.filter { optionalText($0)?.isEmpty ?? true }
         guard absent.isEmpty else {
+            if !new { return (vault, nil) }
             throw Complaint(
                 "\(absent.joined(separator: ", ")) not set (Chester's KMS_KEY_LOCATION, KMS_KEY_RING, KMS_KEY_NAME, "
                     + "KMS_KEY_VERSION): passwords in Datastore are encrypted, unless kms.force-encrypt "

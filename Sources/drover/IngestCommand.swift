@@ -53,7 +53,7 @@ struct IngestCommand: AsyncParsableCommand {
 
     private static func store(_ settings: EffectiveSettings, _ logger: Logger) throws -> any IncidentStore {
         guard settings.keepsInDatastore, settings.queuesInPubSub else {
-            return try Backend.open(settings, receives: false, logger).incidents
+            return try Backend.open(settings, receives: false, editsGroups: false, logger).incidents
         }
         let publisher = try settings.workQueue(receives: false, logger)
         return DatastoreIncidentStore(client: try settings.datastore(logger), logger: logger) {

@@ -45,7 +45,7 @@ struct ScalerCommand: AsyncParsableCommand {
         let metrics = PrometheusMetrics(RoleMetrics.scaler.catalogues)
         MetricsSystem.bootstrap(metrics)
         let services = try await Complaint.heard {
-            let backend = try Backend.open(effective, receives: true, logger)
+            let backend = try Backend.open(effective, receives: true, editsGroups: false, logger)
             let notifications = try NotificationServices(effective, events: backend.events, logger: logger)
             let eventful = EventfulStore(
                 groups: backend.groups, incidents: backend.incidents, log: backend.events,

@@ -1,0 +1,217 @@
+import Yams
+
+/// Reads files of any of the known forms, with line numbers.
+struct ManifestReader {
+    private(set) var files = GivenFiles()
+    private let source: MigrationSource
+
+    /// Adds what `source` holds to `files`.
+    /// - Throws: `MigrationError` with the line; never with the text of the line, which may hold a password.
+    static func read(_ sources: [MigrationSource]) throws(MigrationError) -> GivenFiles {
+        var files = GivenFiles()
+        for source in sources {
+            var reader = ManifestReader(files, source)
+            if let variables = DotEnv.variables(source) {
+                reader.files.environments.append((source.name, variables))
+            } else {
+                for document in try reader.documents() { reader.take(document) }
+            }
+            files = reader.files
+        }
+        return files
+    }
+
+    private init(_ files: GivenFiles, _ source: MigrationSource) {
+        self.files = files
+        self.source = source
+    }
+
+    private func documents() throws(MigrationError) -> [Node] {
+        do {
+            // The sequence ends at an error and keeps it, instead of throwing.
+            var sequence = try Yams.compose_all(yaml: source.text)
+            var documents: [Node] = []
+            while let document = sequence.next() { documents.append(document) }
+            if let error = sequence.error { throw error }
+            return documents
+        } catch let error as YamlError {
+            throw MigrationError(
+                description: "\(source.name) cannot be read as YAML\(Self.line(of: error).map { ", line \($0)" } ?? "")"
+            )
+        } catch {
+            throw MigrationError(description: "\(source.name) cannot be read as YAML")
+        }
+    }
+
+    private static func line(of error: YamlError) -> Int? {
+        switch error {
+        case .scanner(_, _, let mark, _), .parser(_, _, let mark, _), .composer(_, _, let mark, _): mark.line
+        default: nil
+        }
+    }
+
+    private mutating func take(_ document: Node) {
+        guard document.mapping != nil else { return }
+        guard let kind = document["kind"]?.string, document["apiVersion"] != nil else {
+            files.settings.append((source.name, source.text))
+            return
+        }
+        let name = document["metadata"]?["name"]?.string ?? "?"
+        switch kind {
+        case "List":
+            for item in document["items"]?.array() ?? [] { take(item) }
+        case "ConfigMap":
+            files.maps[name] = texts(document["data"])
+        case "Role", "ClusterRole":
+            files.roles.append(role(document, kind, name))
+        case "RoleBinding", "ClusterRoleBinding":
+            let role = document["roleRef"]?["name"]?.string ?? ""
+            for subject in document["subjects"]?.array() ?? [] where subject["kind"]?.string == "ServiceAccount" {
+                files.bindings.append((role, subject["name"]?.string ?? ""))
+            }
+        default:
+            if let pod = Self.pod(document, kind) { files.workloads.append(workload(pod, kind, name, document)) }
+        }
+    }
+
+    /// The pod's specification, wherever the kind has it; a Service of Cloud Run has one too.
+    private static func pod(_ document: Node, _ kind: String) -> Node? {
+        switch kind {
+        case "Pod": document["spec"]
+        case "CronJob": document["spec"]?["jobTemplate"]?["spec"]?["template"]?["spec"]
+        default:
+            document["spec"]?["template"]?["spec"].flatMap { $0["containers"] == nil ? $0["template"]?["spec"] : $0 }
+        }
+    }
+
+    private func place(_ node: Node?) -> Given.Place {
+        Given.Place(file: source.name, line: node?.mark?.line ?? 0)
+    }
+
+    private func texts(_ data: Node?) -> [String: (text: String, place: Given.Place)] {
+        var texts: [String: (text: String, place: Given.Place)] = [:]
+        for (key, value) in data?.mapping ?? [:] {
+            guard let name = key.string, let scalar = value.scalar else { continue }
+            var place = place(value)
+            // The text of a block begins on the line after its mark.
+            if scalar.style == .literal || scalar.style == .folded { place.line += 1 }
+            texts[name] = (scalar.string, place)
+        }
+        return texts
+    }
+
+    private func role(_ document: Node, _ kind: String, _ name: String) -> GivenRole {
+        let rules = (document["rules"]?.array() ?? []).map { rule in
+            GivenRole.Rule(
+                groups: Self.strings(rule["apiGroups"]), resources: Self.strings(rule["resources"]),
+                verbs: Self.strings(rule["verbs"]))
+        }
+        return GivenRole(kind: kind, name: name, rules: rules, place: place(document["rules"] ?? document))
+    }
+
+    private static func strings(_ node: Node?) -> [String] { (node?.array() ?? []).compactMap(\.string) }
+
+    private func workload(_ pod: Node, _ kind: String, _ name: String, _ document: Node) -> Workload {
+        var workload = Workload(kind: kind, name: name, place: place(document["metadata"] ?? document))
+        workload.serviceAccount = pod["serviceAccountName"]?.string
+        workload.hasFileGroup = pod["securityContext"]?["fsGroup"] != nil
+        workload.gracePeriod = pod["terminationGracePeriodSeconds"].map { node in
+            Given(name: "terminationGracePeriodSeconds", value: node.scalar?.string, place: place(node))
+        }
+        for volume in pod["volumes"]?.array() ?? [] {
+            if let map = volume["configMap"]?["name"]?.string { workload.mountedMaps.append(map) }
+            for source in volume["projected"]?["sources"]?.array() ?? [] {
+                if let map = source["configMap"]?["name"]?.string { workload.mountedMaps.append(map) }
+            }
+        }
+        let containers = (pod["initContainers"]?.array() ?? []) + (pod["containers"]?.array() ?? [])
+        workload.containers = containers.map(container)
+        return workload
+    }
+
+    private func container(_ node: Node) -> GivenContainer {
+        var container = GivenContainer(name: node["name"]?.string ?? "", place: place(node))
+        container.image = node["image"].map { Given(name: "image", value: $0.scalar?.string, place: place($0)) }
+        container.command = words(node["command"])
+        container.arguments = words(node["args"])
+        container.environment = (node["envFrom"]?.array() ?? []).flatMap(environment)
+        for variable in node["env"]?.array() ?? [] { container.environment.append(self.variable(variable)) }
+        for name in ["startupProbe", "readinessProbe", "livenessProbe"] {
+            if let probe = node[name] { container.probes.append(handler(probe, name)) }
+        }
+        container.preStop = node["lifecycle"]?["preStop"].map { handler($0, "preStop") }
+        return container
+    }
+
+    private func words(_ node: Node?) -> [Given]? {
+        node?.array().map { Given(name: $0.scalar?.string ?? "", value: $0.scalar?.string, place: place($0)) }
+    }
+
+    private func handler(_ node: Node, _ name: String) -> Given {
+        if let get = node["httpGet"] {
+            return Given(
+                name: name, value: get["path"]?.string ?? "/", reference: get["port"]?.scalar?.string,
+                place: place(get["path"] ?? get))
+        }
+        let kind = ["exec", "tcpSocket", "grpc", "sleep"].first { node[$0] != nil } ?? "?"
+        return Given(name: name, value: kind, place: place(node))
+    }
+
+    private func environment(from node: Node) -> [Given] {
+        if let map = node["configMapRef"]?["name"]?.string {
+            guard let texts = files.maps[map] else {
+                return [Given(name: "envFrom", reference: "ConfigMap \(map)", place: place(node))]
+            }
+            return texts.sorted { $0.key < $1.key }.map {
+                Given(name: $0.key, value: $0.value.text, place: $0.value.place)
+            }
+        }
+        let secret = node["secretRef"]?["name"]?.string ?? "?"
+        return [Given(name: "envFrom", reference: "Secret \(secret)", place: place(node))]
+    }
+
+    private func variable(_ node: Node) -> Given {
+        var given = Given(
+            name: node["name"]?.string ?? "", value: node["value"]?.scalar?.string,
+            place: place(node["value"] ?? node["name"] ?? node))
+        guard let from = node["valueFrom"] else {
+            given.value = given.value ?? ""
+            return given
+        }
+        if let map = from["configMapKeyRef"], let name = map["name"]?.string, let key = map["key"]?.string {
+            given.value = files.maps[name]?[key]?.text
+            given.reference = "ConfigMap \(name), key \(key)"
+        } else if let secret = from["secretKeyRef"] {
+            given.reference = "Secret \(secret["name"]?.string ?? "?"), key \(secret["key"]?.string ?? "?")"
+        } else {
+            given.reference = from["fieldRef"]?["fieldPath"]?.string ?? "another field"
+        }
+        return given
+    }
+}
+
+/// Files of lines `NAME=value`.
+enum DotEnv {
+    /// The variables; nil when the text is of another form.
+    static func variables(_ source: MigrationSource) -> [Given]? {
+        var variables: [Given] = []
+        for (index, raw) in source.text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            var line = raw.drop { $0 == " " || $0 == "\t" }
+            if line.last == "\r" { line = line.dropLast() }
+            if line.isEmpty || line.hasPrefix("#") { continue }
+            if line.hasPrefix("export ") { line = line.dropFirst(7) }
+            guard let equals = line.firstIndex(of: "="), equals > line.startIndex,
+                line[..<equals].allSatisfy({ $0 == "_" || ($0.isASCII && ($0.isLetter || $0.isNumber)) })
+            else { return nil }
+            var value = line[line.index(after: equals)...]
+            for quote in ["\"", "'"] where value.count >= 2 && value.hasPrefix(quote) && value.hasSuffix(quote) {
+                value = value.dropFirst().dropLast()
+            }
+            variables.append(
+                Given(
+                    name: String(line[..<equals]), value: String(value),
+                    place: Given.Place(file: source.name, line: index + 1)))
+        }
+        return variables.isEmpty ? nil : variables
+    }
+}
