@@ -89,6 +89,7 @@ let package = Package(
         module("MySQLWire", [.nioCore, .nioPosix, .nioSSL, .nioTLS, .crypto, .cryptoExtras, .logging, "Pacing"]),
         module("Settings", [.configuration, .systemPackage, .yams, "FleetModel"]),
         module("Observability", [.logging, .metrics, .coreMetrics, "FleetModel"]),
+        module("Endpoints", [.hummingbird, .httpTypes, .nioCore, "Observability"]),
         module("Pacing", [.serviceLifecycle, .logging, "FleetModel"]),
 
         // The outside systems.
@@ -126,21 +127,21 @@ let package = Package(
         module(
             "Scaler",
             [
-                .asyncHTTPClient, .logging, .metrics, .nioCore, .nioHTTP1, .serviceLifecycle,
+                .asyncHTTPClient, .logging, .nioCore, .nioHTTP1, .serviceLifecycle,
                 "FleetModel", "JSONValues", "KubernetesClient", "MySQLWire", "Pacing", "Observability", "ProxySQLAdmin",
                 "GoogleCloud", "Persistence",
             ]),
         module(
             "Ingest",
             [
-                .hummingbird, .logging, .metrics, .nioCore, "FleetModel", "Pacing", "Observability", "Persistence",
+                .hummingbird, .logging, .nioCore, "Endpoints", "FleetModel", "Pacing", "Observability", "Persistence",
             ]),
         module(
             "ManagementAPI",
             [
-                .hummingbird, .httpTypes, .logging, .metrics, .nioCore, .nioSSL, .serviceLifecycle, .crypto,
+                .hummingbird, .httpTypes, .logging, .nioCore, .nioSSL, .serviceLifecycle, .crypto,
                 .cryptoExtras,
-                "FleetModel", "JSONValues", "Pacing",
+                "Endpoints", "FleetModel", "JSONValues", "Pacing",
                 "Observability", "Persistence", "ProxySQLAdmin",
             ]),
 
@@ -156,9 +157,9 @@ let package = Package(
         module(
             "Agent",
             [
-                .asyncHTTPClient, .hummingbird, .logging, .metrics, .nioCore, .nioHTTP1, .serviceLifecycle,
+                .asyncHTTPClient, .hummingbird, .logging, .nioCore, .nioHTTP1, .serviceLifecycle,
                 .unixSignals, .yams,
-                "FleetModel", "JSONValues", "KubernetesClient", "MySQLWire", "Pacing", "Observability", "ProxySQLAdmin",
+                "Endpoints", "FleetModel", "JSONValues", "KubernetesClient", "MySQLWire", "Pacing", "Observability", "ProxySQLAdmin",
                 "Settings",
             ]),
 
@@ -188,7 +189,7 @@ let package = Package(
                 .hummingbird, .asyncHTTPClient, .logging, .serviceLifecycle, .subprocess, .systemPackage, .nioCore,
                 .nioPosix, .nioHTTP1,
                 .unixSignals,
-                "FleetModel", "JSONValues", "Pacing", "Observability", "Settings", "Persistence", "ProxySQLAdmin",
+                "Endpoints", "FleetModel", "JSONValues", "Pacing", "Observability", "Settings", "Persistence", "ProxySQLAdmin",
                 "MySQLWire",
                 "FakeProxySQL", "FakeGoogle", "FakeKubernetes", "KubernetesClient", "GoogleCloud", "Scaler", "Ingest",
                 "ManagementAPI",
@@ -203,7 +204,7 @@ let package = Package(
                 .logging, .metrics,
                 .nioCore, .yams,
                 .serviceLifecycle, .unixSignals, .systemPackage, .nioSSL,
-                "FleetModel", "JSONValues", "MySQLWire", "Settings", "Observability", "Pacing", "Persistence",
+                "Endpoints", "FleetModel", "JSONValues", "MySQLWire", "Settings", "Observability", "Pacing", "Persistence",
                 "ProxySQLAdmin",
                 "GoogleCloud", "Agent", "Scaler", "Ingest", "ManagementAPI", "Sandbox", "FakeProxySQL", "FakeGoogle",
                 "DigestExport", "Migration", "Simulation", "Hooks", "Plugins",

@@ -1,3 +1,4 @@
+import Endpoints
 package import FleetModel
 package import Hummingbird
 package import Logging
@@ -41,9 +42,9 @@ package struct IngestRoutes: Sendable {
 
     /// Adds `POST /`, `POST /webhook` and `GET /healthz`.
     package func addRoutes<Context: RequestContext>(to router: Router<Context>) {
-        router.get("/healthz") { _, _ in JSONAnswer(["status": "ok"]) }
-        for path in ["/", "/webhook"] {
-            router.post(RouterPath(path)) { request, _ in await receive(request) }
+        router.serve(IngestEndpoint.health) { _, _ in JSONAnswer(["status": "ok"]) }
+        for endpoint in [IngestEndpoint.root, .webhook] {
+            router.serve(endpoint) { request, _ in await receive(request) }
         }
     }
 

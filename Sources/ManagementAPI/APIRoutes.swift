@@ -1,3 +1,4 @@
+package import Endpoints
 package import FleetModel
 package import Hummingbird
 package import Logging
@@ -87,12 +88,23 @@ package struct APIRoutes: Sendable {
         StatusRoutes(parts: parts).addRoutes(to: router)
         let operations = operations
         let document = OpenAPI.document(operations).bytes()
-        router.get("/v1/openapi.json") { _, _ in
+        router.serve(ManagementEndpoint.openAPI) { _, _ in
             Response(
                 status: .ok, headers: [.contentType: "application/json"],
                 body: ResponseBody(byteBuffer: ByteBuffer(bytes: document)))
         }
         for operation in operations { operation.add(to: router, logger: parts.logger) }
+    }
+
+    /// Every call of `/v1`, for the manual.
+    package var endpoints: [Endpoint] {
+        operations.map { operation in
+            let refusals = [400, 401, 403, 429, 503] + (operation.body == nil ? [] : [413, 422])
+            return Endpoint(
+                .init(rawValue: operation.method.rawValue.lowercased()) ?? .get, operation.path,
+                access: operation.role.rawValue,
+                answers: Set(operation.answers.map(\.status) + refusals).sorted(), operation.summary)
+        }
     }
 
     /// Every call of `/v1`.

@@ -1,3 +1,4 @@
+import Endpoints
 import FleetModel
 import Hummingbird
 import Logging
@@ -7,35 +8,35 @@ struct CompatibleRoutes: Sendable {
     let parts: APIParts
 
     func addRoutes(to router: Router<ManagementContext>) {
-        router.get("/") { _, _ in APIAnswer.json(["status": "ok"]) }
-        router.get("/healthcheck") { _, _ in APIAnswer.json(["status": "ok"]) }
-        router.post("/") { request, context in
+        router.serve(CompatibleEndpoint.root) { _, _ in APIAnswer.json(["status": "ok"]) }
+        router.serve(CompatibleEndpoint.health) { _, _ in APIAnswer.json(["status": "ok"]) }
+        router.serve(CompatibleEndpoint.addDatabase) { request, context in
             await compatible { () throws(APIError) in try await add(request, context) }
         }
-        router.patch("/") { request, context in
+        router.serve(CompatibleEndpoint.modifyDatabase) { request, context in
             await compatible { () throws(APIError) in try await modify(request, context) }
         }
-        router.delete("/") { request, context in
+        router.serve(CompatibleEndpoint.removeDatabase) { request, context in
             await compatible { () throws(APIError) in try await remove(request, context) }
         }
-        router.get("/databases") { request, _ in
+        router.serve(CompatibleEndpoint.databases) { request, _ in
             await compatible { () throws(APIError) in
                 try await parts.groups().filter { $0.document.removal == nil }.map {
                     DatabaseDocument($0.document, withoutManaged: Self.isFiltered(request))
                 }
             }
         }
-        router.get("/databases/{name}") { request, context in
+        router.serve(CompatibleEndpoint.database) { request, context in
             await compatible { () throws(APIError) in
                 DatabaseDocument(
                     try await find(context.text("name")), withoutManaged: Self.isFiltered(request))
             }
         }
-        router.patch("/queryrules/{id}") { request, context in
+        router.serve(CompatibleEndpoint.modifyRule) { request, context in
             await compatible { () throws(APIError) in try await modifyRule(request, context) }
         }
-        for (path, isKey) in [("/key/{name}", true), ("/cert/{name}", false)] {
-            router.patch(RouterPath(path)) { request, context in
+        for (endpoint, isKey) in [(CompatibleEndpoint.storeKey, true), (.storeCertificate, false)] {
+            router.serve(endpoint) { request, context in
                 await compatible { () throws(APIError) in try await storeKey(request, context, isKey: isKey) }
             }
         }

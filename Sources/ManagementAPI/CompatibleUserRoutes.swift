@@ -1,3 +1,4 @@
+import Endpoints
 import FleetModel
 import Hummingbird
 
@@ -6,7 +7,7 @@ struct CompatibleUserRoutes: Sendable {
     let parts: APIParts
 
     func addRoutes(to router: Router<ManagementContext>) {
-        router.get("/users/{username}") { request, context in
+        router.serve(CompatibleEndpoint.user) { request, context in
             await answer { () throws(APIError) in
                 let record = try await group(request)
                 guard let user = record.user(context.text("username")) else {
@@ -17,19 +18,19 @@ struct CompatibleUserRoutes: Sendable {
                     active: LooseInt(user.isActive ? 1 : 0), instance_group: record.name.text)
             }
         }
-        router.post("/users") { request, context in
+        router.serve(CompatibleEndpoint.addUser) { request, context in
             await answer { () throws(APIError) in
                 let body = try await parts.read(UserDocument.self, request)
                 return try await change(request, context) { record throws(APIError) in try add(body, to: &record) }
             }
         }
-        router.patch("/users") { request, context in
+        router.serve(CompatibleEndpoint.modifyUser) { request, context in
             await answer { () throws(APIError) in
                 let body = try await parts.read(ModifyUser.self, request)
                 return try await change(request, context) { record throws(APIError) in try modify(body, &record) }
             }
         }
-        router.delete("/users/{username}") { request, context in
+        router.serve(CompatibleEndpoint.removeUser) { request, context in
             await answer { () throws(APIError) in
                 let name = context.text("username")
                 return try await change(request, context) { record throws(APIError) in

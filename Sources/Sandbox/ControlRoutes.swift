@@ -1,3 +1,4 @@
+import Endpoints
 import JSONValues
 import FakeGoogle
 import Hummingbird
@@ -14,17 +15,7 @@ import NIOCore
     import Darwin
 #endif
 
-/// The sandbox's control API: everything that can go wrong, on request.
-///
-/// | call | what it does |
-/// |---|---|
-/// | `GET /v1/cloudsql/faults` | the faults that have not happened yet |
-/// | `POST /v1/cloudsql/faults` | adds one: a `CloudSQLFault` as JSON |
-/// | `DELETE /v1/cloudsql/faults` | removes all |
-/// | `POST /v1/proxysql/{name}/{kill,restart,wedge,unwedge}` | does that to a node |
-/// | `POST /v1/proxysql/{name}/connections` | `{"address","port","count"}`: connections in use of a simulated node |
-/// | `/v1/kubernetes/…`, `/v1/agents/…` | see `KubernetesControl` |
-/// | `POST /v1/serve/kill` | SIGKILL for `drover serve`, which is started again |
+/// Serves `ControlEndpoint`.
 struct ControlRoutes: Sendable {
     let nodes: [any SandboxNode]
     let cloudSQL: CloudSQLStandIn
@@ -39,8 +30,8 @@ struct ControlRoutes: Sendable {
     }
 
     func addRoutes(to router: Router<BasicRequestContext>) {
-        router.get("/v1/cloudsql/faults") { _, _ in try Self.json(cloudSQL.faults) }
-        router.post("/v1/cloudsql/faults") { request, _ in
+        router.serve(ControlEndpoint.cloudSQLFaults) { _, _ in try Self.json(cloudSQL.faults) }
+        router.serve(ControlEndpoint.addCloudSQLFault) { request, _ in
             let body = try await request.body.collect(upTo: 65_536)
             do {
                 try Self.refuseUnknown(body)
@@ -50,11 +41,11 @@ struct ControlRoutes: Sendable {
             }
             return try Self.json(["status": "ok"])
         }
-        router.delete("/v1/cloudsql/faults") { _, _ in
+        router.serve(ControlEndpoint.clearCloudSQLFaults) { _, _ in
             cloudSQL.clearFaults()
             return try Self.json(["status": "ok"])
         }
-        router.post("/v1/proxysql/{name}/{verb}") { request, context in
+        router.serve(ControlEndpoint.node) { request, context in
             let name = context.parameters.get("name") ?? ""
             guard let node = nodes.first(where: { $0.endpoint.name == name }) ?? cluster?.runner.running[name]?.node
             else {
@@ -77,7 +68,7 @@ struct ControlRoutes: Sendable {
             }
             return try Self.json(["status": "ok"])
         }
-        router.post("/v1/serve/kill") { _, _ in
+        router.serve(ControlEndpoint.killServe) { _, _ in
             serve.signal(SIGKILL)
             return try Self.json(["status": "ok"])
         }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import AsyncHTTPClient
+import Endpoints
 import FleetModel
 import Hummingbird
 import HummingbirdCore
@@ -43,11 +44,7 @@ struct ManagementServer {
             time: (SystemWallClock(), ContinuousClock()), logger: logger
         ).addRoutes(to: router)
         let metrics = metrics
-        router.get("/metrics") { _, _ in
-            Response(
-                status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
-                body: ResponseBody(byteBuffer: ByteBuffer(string: metrics.exposition())))
-        }
+        router.serve(ManagementEndpoint.metrics) { _, _ in metrics.response }
         let address = settings.address("api.address")
         return [
             Application(

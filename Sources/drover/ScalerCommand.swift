@@ -1,8 +1,8 @@
 import ArgumentParser
+import Endpoints
 import Hummingbird
 import Logging
 import Metrics
-import NIOCore
 import Observability
 import Pacing
 import Persistence
@@ -75,12 +75,7 @@ struct ScalerCommand: AsyncParsableCommand {
         _ settings: EffectiveSettings, _ metrics: PrometheusMetrics, _ logger: Logger
     ) -> any Service {
         let router = Router()
-        router.get("/healthz") { _, _ in "{\"status\":\"ok\"}" }
-        router.get("/metrics") { _, _ in
-            Response(
-                status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
-                body: ResponseBody(byteBuffer: ByteBuffer(string: metrics.exposition())))
-        }
+        ProcessEndpoint.serve(metrics, on: router)
         return ServeCommand.application(router, settings.address("api.address"), logger)
     }
 }

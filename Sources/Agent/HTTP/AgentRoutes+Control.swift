@@ -1,3 +1,4 @@
+import Endpoints
 import Hummingbird
 import Logging
 import MySQLWire
@@ -14,7 +15,7 @@ import ProxySQLAdmin
 /// The calls that change something, each behind the token.
 extension AgentRoutes {
     func addControl<Context: RequestContext>(to router: Router<Context>) {
-        router.post("/v1/resync") { request, _ in
+        router.serve(AgentEndpoint.resync) { request, _ in
             await guarded(request) {
                 switch await parts.resync() {
                 case .success(let note): return Self.done(note)
@@ -22,7 +23,7 @@ extension AgentRoutes {
                 }
             }
         }
-        router.post("/v1/drain") { request, _ in
+        router.serve(AgentEndpoint.drain) { request, _ in
             await guarded(request) {
                 if let objection = await parts.events.objection(["goal": "hold"]) {
                     return Self.json(["error": "a plugin objects: \(objection)"], .conflict)
@@ -31,7 +32,7 @@ extension AgentRoutes {
                 return Self.json(["message": "draining; GET /v1/status shows how far it is"], .accepted)
             }
         }
-        router.post("/v1/resume") { request, _ in
+        router.serve(AgentEndpoint.resume) { request, _ in
             await guarded(request) {
                 switch parts.drain.resume() {
                 case .accepted: return Self.json(["message": "taking clients again"], .accepted)
@@ -40,10 +41,10 @@ extension AgentRoutes {
                 }
             }
         }
-        router.post("/v1/reload") { request, _ in
+        router.serve(AgentEndpoint.reload) { request, _ in
             await guarded(request) { Self.done(await parts.reload()) }
         }
-        router.post("/v1/backends/{hostgroup}/{address}/{action}") { request, context in
+        router.serve(AgentEndpoint.backend) { request, context in
             await guarded(request) {
                 await changeBackend(
                     hostgroup: context.parameters.get("hostgroup"), address: context.parameters.get("address"),

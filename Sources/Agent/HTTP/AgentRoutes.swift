@@ -1,3 +1,4 @@
+import Endpoints
 package import Hummingbird
 package import Logging
 import NIOCore
@@ -91,20 +92,18 @@ package struct AgentRoutes: Sendable {
 
     /// Adds the routes.
     package func addRoutes<Context: RequestContext>(to router: Router<Context>) {
-        router.get("/healthz/started") { _, _ in started() }
-        router.get("/healthz/ready") { _, _ in probe(.ready) }
-        router.get("/healthz/live") { _, _ in probe(.live) }
-        router.get("/shutdown") { _, _ in await shutDown() }
-        router.post("/shutdown") { _, _ in await shutDown() }
-        router.get("/v1/status") { _, _ in Self.json(status()) }
-        router.get("/v1/backends") { _, _ in await backends() }
-        router.get("/v1/cluster") { _, _ in await cluster() }
+        router.serve(AgentEndpoint.started) { _, _ in started() }
+        router.serve(AgentEndpoint.ready) { _, _ in probe(.ready) }
+        router.serve(AgentEndpoint.live) { _, _ in probe(.live) }
+        router.serve(AgentEndpoint.shutdownByGet) { _, _ in await shutDown() }
+        router.serve(AgentEndpoint.shutdownByPost) { _, _ in await shutDown() }
+        router.serve(AgentEndpoint.status) { _, _ in Self.json(status()) }
+        router.serve(AgentEndpoint.backends) { _, _ in await backends() }
+        router.serve(AgentEndpoint.cluster) { _, _ in await cluster() }
         if let metrics {
-            router.get("/metrics") { _, _ in
+            router.serve(AgentEndpoint.metrics) { _, _ in
                 parts.board.recordMetrics(at: wallClock.now())
-                return Response(
-                    status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
-                    body: ResponseBody(byteBuffer: ByteBuffer(string: metrics.exposition())))
+                return metrics.response
             }
         }
         addControl(to: router)

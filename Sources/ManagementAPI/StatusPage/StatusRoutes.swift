@@ -1,3 +1,4 @@
+import Endpoints
 import FleetModel
 import HTTPTypes
 import Hummingbird
@@ -8,10 +9,12 @@ struct StatusRoutes: Sendable {
     let parts: APIParts
 
     func addRoutes(to router: Router<ManagementContext>) {
-        router.get("/ui") { _, _ in await page { StatusPage(state: $0).document } }
-        router.get("/ui/content") { _, _ in await page { StatusPage(state: $0).content } }
-        router.get("/ui/style.css") { _, _ in Self.answer(StatusAssets.style, "text/css; charset=utf-8") }
-        router.get("/ui/page.js") { _, _ in Self.answer(StatusAssets.script, "text/javascript; charset=utf-8") }
+        router.serve(ManagementEndpoint.page) { _, _ in await page { StatusPage(state: $0).document } }
+        router.serve(ManagementEndpoint.pageContent) { _, _ in await page { StatusPage(state: $0).content } }
+        router.serve(ManagementEndpoint.style) { _, _ in Self.answer(StatusAssets.style, "text/css; charset=utf-8") }
+        router.serve(ManagementEndpoint.script) { _, _ in
+            Self.answer(StatusAssets.script, "text/javascript; charset=utf-8")
+        }
     }
 
     private func page(_ render: (StatusState) -> HTML) async -> Response {
