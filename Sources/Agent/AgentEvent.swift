@@ -22,6 +22,12 @@ package struct AgentEvent: Codable, Hashable, Sendable {
         case backendChanged = "backend-changed"
     }
 
+    /// What an event may say beside; the raw value is the member's name in `details`.
+    package enum Detail: String, Hashable, Sendable, CaseIterable {
+        case backend, clients, generation, goal, group, hostgroup, modules, order, outcome, removed, source, status, term
+        case written
+    }
+
     /// What happened.
     package var event: Kind
     /// The node's name.
@@ -79,13 +85,13 @@ package final class AgentEvents: Sendable {
     }
 
     /// Tells every reader.
-    package func publish(_ kind: AgentEvent.Kind, _ details: [String: String] = [:]) {
+    package func publish(_ kind: AgentEvent.Kind, _ details: [AgentEvent.Detail: String] = [:]) {
         let event = event(kind, details)
         for reader in state.withLock({ $0.readers }) { reader.yield(event) }
     }
 
     /// Asks whether a drain may begin; the reason when it may not.
-    package func objection(_ details: [String: String] = [:]) async -> String? {
+    package func objection(_ details: [AgentEvent.Detail: String] = [:]) async -> String? {
         guard let gate = state.withLock({ $0.gate }) else { return nil }
         return await gate(event(.draining, details))
     }
@@ -99,7 +105,10 @@ package final class AgentEvents: Sendable {
         for reader in readers { reader.finish() }
     }
 
-    private func event(_ kind: AgentEvent.Kind, _ details: [String: String]) -> AgentEvent {
-        AgentEvent(event: kind, node: node, role: role, time: wallClock.now().rfc3339, details: details)
+    private func event(_ kind: AgentEvent.Kind, _ details: [AgentEvent.Detail: String]) -> AgentEvent {
+        assert(kind.details.isSuperset(of: details.keys), "\(kind) has \(details.keys)")
+        return AgentEvent(
+            event: kind, node: node, role: role, time: wallClock.now().rfc3339,
+            details: Dictionary(uniqueKeysWithValues: details.map { ($0.key.rawValue, $0.value) }))
     }
 }

@@ -59,7 +59,7 @@ package struct FleetConcern: Hashable, Sendable {
     /// What a person should know, without group and duration.
     package var sentence: String
     /// The same for tools.
-    package var fields: [String: String]
+    package var fields: [FleetEvent.Field: String]
 
     /// Everything that is not as it should be at `now`, from what is stored and what the nodes last showed.
     ///
@@ -90,7 +90,7 @@ package struct FleetConcern: Hashable, Sendable {
             sentence: "wants \(counted(decision.desired, "replica")) of Drover's and has \(serving) in use: "
                 + "\(decision.reason.rawValue)\(detail)",
             fields: [
-                "desired": "\(decision.desired)", "serving": "\(serving)", "reason": decision.reason.rawValue,
+                .desired: "\(decision.desired)", .serving: "\(serving)", .reason: decision.reason.rawValue,
             ])
     }
 
@@ -105,7 +105,7 @@ package struct FleetConcern: Hashable, Sendable {
             sentence: "cannot bring generation \(publication.generation) to every node: "
                 + (nodes.isEmpty ? "there is no node" : nodes.joined(separator: "; ")),
             fields: [
-                "generation": "\(publication.generation)", "nodes": missing.map(\.node).joined(separator: ","),
+                .generation: "\(publication.generation)", .nodes: missing.map(\.node).joined(separator: ","),
             ])
     }
 
@@ -121,13 +121,13 @@ package struct FleetConcern: Hashable, Sendable {
             since: max(incident.updatedAt, decision?.lastAt ?? incident.updatedAt),
             sentence: "has alert \"\(incident.policyName)\" firing and nothing was decided about it; the log of the "
                 + "scaler says what it waits for",
-            fields: ["incident": incident.id])
+            fields: [.incident: incident.id])
     }
 
     private static func stuck(_ record: GroupRecord) -> [FleetConcern] {
         record.replicas.filter { ![.serving, .ramping, .gone].contains($0.state) }.map { replica in
-            var fields = ["replica": replica.name.text, "state": replica.state.rawValue]
-            fields["operation"] = replica.operationID
+            var fields: [FleetEvent.Field: String] = [.replica: replica.name.text, .state: replica.state.rawValue]
+            fields[.operation] = replica.operationID
             let operation = replica.operationID.map { " (operation \($0))" } ?? ""
             return FleetConcern(
                 key: Key(code: .operationStuck, subject: replica.name.text), since: replica.stateSince,
@@ -192,9 +192,9 @@ package struct ConcernBook: Hashable, Sendable {
         _ concern: FleetConcern, _ lasted: Duration, _ group: InstanceName, _ now: Timestamp
     ) -> FleetEvent {
         var fields = concern.fields
-        fields["concern"] = concern.key.code.rawValue
-        fields["subject"] = concern.key.subject
-        fields["seconds"] = "\(lasted.wholeMilliseconds / 1_000)"
+        fields[.concern] = concern.key.code.rawValue
+        fields[.subject] = concern.key.subject
+        fields[.seconds] = "\(lasted.wholeMilliseconds / 1_000)"
         let kind: FleetEvent.Kind =
             switch concern.key.code {
             case .sizeUnmet: .sizeUnmet
@@ -218,7 +218,7 @@ package struct ConcernBook: Hashable, Sendable {
             }
         return FleetEvent(
             .concernOver, .info, group: group, at: now, "Over: group \(group) \(what).",
-            fields: ["concern": key.code.rawValue, "subject": key.subject])
+            fields: [.concern: key.code.rawValue, .subject: key.subject])
     }
 
     private static func words(_ duration: Duration) -> String {

@@ -13,7 +13,7 @@ extension FleetEvent {
                 FleetEvent(
                     .groupRemoved, .warning, group: old.name, at: now,
                     "Group \(old.name) was removed; its servers, users and rules leave every ProxySQL node.",
-                    fields: ["primary": old.primaryInstance.text])
+                    fields: [.primary: old.primaryInstance.text])
             ]
         case (let old?, let new?):
             replicas(old, new, now) + configuration(old, new, now) + policy(old, new, now)
@@ -28,8 +28,8 @@ extension FleetEvent {
                 + "\(counted(configured, "replica")) of its own, at most "
                 + "\(counted(new.policy.maximumReplicas, "replica")) added by Drover.",
             fields: [
-                "primary": new.primaryInstance.text, "maximum": "\(new.policy.maximumReplicas)",
-                "generation": "\(new.configuration.generation)",
+                .primary: new.primaryInstance.text, .maximum: "\(new.policy.maximumReplicas)",
+                .generation: "\(new.configuration.generation)",
             ])
     }
 
@@ -49,14 +49,14 @@ extension FleetEvent {
 
     private static func event(for replica: ReplicaRecord, _ record: GroupRecord, _ now: Timestamp) -> FleetEvent {
         let (kind, severity, what) = said(of: replica, record)
-        var fields = [
-            "replica": replica.name.text, "state": replica.state.rawValue,
-            "replicas": "\(record.managedCount)", "maximum": "\(record.policy.maximumReplicas)",
+        var fields: [Field: String] = [
+            .replica: replica.name.text, .state: replica.state.rawValue,
+            .replicas: "\(record.managedCount)", .maximum: "\(record.policy.maximumReplicas)",
         ]
-        if !replica.incidentID.isEmpty { fields["incident"] = replica.incidentID }
-        fields["address"] = replica.address
-        fields["operation"] = replica.operationID
-        fields["reason"] = replica.failure
+        if !replica.incidentID.isEmpty { fields[.incident] = replica.incidentID }
+        fields[.address] = replica.address
+        fields[.operation] = replica.operationID
+        fields[.reason] = replica.failure
         return FleetEvent(kind, severity, group: record.name, at: now, what, fields: fields)
     }
 
@@ -134,7 +134,7 @@ extension FleetEvent {
             FleetEvent(
                 .configurationChanged, group: new.name, at: now,
                 "The \(list) of group \(new.name) changed: generation \(after.generation) goes to every node.",
-                fields: ["changed": list, "generation": "\(after.generation)"])
+                fields: [.changed: list, .generation: "\(after.generation)"])
         ]
     }
 
@@ -147,9 +147,9 @@ extension FleetEvent {
                 "The scaling policy of group \(new.name) changed: it may now have \(minimum) to "
                     + "\(counted(maximum, "replica")) added by Drover.",
                 fields: [
-                    "minimum": "\(minimum)", "maximum": "\(maximum)",
-                    "previous-minimum": "\(old.policy.minimumReplicas)",
-                    "previous-maximum": "\(old.policy.maximumReplicas)",
+                    .minimum: "\(minimum)", .maximum: "\(maximum)",
+                    .previousMinimum: "\(old.policy.minimumReplicas)",
+                    .previousMaximum: "\(old.policy.maximumReplicas)",
                 ])
         ]
     }

@@ -39,11 +39,11 @@ extension FleetEvent {
     private static func about(
         _ incident: Incident, _ kind: Kind, _ severity: Severity, _ now: Timestamp, _ sentence: String
     ) -> FleetEvent {
-        var fields = [
-            "incident": incident.id, "policy": incident.policyName, "action": incident.action.rawValue,
-            "primary": incident.primaryInstance.text, "last-process": incident.lastProcess.rawValue,
+        var fields: [Field: String] = [
+            .incident: incident.id, .policy: incident.policyName, .action: incident.action.rawValue,
+            .primary: incident.primaryInstance.text, .lastProcess: incident.lastProcess.rawValue,
         ]
-        if !incident.lastReplicaName.isEmpty { fields["replica"] = incident.lastReplicaName }
+        if !incident.lastReplicaName.isEmpty { fields[.replica] = incident.lastReplicaName }
         return FleetEvent(kind, severity, group: incident.group, at: now, sentence, fields: fields)
     }
 }

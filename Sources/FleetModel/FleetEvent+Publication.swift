@@ -13,9 +13,9 @@ extension FleetEvent {
             old?.generation == new.generation && old?.isComplete == new.isComplete
             && before.map { [$0.node, $0.condition.rawValue] } == missing.map { [$0.node, $0.condition.rawValue] }
         guard !isSame else { return [] }
-        var fields = ["generation": "\(new.generation)", "nodes": "\(new.nodes.count)"]
+        var fields: [Field: String] = [.generation: "\(new.generation)", .nodes: "\(new.nodes.count)"]
         let absent = missing.map { "\($0.node) is \($0.condition.rawValue)" }.joined(separator: ", ")
-        if !missing.isEmpty { fields["missing"] = missing.map(\.node).joined(separator: ",") }
+        if !missing.isEmpty { fields[.missing] = missing.map(\.node).joined(separator: ",") }
         if new.isComplete {
             let tail = missing.isEmpty ? "" : "; \(absent)"
             return [

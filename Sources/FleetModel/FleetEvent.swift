@@ -102,15 +102,16 @@ package struct FleetEvent: Hashable, Codable, Sendable {
     /// Makes an event that is in no log yet.
     package init(
         _ kind: Kind, _ severity: Severity = .info, group: InstanceName, at time: Timestamp, _ sentence: String,
-        fields: [String: String] = [:]
+        fields: [Field: String] = [:]
     ) {
+        assert(kind.fields.isSuperset(of: fields.keys), "\(kind) has \(fields.keys)")
         self.id = 0
         self.time = time
         self.group = group
         self.kind = kind
         self.severity = severity
         self.sentence = sentence
-        self.fields = fields
+        self.fields = Dictionary(uniqueKeysWithValues: fields.map { ($0.key.rawValue, $0.value) })
     }
 }
 

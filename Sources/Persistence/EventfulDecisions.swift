@@ -14,11 +14,11 @@ package struct EventfulDecisions: DecisionStore {
     package func save(_ entry: DecisionEntry) async throws(StoreError) {
         try await decisions.save(entry)
         guard entry.count == 1 else { return }
-        var fields = [
-            "reason": entry.reason.rawValue, "direction": entry.direction?.rawValue ?? "hold",
-            "current": "\(entry.current)", "desired": "\(entry.desired)",
+        var fields: [FleetEvent.Field: String] = [
+            .reason: entry.reason.rawValue, .direction: entry.direction?.rawValue ?? "hold",
+            .current: "\(entry.current)", .desired: "\(entry.desired)",
         ]
-        fields["victim"] = entry.victim?.text
+        fields[.victim] = entry.victim?.text
         await eventful.tell([
             FleetEvent(
                 .decisionMade, group: entry.group, at: entry.firstAt, "Group \(entry.group) \(entry.sentence).",

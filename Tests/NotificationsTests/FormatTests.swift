@@ -11,7 +11,8 @@ func event(
     _ sentence: String = "Replica r-1 serves reads.", group: String = "main", at time: Timestamp = noon
 ) throws -> FleetEvent {
     FleetEvent(
-        kind, severity, group: try InstanceName(group, kind: "group"), at: time, sentence, fields: ["replica": "r-1"])
+        kind, severity, group: try InstanceName(group, kind: "group"), at: time, sentence,
+        fields: kind.fields.contains(.replica) ? [.replica: "r-1"] : [:])
 }
 
 private func slack(_ events: [FleetEvent], missed: Int64 = 0, at now: Timestamp = noon) throws -> String {

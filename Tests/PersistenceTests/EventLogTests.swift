@@ -22,7 +22,7 @@ private func withDirectory(_ body: (StateDirectory) async throws -> Void) async 
 private func event(_ number: Int, _ group: String = "shop") throws -> FleetEvent {
     FleetEvent(
         .policyChanged, group: try InstanceName(group), at: Timestamp(secondsSinceEpoch: Int64(number)), "\(number)",
-        fields: ["n": "\(number)"])
+        fields: [.minimum: "\(number)"])
 }
 
 private final class Listener: EventSink {
@@ -66,7 +66,7 @@ struct EventLogTests {
             #expect(page.map(\.id) == [3, 4])
             let even = try await log.events(after: 2, group: InstanceName("even"), limit: 10)
             #expect(even.map(\.id) == [4, 6])
-            #expect(even.first?.fields == ["n": "4"])
+            #expect(even.first?.fields == ["minimum": "4"])
             let newest = try await log.newest(group: nil, limit: 2)
             #expect(newest.map(\.id) == [6, 5])
         }

@@ -122,7 +122,7 @@ struct PluginHostTests {
         let host = PluginHost(
             [entry(some, [.drained]), entry(all, Set(AgentEvent.Kind.allCases))], events: events, logger: quiet)
         events.publish(.started)
-        events.publish(.configurationApplied, ["modules": "MYSQL USERS"])
+        events.publish(.configurationApplied, [.modules: "MYSQL USERS"])
         events.publish(.drained)
         events.finish()
         await host.run()

@@ -111,7 +111,7 @@ package struct ConfigurationKeeper: Service {
             logger.notice("the mounted configuration is restored", metadata: ["reason": "\(reason)"])
             let after = try await parts.effects.restore()
             machine.didStamp(view, after: after)
-            events.publish(.configurationApplied, ["source": "file", "order": view.order.map { "\($0)" } ?? ""])
+            events.publish(.configurationApplied, [.source: "file", .order: view.order.map { "\($0)" } ?? ""])
         case .load(let modules, let reason):
             logger.info(
                 "modules are loaded as they run",

@@ -138,7 +138,7 @@ package struct MembershipKeeper: Service {
     private func carryOut(_ plan: MembershipPlan) async throws(AdminError) {
         try await effects.carryOut(plan)
         loads.loaded()
-        events.publish(.membershipChanged, ["written": "\(plan.writes.count)", "removed": "\(plan.removals.count)"])
+        events.publish(.membershipChanged, [.written: "\(plan.writes.count)", .removed: "\(plan.removals.count)"])
     }
 
     /// Whether the node knows nobody from whom it could learn the others.

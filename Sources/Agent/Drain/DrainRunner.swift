@@ -142,7 +142,7 @@ package final class DrainRunner: Service {
             ])
         events.publish(
             .drained,
-            ["outcome": machine.outcome?.rawValue ?? "", "clients": machine.clients.map { "\($0)" } ?? "unknown"])
+            [.outcome: machine.outcome?.rawValue ?? "", .clients: machine.clients.map { "\($0)" } ?? "unknown"])
     }
 
     private func takeWaiting() -> [CheckedContinuation<Void, Never>] {

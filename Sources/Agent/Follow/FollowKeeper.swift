@@ -92,9 +92,9 @@ package final class FollowKeeper: Service {
                 events.publish(
                     .configurationApplied,
                     [
-                        "source": source.place, "group": configuration.group.text,
-                        "generation": "\(configuration.generation)",
-                        "modules": loaded.map(\.rawValue).joined(separator: ", "),
+                        .source: source.place, .group: configuration.group.text,
+                        .generation: "\(configuration.generation)",
+                        .modules: loaded.map(\.rawValue).joined(separator: ", "),
                     ])
             }
         }

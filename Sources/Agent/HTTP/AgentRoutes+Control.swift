@@ -25,7 +25,7 @@ extension AgentRoutes {
         }
         router.serve(AgentEndpoint.drain) { request, _ in
             await guarded(request) {
-                if let objection = await parts.events.objection(["goal": "hold"]) {
+                if let objection = await parts.events.objection([.goal: "hold"]) {
                     return Self.json(["error": "a plugin objects: \(objection)"], .conflict)
                 }
                 parts.drain.request(.hold, because: "/v1/drain was called")
@@ -96,7 +96,7 @@ extension AgentRoutes {
             "a backend's status was changed through the API",
             metadata: ["backend.address": "\(backend)", "hostgroup": "\(hostgroup)", "status": "\(status)"])
         parts.events.publish(
-            .backendChanged, ["hostgroup": "\(hostgroup)", "backend": "\(backend)", "status": status])
+            .backendChanged, [.hostgroup: "\(hostgroup)", .backend: "\(backend)", .status: status])
         return Self.done("\(backend) is \(status) in hostgroup \(hostgroup)")
     }
 

@@ -138,7 +138,7 @@ package struct AgentRoutes: Sendable {
 
     /// The Go agent's hook for `preStop.httpGet`, without a token as there; a second call joins the first.
     private func shutDown() async -> Response {
-        if let objection = await parts.events.objection(["goal": "shutdown"]) {
+        if let objection = await parts.events.objection([.goal: "shutdown"]) {
             return Self.json(["status": "error", "message": "a plugin objects: \(objection)"], .conflict)
         }
         parts.drain.request(.shutDown, because: "/shutdown was called")

@@ -82,7 +82,7 @@ struct LeaseKeeper: Service {
     }
 
     private func lead(_ leadership: LeaderElector.Leadership) async {
-        events.publish(.becameLeader, ["term": "\(leadership.term)"])
+        events.publish(.becameLeader, [.term: "\(leadership.term)"])
         change.wake()
         var written: RunningClaim?
         while leadership.isValid, !Task.isCancelled {

@@ -1,0 +1,103 @@
+extension FleetEvent {
+    /// What an event may say for tools; the raw value is the member's name in JSON.
+    package enum Field: String, Hashable, Sendable, CaseIterable {
+        case action, address, changed, concern, current, desired, direction, generation, incident
+        case lastProcess = "last-process"
+        case maximum, minimum, missing, nodes, operation, policy
+        case previousMaximum = "previous-maximum"
+        case previousMinimum = "previous-minimum"
+        case primary, reason, replica, replicas, seconds, serving, state, subject, victim
+
+        /// What it holds, for the manual.
+        package var meaning: String {
+            switch self {
+            case .action: "What the alert asks for: `add` or `remove` a replica."
+            case .address: "The replica's address, once it has one."
+            case .changed: "What changed: servers, users, query rules, hostgroups."
+            case .concern: "What has taken too long: the event's own kind, or in `concern-over` the one that ended."
+            case .current: "Managed replicas when it was decided."
+            case .desired: "Managed replicas that the group should have."
+            case .direction: "`out`, `in` or `hold`."
+            case .generation: "The generation of the group's configuration."
+            case .incident: "The incident's id."
+            case .lastProcess: "The incident's progress, in Chester's words."
+            case .maximum: "The most managed replicas that the policy allows."
+            case .minimum: "The fewest managed replicas that the policy keeps."
+            case .missing: "The nodes that do not hold the generation, separated by commas."
+            case .nodes: "How many nodes there are; in `publication-failing` the nodes that lack the generation."
+            case .operation: "The id of the provider's operation."
+            case .policy: "The name of the alerting policy."
+            case .previousMaximum: "`maximum` before the change."
+            case .previousMinimum: "`minimum` before the change."
+            case .primary: "The group's primary instance."
+            case .reason: "Why: the rule that decided, or what failed."
+            case .replica: "The replica's name."
+            case .replicas: "Managed replicas of the group now."
+            case .seconds: "How long it has lasted."
+            case .serving: "Managed replicas that serve."
+            case .state: "The replica's state."
+            case .subject: "What it is about, such as a replica's name; may be empty."
+            case .victim: "The replica that goes."
+            }
+        }
+    }
+}
+
+extension FleetEvent.Kind {
+    /// What happened, for the manual.
+    package var meaning: String {
+        switch self {
+        case .groupCreated: "A group was registered."
+        case .groupRemoved: "A group and its configuration were taken away."
+        case .configurationChanged: "A person or a tool changed servers, users, query rules or hostgroups."
+        case .policyChanged: "A person or a tool changed limits, pauses or holds of the scaling."
+        case .replicaPlanned: "A replica is about to be created."
+        case .replicaCreating: "The provider took the create call."
+        case .replicaStarting: "The instance exists and is being checked."
+        case .replicaAdmitted: "The replica passed its checks and is being brought to the nodes."
+        case .replicaRamping: "The replica takes a part of its share of the traffic, and more with time."
+        case .replicaServing: "Every live node sends the replica traffic."
+        case .replicaDraining: "The replica takes no new connections."
+        case .replicaRemoved: "The replica is being taken out of every node."
+        case .replicaDeleting: "The instance is being deleted."
+        case .replicaGone: "The instance does not exist any more."
+        case .replicaFailed: "The replica cannot serve and is cleaned up."
+        case .incidentOpened: "An alert began to fire."
+        case .incidentClosed: "An alert is over."
+        case .incidentCleared: "Everything that an alert asked for is done."
+        case .incidentFailed: "A step that an alert asked for failed for good."
+        case .publicationFinished: "Every live node holds a generation."
+        case .publicationIncomplete: "A node that may be alive does not hold a generation yet."
+        case .decisionMade: "Something else than before was decided about a group's size."
+        case .sizeUnmet: "A group has had fewer replicas than it wants for long."
+        case .operationStuck: "A replica has been in one state for longer than it should be."
+        case .publicationFailing: "The nodes have not all held what they must for long."
+        case .decisionMissing: "An alert fires, and nothing has been decided about its group for long."
+        case .concernOver: "One of the four before is over."
+        case .test: "Somebody tries whether notifications arrive; it is in no log."
+        }
+    }
+
+    /// The fields that such an event may have. One outside of these is a mistake of ours that debug builds trap on.
+    package var fields: Set<FleetEvent.Field> {
+        switch self {
+        case .groupCreated: [.primary, .maximum, .generation]
+        case .groupRemoved: [.primary]
+        case .configurationChanged: [.changed, .generation]
+        case .policyChanged: [.minimum, .maximum, .previousMinimum, .previousMaximum]
+        case .replicaPlanned, .replicaCreating, .replicaStarting, .replicaAdmitted, .replicaServing, .replicaRamping,
+            .replicaDraining, .replicaRemoved, .replicaDeleting, .replicaGone, .replicaFailed:
+            [.replica, .state, .replicas, .maximum, .incident, .address, .operation, .reason]
+        case .incidentOpened, .incidentClosed, .incidentCleared, .incidentFailed:
+            [.incident, .policy, .action, .primary, .lastProcess, .replica]
+        case .publicationFinished, .publicationIncomplete: [.generation, .nodes, .missing]
+        case .decisionMade: [.reason, .direction, .current, .desired, .victim]
+        case .sizeUnmet: [.concern, .subject, .seconds, .desired, .serving, .reason]
+        case .operationStuck: [.concern, .subject, .seconds, .replica, .state, .operation]
+        case .publicationFailing: [.concern, .subject, .seconds, .generation, .nodes]
+        case .decisionMissing: [.concern, .subject, .seconds, .incident]
+        case .concernOver: [.concern, .subject]
+        case .test: []
+        }
+    }
+}
