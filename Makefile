@@ -1,4 +1,4 @@
-.PHONY: setup build demo test test-integration bench lint format release clean
+.PHONY: setup build demo test test-integration reference bench lint format release clean
 
 SWIFT_SOURCES := Package.swift Sources Tests
 
@@ -20,6 +20,9 @@ test: setup ## Builds and runs every test that needs no other system
 
 test-integration: setup ## Runs the suites against the real systems that are present or can be installed
 	@scripts/test-integration.sh
+
+reference: build ## Writes docs/reference from the sources
+	@"$$(swift build --show-bin-path)/drover" reference --output docs/reference
 
 bench: ## Prints figures as ratios against a named reference in the same run
 	@scripts/bench.sh

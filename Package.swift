@@ -159,12 +159,15 @@ let package = Package(
             [
                 .asyncHTTPClient, .hummingbird, .logging, .nioCore, .nioHTTP1, .serviceLifecycle,
                 .unixSignals, .yams,
-                "Endpoints", "FleetModel", "JSONValues", "KubernetesClient", "MySQLWire", "Pacing", "Observability", "ProxySQLAdmin",
+                "Endpoints", "FleetModel", "JSONValues", "KubernetesClient", "MySQLWire", "Pacing", "Observability",
+                "ProxySQLAdmin",
                 "Settings",
             ]),
 
         // Reads what other programs are configured with, by the readers of ours.
         module("Migration", [.yams, "Agent", "Settings"]),
+        // The reference part of the manual, made of everybody's registries.
+        module("Manual", ["Agent", "Endpoints", "FleetModel", "Observability", "Settings"]),
 
         // Real servers on loopback that answer as the recorded systems do.
         module(
@@ -189,7 +192,8 @@ let package = Package(
                 .hummingbird, .asyncHTTPClient, .logging, .serviceLifecycle, .subprocess, .systemPackage, .nioCore,
                 .nioPosix, .nioHTTP1,
                 .unixSignals,
-                "Endpoints", "FleetModel", "JSONValues", "Pacing", "Observability", "Settings", "Persistence", "ProxySQLAdmin",
+                "Endpoints", "FleetModel", "JSONValues", "Pacing", "Observability", "Settings", "Persistence",
+                "ProxySQLAdmin",
                 "MySQLWire",
                 "FakeProxySQL", "FakeGoogle", "FakeKubernetes", "KubernetesClient", "GoogleCloud", "Scaler", "Ingest",
                 "ManagementAPI",
@@ -204,11 +208,12 @@ let package = Package(
                 .logging, .metrics,
                 .nioCore, .yams,
                 .serviceLifecycle, .unixSignals, .systemPackage, .nioSSL,
-                "Endpoints", "FleetModel", "JSONValues", "MySQLWire", "Settings", "Observability", "Pacing", "Persistence",
+                "Endpoints", "FleetModel", "JSONValues", "MySQLWire", "Settings", "Observability", "Pacing",
+                "Persistence",
                 "ProxySQLAdmin",
                 "GoogleCloud", "Agent", "Scaler", "Ingest", "ManagementAPI", "Sandbox", "FakeProxySQL", "FakeGoogle",
                 "DigestExport", "Migration", "Simulation", "Hooks", "Plugins",
-                "ControlClient", "Notifications", "Watching",
+                "ControlClient", "Manual", "Notifications", "Watching",
             ],
             swiftSettings: strict),
 
@@ -240,6 +245,7 @@ let package = Package(
         tests("SettingsTests", ["Settings", .configuration, .systemPackage, "FleetModel"]),
         tests("ObservabilityTests", ["Observability", .logging, .metrics, .coreMetrics]),
         tests("MigrationTests", ["Migration", "Agent", "Settings"]),
+        tests("ManualTests", ["Manual", "drover"]),
         tests("SimulationTests", ["Simulation", "FleetModel"]),
         tests("PacingTests", ["Pacing", "FleetModel", .serviceLifecycle, .logging]),
         tests("PersistenceTests", ["Persistence", "FleetModel", "Pacing", .grdb, .logging]),

@@ -24,7 +24,8 @@ package struct AgentEvent: Codable, Hashable, Sendable {
 
     /// What an event may say beside; the raw value is the member's name in `details`.
     package enum Detail: String, Hashable, Sendable, CaseIterable {
-        case backend, clients, generation, goal, group, hostgroup, modules, order, outcome, removed, source, status, term
+        case backend, clients, generation, goal, group, hostgroup, modules, order, outcome, removed, source, status,
+            term
         case written
     }
 

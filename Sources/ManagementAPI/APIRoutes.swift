@@ -99,7 +99,11 @@ package struct APIRoutes: Sendable {
     /// Every call of `/v1`, for the manual.
     package var endpoints: [Endpoint] {
         operations.map { operation in
-            let refusals = [400, 401, 403, 429, 503] + (operation.body == nil ? [] : [413, 422])
+            var refusals = [400, 401, 403, 429, 503]
+            if operation.body != nil { refusals += [413, 422] }
+            if operation.path.contains("{") { refusals.append(404) }
+            if operation.method != .get { refusals.append(409) }
+            if operation.parameters.contains(.ifMatch) { refusals.append(412) }
             return Endpoint(
                 .init(rawValue: operation.method.rawValue.lowercased()) ?? .get, operation.path,
                 access: operation.role.rawValue,

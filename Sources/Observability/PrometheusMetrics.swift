@@ -5,9 +5,9 @@ import Synchronization
 /// (Prometheus documentation, "Text-based format").
 package final class PrometheusMetrics: MetricsFactory {
     /// Further label combinations of one name are counted together, so that memory stays bounded.
-    static let maximumSeries = 1_000
+    package static let maximumSeries = 1_000
     /// Upper bounds of timers' buckets, in seconds.
-    static let buckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 1_800]
+    package static let buckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 1_800]
 
     struct Series: Hashable {
         var name: String

@@ -91,6 +91,10 @@ package struct SettingKey: Hashable, Sendable {
                 "Between two looks at what other processes did, with store.kind datastore."),
             SettingKey("ingest.address", .address, "127.0.0.1:8081", "Where the alert webhook listens."),
             SettingKey(
+                "ingest.metrics-address", .address, nil,
+                "Where 'drover ingest' answers GET /healthz and GET /metrics, beside the webhook, which the world can "
+                    + "reach; nowhere when unset."),
+            SettingKey(
                 "ingest.auth-token", .text, nil, "Value that the query parameter auth_token must have.", isSecret: true),
             SettingKey(
                 "ingest.max-body-bytes", .integer(1_024...16_777_216), "262144", "Largest notification, in bytes."),

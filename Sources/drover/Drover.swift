@@ -18,7 +18,7 @@ struct Drover: AsyncParsableCommand {
             CtlCommand.self,
             AgentCommand.self, ProbeCommand.self,
             DumpCommand.self, NotifyCommand.self, SandboxCommand.self, DemoCommand.self, ConfigCommand.self,
-            SimulateCommand.self, MigrateCommand.self,
+            SimulateCommand.self, MigrateCommand.self, ReferenceCommand.self,
         ])
 
     static func main() async {

@@ -1,7 +1,9 @@
 import ArgumentParser
+import Endpoints
 import FleetModel
 import Foundation
 import GoogleCloud
+import Hummingbird
 import Logging
 import Metrics
 import Observability
@@ -26,7 +28,8 @@ struct IngestCommand: AsyncParsableCommand {
     func run() async throws {
         let effective = try await settings.effective(servesAPI: false)
         let logger = effective.bootstrapLogging()
-        MetricsSystem.bootstrap(PrometheusMetrics(RoleMetrics.ingest.catalogues))
+        let metrics = PrometheusMetrics(RoleMetrics.ingest.catalogues)
+        MetricsSystem.bootstrap(metrics)
         let (service, address) = try await Complaint.heard {
             let address = try Self.address(effective)
             return (
@@ -34,9 +37,16 @@ struct IngestCommand: AsyncParsableCommand {
                 address
             )
         }
+        var services: [any Service] = [service]
+        if let address = effective.address("ingest.metrics-address") {
+            let router = Router()
+            ProcessEndpoint.serve(metrics, on: router)
+            services.append(ServeCommand.application(router, address, logger))
+        }
         let group = ServiceGroup(
             configuration: .init(
-                services: [.init(service: service)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+                services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: logger))
         logger.info("serving", metadata: ["ingest.address": "\(address)"])
         try await group.run()
     }
