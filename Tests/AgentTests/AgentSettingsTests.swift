@@ -108,18 +108,3 @@ struct AgentSettingsTests {
         #expect(settings.secret("agent.proxysql.password")?.reveal() == "hunter2")
     }
 }
-
-@Suite("The manual of the agent's settings")
-struct AgentSettingsManualTests {
-    @Test("every key stands in the manual with its default and its meaning", arguments: AgentSettingKey.all)
-    func complete(key: AgentSettingKey) throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        let manual = try String(
-            contentsOf: root.appendingPathComponent("docs/reference/agent-settings.md"), encoding: .utf8)
-        let theirs = key.theirs.map { "`\($0)`" } ?? ""
-        let standard = key.standard.map { "`\($0)`" } ?? ""
-        let row = "| \(theirs) | `\(key.name)` | `--\(key.flag)` | \(standard) | \(key.meaning) |"
-        #expect(manual.contains(row), "\(row)")
-    }
-}

@@ -38,7 +38,7 @@ struct CtlDatabases: AsyncParsableCommand {
     struct Get: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Shows a database.")
 
-        @Argument var database: String
+        @Argument(help: "Its name.") var database: String
         @OptionGroup var options: CtlOptions
 
         func run() async throws {
@@ -51,7 +51,7 @@ struct CtlDatabases: AsyncParsableCommand {
             abstract: "Adds a database.",
             discussion: "The user's password is read from the variable that --password-env names.")
 
-        @Argument var database: String
+        @Argument(help: "Its name.") var database: String
         @Option(help: "Address of the primary.") var primaryAddress: String
         @Option(help: "Name of the primary instance; the database's when absent.") var primary: String?
         @Option(help: ArgumentHelp("A replica; may be repeated.", valueName: "name=address"))
@@ -91,7 +91,7 @@ struct CtlDatabases: AsyncParsableCommand {
             abstract: "Changes a database by a merge patch.",
             discussion: "For example: drover ctl databases modify shop --set policy.maximumReplicas=8")
 
-        @Argument var database: String
+        @Argument(help: "Its name.") var database: String
         @Option(
             name: .customLong("set"),
             help: ArgumentHelp("A member of the document; may be repeated.", valueName: "path=value"))
@@ -124,7 +124,7 @@ struct CtlDatabases: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Withdraws a database from every node and forgets it.")
 
-        @Argument var database: String
+        @Argument(help: "Its name.") var database: String
         @Flag(help: "Drains and deletes the replicas that Drover added.") var deleteReplicas = false
         @OptionGroup var consent: ConsentOptions
         @OptionGroup var options: CtlOptions

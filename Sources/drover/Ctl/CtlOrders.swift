@@ -9,8 +9,8 @@ struct CtlRollback: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rollback", abstract: "Gives a database the content of an earlier generation.")
 
-    @Argument var database: String
-    @Argument var generation: Int
+    @Argument(help: "Its name.") var database: String
+    @Argument(help: "As 'ctl history' shows it.") var generation: Int
     @OptionGroup var consent: ConsentOptions
     @OptionGroup var options: CtlOptions
 
@@ -53,7 +53,7 @@ struct CtlPause: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pause", abstract: "Holds adding replicas, removing them, or both, for a while.")
 
-    @Argument var database: String
+    @Argument(help: "Its name.") var database: String
     @Option(help: "What is held.") var direction = HoldDirection.both
     @OptionGroup var hold: HoldOptions
     @OptionGroup var options: CtlOptions
@@ -122,8 +122,8 @@ struct CtlPin: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pin", abstract: "Keeps a database at a number of managed replicas, for a while.")
 
-    @Argument var database: String
-    @Argument var size: Int
+    @Argument(help: "Its name.") var database: String
+    @Argument(help: "Managed replicas.") var size: Int
     @OptionGroup var hold: HoldOptions
     @OptionGroup var options: CtlOptions
 

@@ -28,7 +28,7 @@ struct CtlReplicas: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "replicas", abstract: "Lists the replicas that Drover manages.")
 
-    @Argument var database: String
+    @Argument(help: "Its name.") var database: String
     @OptionGroup var options: CtlOptions
 
     func run() async throws {
@@ -49,7 +49,7 @@ struct CtlDecisions: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "decisions", abstract: "Lists the decisions about a database's size, newest first.")
 
-    @Argument var database: String
+    @Argument(help: "Its name.") var database: String
     @Option(help: "How many.") var limit = 20
     @OptionGroup var options: CtlOptions
 
@@ -70,7 +70,7 @@ struct CtlNodes: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "nodes", abstract: "Shows what each ProxySQL node holds of a database.")
 
-    @Argument var database: String
+    @Argument(help: "Its name.") var database: String
     @OptionGroup var options: CtlOptions
 
     func run() async throws {
@@ -85,7 +85,7 @@ struct CtlHistory: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "history", abstract: "Lists a database's generations, or shows one.")
 
-    @Argument var database: String
+    @Argument(help: "Its name.") var database: String
     @Option(help: "Shows the database as it was then.") var generation: Int?
     @Option(help: "How many.") var limit = 20
     @OptionGroup var options: CtlOptions
