@@ -83,8 +83,8 @@ struct ScalerDryRun {
                 Console.say(String(decoding: try encoder.encode(report), as: UTF8.self))
             }
             guard let interval = options.interval else {
-                if report.hasFailed { throw ExitCode.failure }
-                if options.exitCode, report.wouldAct { throw ExitCode(2) }
+                if report.hasFailed { throw ProgramExit.failure.code }
+                if options.exitCode, report.wouldAct { throw ProgramExit.differs.code }
                 return
             }
             try await ContinuousClock().sleep(for: interval)
