@@ -58,7 +58,9 @@ struct MigrateCommand: AsyncParsableCommand {
                 Console.say(String(decoding: try encoder.encode(migration.report), as: UTF8.self))
             }
             if let write { try self.write(migration, to: write) }
-            if migration.report.exitCode != 0 { throw ExitCode(migration.report.exitCode) }
+            if migration.report.exitCode != 0 {
+                throw (ProgramExit(rawValue: migration.report.exitCode) ?? .failure).code
+            }
         }
 
         private func checked() async throws -> Migration {
@@ -66,7 +68,7 @@ struct MigrateCommand: AsyncParsableCommand {
                 return try await Migration(from: from, sources: try sources(), workload: workload)
             } catch {
                 Console.complain(error.description)
-                throw ExitCode(65)
+                throw ProgramExit.unusableInput.code
             }
         }
 
@@ -93,13 +95,13 @@ struct MigrateCommand: AsyncParsableCommand {
                     names.isEmpty
                         ? "--write: what was read is wrong, nothing was written"
                         : "--write: there are several programs (\(names)); name one with --workload")
-                throw ExitCode(64)
+                throw ProgramExit.usage.code
             }
             do {
                 try equivalent.text.write(toFile: path, atomically: true, encoding: .utf8)
             } catch {
                 Console.complain("\(path) cannot be written: \(error.localizedDescription)")
-                throw ExitCode.failure
+                throw ProgramExit.failure.code
             }
         }
     }

@@ -16,8 +16,12 @@ enum ProgramExit: Int32, CaseIterable {
     var meaning: String {
         switch self {
         case .done: "What was asked for is done; a role ended gracefully; a probe's answer is yes."
-        case .failure: "Something failed, and the last line on standard error says what; a probe's answer is no."
-        case .differs: "`drover ctl`: there are differences and they were not applied; a dry run would have acted."
+        case .failure:
+            "Something failed, and the last line on standard error says what; a probe's answer is no; `drover migrate "
+                + "check`: there are changes to know of."
+        case .differs:
+            "`drover ctl`: there are differences and they were not applied; a dry run would have "
+                + "acted; `drover migrate check`: something does not carry over."
         case .usage: "The command line is wrong."
         case .unusableInput: "A document or file that was given cannot be used."
         case .unreachable: "`drover ctl`: the API cannot be reached."
