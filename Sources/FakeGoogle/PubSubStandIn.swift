@@ -10,6 +10,7 @@ package final class PubSubStandIn: Sendable {
     /// The calls that were made, and the failures to come.
     package let calls = StandInCalls()
     private let model: Mutex<PubSubModel>
+    private let policies: PolicyModel
     private let wallClock: any WallClock
     private let clock: any Clock<Duration>
     private let longestPull: Duration
@@ -17,10 +18,11 @@ package final class PubSubStandIn: Sendable {
 
     /// Serves `model`; a pull that finds nothing is answered after `longestPull`.
     package init(
-        model: PubSubModel = PubSubModel(), wallClock: any WallClock, clock: any Clock<Duration>,
-        longestPull: Duration = .seconds(89)
+        model: PubSubModel = PubSubModel(), policies: PolicyModel = PolicyModel(), wallClock: any WallClock,
+        clock: any Clock<Duration>, longestPull: Duration = .seconds(89)
     ) {
         self.model = Mutex(model)
+        self.policies = policies
         self.wallClock = wallClock
         self.clock = clock
         self.longestPull = longestPull
@@ -42,9 +44,15 @@ package final class PubSubStandIn: Sendable {
     /// The routes.
     package func router() -> Router<BasicRequestContext> {
         let router = Router()
+        router.get("/") { _, _ in "Ok\n" }
+        addRoutes(to: router)
+        return router
+    }
+
+    /// Adds the routes to those of other services.
+    package func addRoutes(to router: Router<BasicRequestContext>) {
         let topics = RouterPath("/v1/projects/{project}/topics/{name}")
         let subscriptions = RouterPath("/v1/projects/{project}/subscriptions/{name}")
-        router.get("/") { _, _ in "Ok\n" }
         for method in [HTTPRequest.Method.put, .get, .post] {
             router.on(topics, method: method) { [self] request, context in
                 let (name, verb) = Self.target("topics", context)
@@ -59,7 +67,6 @@ package final class PubSubStandIn: Sendable {
                 }
             }
         }
-        return router
     }
 
     private static func target(_ kind: String, _ context: BasicRequestContext) -> (name: String, verb: String?) {
@@ -77,6 +84,12 @@ package final class PubSubStandIn: Sendable {
             switch (method, verb) {
             case (.put, nil): return try model.createTopic(name, body)
             case (.get, nil): return try model.topic(name)
+            case (.get, "getIamPolicy"):
+                _ = try model.topic(name)
+                return policies.get(name)
+            case (.post, "setIamPolicy"):
+                _ = try model.topic(name)
+                return try policies.set(name, body)
             case (.post, "publish"): return try model.publish(name, body, at: now)
             default: throw .canonical(404, "NOT_FOUND", "Not Found")
             }
@@ -92,6 +105,12 @@ package final class PubSubStandIn: Sendable {
             switch (method, verb) {
             case (.put, nil): return try model.createSubscription(name, body)
             case (.get, nil): return try model.subscription(name)
+            case (.get, "getIamPolicy"):
+                _ = try model.subscription(name)
+                return policies.get(name)
+            case (.post, "setIamPolicy"):
+                _ = try model.subscription(name)
+                return try policies.set(name, body)
             case (.post, "acknowledge"): return try model.acknowledge(name, body)
             case (.post, "modifyAckDeadline"): return try model.setDeadline(name, body, at: now)
             default: throw .canonical(404, "NOT_FOUND", "Not Found")

@@ -37,6 +37,11 @@ extension SettingKey {
             "secretmanager.endpoint", .text, "https://secretmanager.googleapis.com",
             "Address of the Secret Manager API."),
         SettingKey(
+            "iam.endpoint", .text, "https://iam.googleapis.com", "Address of the IAM API, for 'drover setup google'."),
+        SettingKey(
+            "resourcemanager.endpoint", .text, "https://cloudresourcemanager.googleapis.com",
+            "Address of the Resource Manager API, for 'drover setup google'."),
+        SettingKey(
             "monitoring.endpoint", .text, "https://monitoring.googleapis.com",
             "Address of the Cloud Monitoring API, for metrics in policies and for 'drover setup google'."),
         SettingKey(

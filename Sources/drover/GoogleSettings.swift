@@ -102,21 +102,25 @@ extension EffectiveSettings {
     func passwords(_ logger: Logger, new: Bool = true) throws -> (vault: any PasswordVault, key: KMSKeyVersion?) {
         let vault = KMSVault(request: try request(.kms, "kms.endpoint", logger))
         guard flag("kms.force-encrypt") else { return (vault, nil) }
-        let names = ["kms.location", "kms.key-ring", "kms.key-name", "kms.key-version"]
-        let absent = names.filter { optionalText($0)?.isEmpty ?? true }
-        guard absent.isEmpty else {
+        guard let key = keyVersion else {
             if !new { return (vault, nil) }
+            let absent = Self.keyNames.filter { optionalText($0)?.isEmpty ?? true }
             throw Complaint(
                 "\(absent.joined(separator: ", ")) not set (Chester's KMS_KEY_LOCATION, KMS_KEY_RING, KMS_KEY_NAME, "
                     + "KMS_KEY_VERSION): passwords in Datastore are encrypted, unless kms.force-encrypt "
                     + "(FORCE_ENCRYPT) is false")
         }
-        return (
-            vault,
-            KMSKeyVersion(
-                project: try project(), location: text(names[0]), keyRing: text(names[1]), key: text(names[2]),
-                version: text(names[3]))
-        )
+        return (vault, key)
+    }
+
+    private static let keyNames = ["kms.location", "kms.key-ring", "kms.key-name", "kms.key-version"]
+
+    /// The key that is named; nil where a part of its name is not set.
+    var keyVersion: KMSKeyVersion? {
+        let parts = Self.keyNames.compactMap { optionalText($0) }.filter { !$0.isEmpty }
+        guard parts.count == Self.keyNames.count, let project = try? project() else { return nil }
+        return KMSKeyVersion(
+            project: project, location: parts[0], keyRing: parts[1], key: parts[2], version: parts[3])
     }
 
     /// The private network of new replicas; nil is their primary's.

@@ -11,20 +11,34 @@ struct SetupCommand: AsyncParsableCommand {
         subcommands: [SetupGoogleCommand.self])
 }
 
-/// `drover setup google`: topic, subscription, dead letters, notification channel and alert policies.
+/// `drover setup google`: topic, subscription, dead letters, notification channel, alert policies, and who may do what.
 struct SetupGoogleCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "google",
-        abstract: "Creates topic, subscription, dead letters, notification channel and alert policies on Google Cloud.",
+        abstract:
+            "Creates topic, subscription, dead letters, alerts, service accounts and their roles on Google Cloud.",
         discussion: """
-            What is there already stays as it is, so it can be run again. Roles are not granted but listed, as commands \
-            for whoever may grant them. With --primary, alerts are created too.
+            What is there already stays as it is, so it can be run again; roles are only added. With --skip-iam, service \
+            accounts and roles are not created but listed, as commands for whoever may. With --primary, alerts are \
+            created too.
             """)
 
     @OptionGroup var settings: SettingsOptions
 
     @Flag(help: "Shows every call and creates nothing.")
     var dryRun = false
+
+    @Flag(help: "Creates no service accounts and grants no roles, but shows the commands for it.")
+    var skipIam = false
+
+    @Option(help: ArgumentHelp("Service account of drover scaler; one is created when absent.", valueName: "email"))
+    var scalerAccount: String?
+
+    @Option(help: ArgumentHelp("Service account of drover ingest; one is created when absent.", valueName: "email"))
+    var ingestAccount: String?
+
+    @Option(help: ArgumentHelp("Service account of drover api; one is created when absent.", valueName: "email"))
+    var apiAccount: String?
 
     @Option(help: "The primary instance that the alerts are about; without it no alert is created.")
     var primary: String?
@@ -48,20 +62,48 @@ struct SetupGoogleCommand: AsyncParsableCommand {
         let effective = try await settings.effective()
         let logger = effective.bootstrapLogging()
         try await Complaint.heard {
-            let plan = try plan(effective)
-            guard !dryRun else { return show(plan) }
-            let run = SetupRun(
-                pubSub: try effective.request(.pubSub, "pubsub.endpoint", emulator: "PUBSUB_EMULATOR_HOST", logger),
-                monitoring: try effective.request(.other, "monitoring.endpoint", logger))
-            try await run.run(plan) { step, outcome in Console.say("\(outcome.rawValue): \(step.title)") }
-            sayGrants(plan)
+            var plan = try plan(effective)
+            let access = plan.access
+            if skipIam { plan.access = nil }
+            if dryRun {
+                show(plan)
+            } else {
+                try await run(plan, effective, logger)
+            }
+            if skipIam, let access {
+                Console.say("# service accounts and roles, to be created and granted by whoever may; PROJECT_NUMBER is")
+                Console.say("# what gcloud projects describe \(access.project) --format='value(projectNumber)' answers")
+                for command in access.commands { Console.say(command) }
+            }
         }
     }
 
+    private func run(_ plan: SetupPlan, _ settings: EffectiveSettings, _ logger: Logger) async throws {
+        let requests: [SetupPlan.Service: GoogleRequest] = [
+            .pubSub: try settings.request(.pubSub, "pubsub.endpoint", emulator: "PUBSUB_EMULATOR_HOST", logger),
+            .monitoring: try settings.request(.other, "monitoring.endpoint", logger),
+            .iam: try settings.request(.other, "iam.endpoint", logger),
+            .resourceManager: try settings.request(.other, "resourcemanager.endpoint", logger),
+            .secretManager: try settings.request(.other, "secretmanager.endpoint", logger),
+            .kms: try settings.request(.kms, "kms.endpoint", logger),
+        ]
+        let run = SetupRun { service throws(GoogleFailure) in
+            guard let request = requests[service] else {
+                throw GoogleFailure(.invalid, call: service.rawValue, "nobody calls it here")
+            }
+            return request
+        }
+        try await run.run(plan) { title, outcome in Console.say("\(outcome.rawValue): \(title)") }
+    }
+
     private func plan(_ settings: EffectiveSettings) throws -> SetupPlan {
+        let project = try settings.project()
         var wish = SetupPlan.Wish(
-            project: try settings.project(), topic: settings.optionalText("pubsub.topic") ?? "drover",
+            project: project, topic: settings.optionalText("pubsub.topic") ?? "drover",
             subscription: settings.optionalText("pubsub.subscription") ?? "drover-scaler")
+        wish.identities = .init(project: project, scaler: scalerAccount, ingest: ingestAccount, api: apiAccount)
+        wish.secret = settings.optionalText("ingest.secret-id")
+        wish.key = settings.keyVersion
         if let primary {
             let name = try InstanceName(primary, kind: "primary")
             wish.alerts = SetupPlan.Alerts(
@@ -73,13 +115,8 @@ struct SetupGoogleCommand: AsyncParsableCommand {
     }
 
     private func show(_ plan: SetupPlan) {
+        for (title, call) in plan.access?.shown ?? [] { Console.say("# \(title)\n\(call)\n") }
         for step in plan.steps { Console.say("# \(step.title)\n\(step.shown)\n") }
-        sayGrants(plan)
-    }
-
-    private func sayGrants(_ plan: SetupPlan) {
-        Console.say(
-            "# roles, to be granted by whoever may: SCALER and INGEST are the service accounts of the two roles")
-        for grant in plan.grants { Console.say(grant) }
+        for change in plan.access?.changes ?? [] { Console.say("# \(change.title)\n\(change.shown)\n") }
     }
 }

@@ -58,9 +58,9 @@ struct SetupTests {
         let standIn = PubSubStandIn(wallClock: TestWallClock(), clock: ContinuousClock())
         try await withServer(standIn.router()) { pubSub in
             try await withServer(monitoring(stored)) { monitoring in
-                let run = SetupRun(
-                    pubSub: GoogleRequest(endpoint: pubSub, timeout: .seconds(5)),
-                    monitoring: GoogleRequest(endpoint: monitoring, timeout: .seconds(5)))
+                let run = SetupRun { service throws(GoogleFailure) in
+                    GoogleRequest(endpoint: service == .pubSub ? pubSub : monitoring, timeout: .seconds(5))
+                }
                 for expected in [SetupRun.Outcome.created, .present] {
                     var outcomes: [SetupRun.Outcome] = []
                     try await run.run(try plan()) { _, outcome in outcomes.append(outcome) }

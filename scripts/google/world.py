@@ -167,7 +167,7 @@ class World:
     def setup(self):
         """Topic and subscriptions, as an operator makes them."""
         done = subprocess.run(
-            [self.drover, "setup", "google"], env=self.environment(), capture_output=True, text=True)
+            [self.drover, "setup", "google", "--skip-iam"], env=self.environment(), capture_output=True, text=True)
         if done.returncode != 0:
             raise SystemExit(f"drover setup google: {done.stdout}{done.stderr}")
 

@@ -18,6 +18,12 @@ package struct SetupPlan: Sendable {
         package var subscription: String
         /// The alerts; nil creates none.
         package var alerts: Alerts?
+        /// Who may do it all; nil leaves that to others.
+        package var identities: AccessPlan.Identities?
+        /// The secret with the webhook's token.
+        package var secret: String?
+        /// The key that passwords are encrypted with.
+        package var key: KMSKeyVersion?
 
         /// Names topic and subscription.
         package init(project: String, topic: String, subscription: String) {
@@ -56,16 +62,24 @@ package struct SetupPlan: Sendable {
         }
     }
 
+    /// Which of Google's services is called.
+    package enum Service: String, Sendable {
+        /// Pub/Sub.
+        case pubSub = "pubsub.googleapis.com"
+        /// Cloud Monitoring.
+        case monitoring = "monitoring.googleapis.com"
+        /// IAM: service accounts and roles.
+        case iam = "iam.googleapis.com"
+        /// Resource Manager: the project's policy.
+        case resourceManager = "cloudresourcemanager.googleapis.com"
+        /// Secret Manager.
+        case secretManager = "secretmanager.googleapis.com"
+        /// Cloud KMS.
+        case kms = "cloudkms.googleapis.com"
+    }
+
     /// One thing to create.
     package struct Step: Sendable {
-        /// Which service makes it.
-        package enum Service: String, Sendable {
-            /// Pub/Sub.
-            case pubSub = "pubsub.googleapis.com"
-            /// Cloud Monitoring.
-            case monitoring = "monitoring.googleapis.com"
-        }
-
         /// What it is, for people.
         package var title: String
         /// Which service makes it.
@@ -78,17 +92,21 @@ package struct SetupPlan: Sendable {
 
         /// The call as it would be made, with its JSON.
         package var shown: String {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            let text = (try? encoder.encode(body)).map { String(decoding: $0, as: UTF8.self) } ?? ""
-            return "\(method.rawValue) https://\(service.rawValue)\(path)\n\(text)"
+            "\(method.rawValue) https://\(service.rawValue)\(path)\n\(SetupPlan.text(body))"
         }
+    }
+
+    /// A document as people read it.
+    static func text(_ document: AnyDocument) -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return (try? encoder.encode(document)).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 
     /// What to create, in order.
     package private(set) var steps: [Step]
-    /// The roles that the service accounts need, and no more, as commands for whoever may grant them.
-    package let grants: [String]
+    /// Who may do what; nil where others see to that.
+    package var access: AccessPlan?
 
     /// Plans.
     package init(_ wish: Wish) {
@@ -112,7 +130,7 @@ package struct SetupPlan: Sendable {
                 body: AnyDocument(PubSubClient.document("\(topics)/\(dead)", nil, 10))),
         ]
         if let alerts = wish.alerts { steps += Self.alertSteps(alerts, wish) }
-        grants = Self.grants(wish, dead)
+        access = wish.identities.map { AccessPlan($0, wish, deadLetters: dead) }
     }
 
     private static func alertSteps(_ alerts: Alerts, _ wish: Wish) -> [Step] {
@@ -138,25 +156,6 @@ package struct SetupPlan: Sendable {
                     path: "/v3/projects/\(wish.project)/alertPolicies", body: AnyDocument($0),
                     displayName: $0.displayName)
             }
-    }
-
-    private static func grants(_ wish: Wish, _ dead: String) -> [String] {
-        let project = "gcloud projects add-iam-policy-binding \(wish.project) --member=serviceAccount:SCALER --role="
-        let topic = "gcloud pubsub topics add-iam-policy-binding"
-        let agent = "serviceAccount:service-PROJECT_NUMBER@gcp-sa-pubsub.iam.gserviceaccount.com"
-        return [
-            "\(project)roles/cloudsql.editor", "\(project)roles/datastore.user", "\(project)roles/monitoring.viewer",
-            "gcloud pubsub subscriptions add-iam-policy-binding \(wish.subscription) --project=\(wish.project) "
-                + "--member=serviceAccount:SCALER --role=roles/pubsub.subscriber",
-            "\(topic) \(wish.topic) --project=\(wish.project) --member=serviceAccount:INGEST --role=roles/pubsub.publisher",
-            "gcloud projects add-iam-policy-binding \(wish.project) --member=serviceAccount:INGEST "
-                + "--role=roles/datastore.user",
-            "\(topic) \(wish.topic) --project=\(wish.project) --role=roles/pubsub.publisher --member="
-                + "serviceAccount:service-PROJECT_NUMBER@gcp-sa-monitoring-notification.iam.gserviceaccount.com",
-            "\(topic) \(dead) --project=\(wish.project) --member=\(agent) --role=roles/pubsub.publisher",
-            "gcloud pubsub subscriptions add-iam-policy-binding \(wish.subscription) --project=\(wish.project) "
-                + "--member=\(agent) --role=roles/pubsub.subscriber",
-        ]
     }
 }
 
