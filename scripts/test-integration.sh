@@ -49,6 +49,16 @@ else
     absent+=("kube-apiserver: it is not built; run scripts/kube-apiserver.sh build")
 fi
 
+# Google's discovery documents come with its Python client.
+if scripts/google-clients.sh .cache/google-clients; then
+    DROVER_TEST_DISCOVERY=$(.cache/google-clients/bin/python -c \
+        'import googleapiclient, os; print(os.path.join(os.path.dirname(googleapiclient.__file__), "discovery_cache", "documents"))')
+    export DROVER_TEST_DISCOVERY
+    ran+=("Google's discovery documents")
+else
+    absent+=("Google's discovery documents: google-api-python-client could not be installed from PyPI")
+fi
+
 swift build --product drover
 DROVER_INTEGRATION=1 swift test --no-parallel --filter 'Integration'
 

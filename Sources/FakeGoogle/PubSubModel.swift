@@ -117,7 +117,8 @@ package struct PubSubModel: Sendable {
         guard var subscription = subscriptions[name] else { throw Self.noSubscription }
         var dead: [JSONValue] = []
         if subscription.deadLetterTopic != nil {
-            let isDead = { (held: Held) in held.visibleAt <= now && held.attempts >= subscription.maximumAttempts }
+            let maximum = subscription.maximumAttempts
+            let isDead = { (held: Held) in held.visibleAt <= now && held.attempts >= maximum }
             dead = subscription.held.filter(isDead).map(\.message)
             subscription.held.removeAll(where: isDead)
         }

@@ -16,11 +16,18 @@ import Testing
 func withServer<Context: RequestContext>(
     _ router: Router<Context>, _ body: (String) async throws -> Void
 ) async throws where Context.Source == ApplicationRequestContextSource {
+    try await withServer(router.buildResponder(), body)
+}
+
+/// Runs a server with `responder` on a free loopback port while `body` runs, which gets its URL.
+func withServer<Responder: HTTPResponder>(
+    _ responder: Responder, _ body: (String) async throws -> Void
+) async throws where Responder.Context: InitializableFromSource<ApplicationRequestContextSource> {
     let (ports, given) = AsyncStream<Int>.makeStream()
     var quiet = Logger(label: "test")
     quiet.logLevel = .critical
     let application = Application(
-        router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
+        responder: responder, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
         onServerRunning: { given.yield($0.localAddress?.port ?? 0) }, logger: quiet)
     try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask { try await application.run() }
