@@ -222,6 +222,9 @@ let package = Package(
             name: "restart-bench", dependencies: ["FleetModel", "Pacing", "Persistence", "Scaler", .logging],
             path: "Benchmarks/restart", swiftSettings: strict),
         .executableTarget(
+            name: "google-bench", dependencies: ["FleetModel", "GoogleCloud", "Pacing", .logging],
+            path: "Benchmarks/google", swiftSettings: strict),
+        .executableTarget(
             name: "planning-bench", dependencies: ["FleetModel", "Persistence", "Simulation"],
             path: "Benchmarks/planning", swiftSettings: strict),
 

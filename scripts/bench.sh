@@ -73,6 +73,16 @@ echo "bench: one planning pass over 1,000 groups with 10,000 replicas"
 swift build --configuration release --product planning-bench 2>&1 | tail -n 1
 "$(swift build --configuration release --show-bin-path)/planning-bench"
 
+if scripts/google-clients.sh .cache/google-clients &&
+    python3 -c 'import sys; sys.path.insert(0, "scripts/google"); import world; sys.exit(world.platform() is None)'; then
+    echo "bench: Datastore and Pub/Sub on Google's emulators, 16 at once, against Google's own Python clients"
+    swift build --configuration release --product google-bench 2>&1 | tail -n 1
+    .cache/google-clients/bin/python Benchmarks/emulators.py \
+        "$(swift build --configuration release --show-bin-path)/google-bench"
+else
+    echo "bench: nothing on Google's emulators: they or Google's Python clients are not installed"
+fi
+
 echo "bench: a scaler that was killed, and one with nothing to do"
 swift build --configuration release --product restart-bench 2>&1 | tail -n 1
 "$(swift build --configuration release --show-bin-path)/restart-bench"

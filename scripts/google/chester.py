@@ -86,11 +86,11 @@ def plain(value):
     return [plain(part) for part in value] if isinstance(value, list) else value
 
 
-def incident(client, name, action, last_process, **changes):
-    """Stores an incident of the group `shop`."""
+def incident_properties(name, action, last_process, **changes):
+    """An incident of the group `shop`."""
     content = json.dumps({
         "replica_basename": "shop-ro-", "sql_master_instance": "shop", "instance_group": "shop", "action": action})
-    properties = {
+    return {
         "IncidentID": name, "PolicyName": "connections", "State": "open", "StartedAt": 1700000000,
         "ClosedTimestamp": "", "Condition": {"IncidentID": name, "PolicyName": "connections"},
         "SqlMasterInstance": "shop", "ReplicaBaseName": "shop-ro-",
@@ -98,6 +98,11 @@ def incident(client, name, action, last_process, **changes):
         "InProgress": last_process not in ("gcf_push", "closed", "clear", "fail"), "Action": action,
         "LastProcess": last_process, "OperationID": "", "LastUpdated": "2023-11-14T22:13:20Z",
         "LastUpdatedBy": "chester-daemon", "LastIPAddress": "", "LastReadReplicaName": "", **changes}
+
+
+def incident(client, name, action, last_process, **changes):
+    """Stores an incident of the group `shop`."""
+    properties = incident_properties(name, action, last_process, **changes)
     made = entity(client.key("incident", name), properties)
     assert not differences(made, INCIDENT, "incident")
     client.put(made)
