@@ -100,7 +100,7 @@ package struct Sandbox: Sendable {
             kubernetes: cluster?.endpoints)
         let emulators =
             options.emulators ? try await GoogleEmulators(project: Self.project, folder: folder, clock: clock) : nil
-        let serve = makeServe(folder, endpoints, emulators)
+        let serve = makeServe(folder, endpoints, cluster, emulators)
         let control = Router()
         ControlRoutes(nodes: own, cloudSQL: cloudSQL, serve: serve, cluster: cluster).addRoutes(to: control)
         if let cluster { KubernetesControl(cluster: cluster).addRoutes(to: control) }
@@ -209,19 +209,27 @@ package struct Sandbox: Sendable {
     }
 
     private func makeServe(
-        _ folder: String, _ endpoints: SandboxEndpoints, _ emulators: GoogleEmulators?
+        _ folder: String, _ endpoints: SandboxEndpoints, _ cluster: PodCluster?, _ emulators: GoogleEmulators?
     ) -> ChildProcess {
-        let nodes = endpoints.proxysql.map { "\($0.name)=\($0.role)@\($0.admin)" }.joined(separator: ",")
         let poll = min(max(options.operationSeconds / 5, 0.05), 1)
         var settings = [
             "state.directory": "\(folder)/serve", "ingest.address": String(endpoints.ingest.dropFirst(7)),
             "api.address": String(endpoints.api.dropFirst(7)), "api.authentication": "none",
             "cloudsql.endpoint": endpoints.cloudsql,
-            "cloudsql.project": Self.project, "fleet.nodes": nodes, "scaler.poll-seconds": "\(poll)",
+            "cloudsql.project": Self.project, "scaler.poll-seconds": "\(poll)",
             "scaler.cooldown-seconds": "\(options.cooldownSeconds)", "scaler.resync-seconds": "5",
             "fleet.statement-timeout-seconds": "5", "scaler.inventory-seconds": "10",
             "scaler.ramp-seconds": "\(min(options.operationSeconds, 2))", "scaler.admission-samples": "2",
         ]
+        if let cluster {
+            // Pods come and go, and their addresses with them.
+            settings["fleet.pod-selector"] = "app=\(PodCluster.app)"
+            settings["fleet.kubeconfig"] = cluster.kubeconfig
+            settings["fleet.namespace"] = cluster.namespace
+        } else {
+            settings["fleet.nodes"] =
+                endpoints.proxysql.map { "\($0.name)=\($0.role)@\($0.admin)" }.joined(separator: ",")
+        }
         var environment = ["PATH": "/usr/bin:/bin", "DROVER_FLEET_PASSWORD": "radmin"]
         if options.mariadb {
             settings["scaler.monitor-username"] = MariaDBServers.monitorUser
