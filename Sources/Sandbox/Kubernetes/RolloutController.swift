@@ -17,7 +17,12 @@ struct PodTemplateOwner: KubernetesResource {
     var template: JSONValue { spec["template"] ?? [:] }
 
     /// Differs between templates, as `pod-template-hash` does.
-    var templateHash: String {
+    var templateHash: String { PodTemplateHash.of(template) }
+}
+
+/// Tells pod templates apart.
+enum PodTemplateHash {
+    static func of(_ template: JSONValue) -> String {
         // FNV-1a, as the real controller's hash is; the digits are its own.
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in "\(template.sortedText)".utf8 { hash = (hash ^ UInt64(byte)) &* 0x0100_0000_01b3 }
@@ -31,6 +36,7 @@ final class RolloutController: Sendable {
     private static let interval: Duration = .milliseconds(200)
 
     private let client: KubernetesClient
+    private let stateful: StatefulController
     private let clock: any Clock<Duration>
     private let logger: Logger
     private let stopwatch: Stopwatch
@@ -39,6 +45,7 @@ final class RolloutController: Sendable {
 
     init(client: KubernetesClient, clock: any Clock<Duration>, logger: Logger) {
         self.client = client
+        stateful = StatefulController(client: client)
         self.clock = clock
         self.logger = logger
         stopwatch = Stopwatch(clock)
@@ -49,8 +56,9 @@ final class RolloutController: Sendable {
         while !Task.isCancelled {
             do throws(KubernetesError) {
                 try await step()
+                try await stateful.step()
             } catch {
-                logger.debug("deployments cannot be kept", metadata: ["error": "\(error)"])
+                logger.debug("deployments and stateful sets cannot be kept", metadata: ["error": "\(error)"])
             }
             try? await clock.sleep(for: Self.interval)
         }
@@ -62,7 +70,9 @@ final class RolloutController: Sendable {
             let set = try await replicaSet(of: owner)
             let label = owner.spec["selector"]?["matchLabels"]?.object ?? [:]
             let selection = Selection.labels(label.compactMapValues(\.string))
-            let pods = try await client.list(Pod.self, where: selection).items.filter { !$0.metadata.isTerminating }
+            let pods = try await client.list(Pod.self, where: selection).items.filter {
+                !$0.metadata.isTerminating && $0.metadata.controller?.kind == ReplicaSet.kind.kind
+            }
             try await roll(owner, set, pods)
         }
     }
@@ -156,7 +166,7 @@ final class RolloutController: Sendable {
             ])
     }
 
-    private static func reference(_ kind: ResourceKind, _ metadata: ObjectMeta) -> JSONValue {
+    static func reference(_ kind: ResourceKind, _ metadata: ObjectMeta) -> JSONValue {
         [
             "apiVersion": .string(kind.apiVersion), "kind": .string(kind.kind), "name": .string(metadata.name),
             "uid": .string(metadata.uid ?? ""), "controller": true, "blockOwnerDeletion": true,
