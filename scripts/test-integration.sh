@@ -81,6 +81,9 @@ else
     absent+=("Google's Python clients: they or the emulators are not installed")
 fi
 
+echo "integration: the commands of the manual, as they stand there"
+scripts/check_docs.py "$(swift build --show-bin-path)/drover"
+
 echo "integration: a dry run on a Chester's data in the Datastore emulator"
 scripts/check_dry_run.py "$(swift build --show-bin-path)/drover" || [ $? -eq 75 ] || exit 1
 

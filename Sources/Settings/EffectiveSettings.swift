@@ -146,6 +146,7 @@ package struct EffectiveSettings: Sendable {
 
     private static let otherVariables: Set<String> = [
         "DROVER_CONFIG_FILE", "DROVER_INTEGRATION", "DROVER_CTL_API", "DROVER_CTL_TOKEN",
+        "DROVER_CTL_AGENT",
     ]
 
     private static func unknownVariables(_ environment: [String: String]) -> [String] {

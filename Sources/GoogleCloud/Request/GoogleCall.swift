@@ -32,8 +32,11 @@ struct GoogleCall: Sendable {
     func json(_ document: some Encodable) throws(GoogleFailure) -> GoogleCall {
         var call = self
         call.headers.append(("Content-Type", "application/json"))
+        // In order, so that a dry run shows the same call in the same words each time.
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         do {
-            call.body = Array(try JSONEncoder().encode(document))
+            call.body = Array(try encoder.encode(document))
         } catch {
             throw GoogleFailure(.invalid, call: name, "the body cannot be written: \(error)")
         }
