@@ -78,6 +78,15 @@ struct SetupGoogleCommand: AsyncParsableCommand {
         }
     }
 
+    func validate() throws {
+        for (option, email) in [
+            ("--scaler-account", scalerAccount), ("--ingest-account", ingestAccount), ("--api-account", apiAccount),
+        ] {
+            guard let email, email.split(separator: "@", omittingEmptySubsequences: false).count != 2 else { continue }
+            throw ValidationError("\(option): \"\(email)\" must be a service account's e-mail address")
+        }
+    }
+
     private func run(_ plan: SetupPlan, _ settings: EffectiveSettings, _ logger: Logger) async throws {
         let requests: [SetupPlan.Service: GoogleRequest] = [
             .pubSub: try settings.request(.pubSub, "pubsub.endpoint", emulator: "PUBSUB_EMULATOR_HOST", logger),
