@@ -57,7 +57,7 @@ struct StateRoutes: Sendable {
     ) async throws(APIError) -> Response {
         let record = try await parts.group(context).document
         guard let newest = parts.publications?.newest(of: record.name) else {
-            throw .notFound("nothing of \(record.name) was published since this process began")
+            throw .notFound("no publication of \(record.name) is known yet")
         }
         return APIAnswer.json(Self.shown(newest, wanted: record.configuration.generation))
     }

@@ -53,6 +53,7 @@ package final class SQLiteEventLog: EventLog {
         migrator.registerMigration("2 cursors") { database in
             try database.execute(sql: "CREATE TABLE cursor (reader TEXT PRIMARY KEY, id INTEGER NOT NULL)")
         }
+        registerPublications(in: &migrator)
         return migrator
     }
 

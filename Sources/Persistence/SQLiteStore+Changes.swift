@@ -60,6 +60,26 @@ extension SQLiteStore {
         }
     }
 
+    /// Processes that share the folder may each have looked for a free place for a new group, and found the same one.
+    /// - Throws: `.conflict`, so that the caller looks again.
+    static func expectFreePlaces(of record: GroupRecord, _ database: Database) throws {
+        let wanted = record.configuration
+        let isTaken = try Bool.fetchOne(
+            database,
+            sql: """
+                SELECT EXISTS (
+                    SELECT 1 FROM (
+                        SELECT name, json_extract(CAST(document AS TEXT), '$.configuration') AS its FROM fleet_group)
+                    WHERE name <> ? AND (its ->> '$.ruleIDBase' = ? OR its ->> '$.writerHostgroup' IN (?, ?)
+                        OR its ->> '$.readerHostgroup' IN (?, ?)))
+                """,
+            arguments: [
+                record.name.text, wanted.ruleIDBase, wanted.writerHostgroup, wanted.readerHostgroup,
+                wanted.writerHostgroup, wanted.readerHostgroup,
+            ])
+        if isTaken == true { throw StoreError.conflict(document: "group \(record.name)") }
+    }
+
     private static func change(_ row: Row, withRecord: Bool) throws -> GroupChange {
         let name: String = row["group_name"]
         return GroupChange(

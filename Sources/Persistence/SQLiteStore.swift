@@ -27,7 +27,7 @@ package final class SQLiteStore: Sendable {
         do {
             database = try DatabasePool(path: "\(directory.path)/drover.sqlite", configuration: configuration)
             try Self.migrations.migrate(database)
-            try database.write(Self.endLeadership)
+            if directory.isOwned { try database.write(Self.endLeadership) }
         } catch {
             throw .unavailable(
                 reason: "the database in \(directory.path) cannot be opened: \(error); restore it from a backup, or "
@@ -158,6 +158,7 @@ extension SQLiteStore: GroupStore {
     func insert(_ record: GroupRecord, optionalNote note: ChangeNote?) async throws(StoreError) {
         let document = try Self.encode(record, "group \(record.name)")
         try await write("storing group \(record.name)") { database in
+            if note != nil { try Self.expectFreePlaces(of: record, database) }
             try database.execute(
                 sql: "INSERT OR IGNORE INTO fleet_group (name, version, document) VALUES (?, 1, ?)",
                 arguments: [record.name.text, document])

@@ -5,16 +5,20 @@
 #endif
 package import FleetModel
 
-/// A folder that one process at a time owns; the kernel gives it free when that process ends, however it ends.
+/// A folder that one process at a time owns; the kernel gives it free when that process ends, however it ends. Guests
+/// work in it beside the owner: SQLite keeps their transactions apart.
 package final class StateDirectory: Sendable {
     /// The folder's path.
     package let path: String
+    /// Whether this process owns it.
+    let isOwned: Bool
     private let lock: Int32
 
-    /// Makes the folder if need be (mode 0700) and takes it.
-    /// - Throws: `StoreError.unavailable` when it cannot be made, or when another process has it.
-    package init(path: String) throws(StoreError) {
+    /// Makes the folder if need be (mode 0700) and takes it, unless `asGuest`.
+    /// - Throws: `StoreError.unavailable` when it cannot be made, or when another process owns it.
+    package init(path: String, asGuest: Bool = false) throws(StoreError) {
         self.path = path
+        isOwned = !asGuest
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
             throw .unavailable(
                 reason: "the state directory \(path) cannot be made: \(Self.lastError()); name another one")
@@ -23,7 +27,7 @@ package final class StateDirectory: Sendable {
         guard lock >= 0 else {
             throw .unavailable(reason: "the state directory \(path) cannot be written: \(Self.lastError())")
         }
-        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+        guard asGuest || flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             close(lock)
             throw .unavailable(
                 reason: "the state directory \(path) is in use by another drover; stop that one or name another folder")

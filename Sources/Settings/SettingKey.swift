@@ -88,7 +88,7 @@ package struct SettingKey: Hashable, Sendable {
                 "events.capacity", .integer(100...10_000_000), "10000", "How many of the newest events are kept."),
             SettingKey(
                 "events.poll-seconds", .seconds(0.1...3_600), "2",
-                "Between two looks at what other processes did, with store.kind datastore."),
+                "Between two looks at what other processes did."),
             SettingKey("ingest.address", .address, "127.0.0.1:8081", "Where the alert webhook listens."),
             SettingKey(
                 "ingest.metrics-address", .address, nil,

@@ -2,8 +2,10 @@ import FleetModel
 import GoogleCloud
 import Ingest
 import Logging
+import ManagementAPI
 import Pacing
 import Persistence
+import ProxySQLAdmin
 import ServiceLifecycle
 import Settings
 
@@ -23,13 +25,17 @@ struct Backend {
     var services: [any Service] = []
 
     /// Opens what the settings ask for; `receives` when the scaler is among the roles, `editsGroups` when the API is.
+    ///
+    /// As a guest, it works on the embedded store that another process may own.
     static func open(
-        _ settings: EffectiveSettings, receives: Bool, editsGroups: Bool = true, _ logger: Logger
+        _ settings: EffectiveSettings, receives: Bool, editsGroups: Bool = true, asGuest: Bool = false,
+        _ logger: Logger
     ) throws -> Backend {
         if settings.queuesInPubSub, !settings.keepsInDatastore {
             throw Complaint("queue.kind is pubsub and store.kind is sqlite: Pub/Sub goes with store.kind datastore")
         }
-        let directory = try StateDirectory(path: settings.text("state.directory"))
+        let directory = try StateDirectory(
+            path: settings.text("state.directory"), asGuest: asGuest && !settings.keepsInDatastore)
         let embedded = try SQLiteStore(directory: directory)
         let events = try SQLiteEventLog(directory: directory, capacity: settings.integer("events.capacity"))
         guard settings.keepsInDatastore else {
@@ -75,6 +81,16 @@ struct Backend {
             groups: groups, incidents: incidents, changes: groups, queue: queue,
             lock: DatastoreLeadership(client: client), decisions: installation.savedDecisions, events: events,
             installation: installation, services: services + [installation.forwarder])
+    }
+
+    /// Tells of what other processes did on the same embedded store; nil where each process has its own.
+    func logMirror(
+        sinks: [any EventSink], board: PublicationBoard?, _ settings: EffectiveSettings, _ logger: Logger
+    ) -> LogMirror? {
+        guard installation == nil else { return nil }
+        return LogMirror(
+            events, sinks: sinks, board: board, interval: settings.seconds("events.poll-seconds"),
+            clock: ContinuousClock(), logger: logger)
     }
 
     /// Who hears of events, beside the log.

@@ -56,6 +56,8 @@ struct ServeCommand: AsyncParsableCommand {
                 notifications.watch(effective, backend, board, logger, tell: eventful.tell),
             ] + notifications.notifiers + (try api.services())
                 + [backend.installation?.mirror(to: board, signal, effective, logger)].compactMap(\.self)
+                + [backend.logMirror(sinks: [signal, notifications.bell], board: nil, effective, logger)]
+                .compactMap(\.self)
         }
         let group = ServiceGroup(
             configuration: .init(
@@ -127,7 +129,8 @@ struct ServeCommand: AsyncParsableCommand {
         let shared = backend.installation.map {
             SharedFleet(fleet, publications: $0.publications, wallClock: SystemWallClock(), logger: logger)
         }
-        return ObservedFleet(shared ?? fleet, board: board, wallClock: SystemWallClock(), tell: eventful.tell)
+        let kept = KeptFleet(fleet, in: backend.events, wallClock: SystemWallClock(), logger: logger)
+        return ObservedFleet(shared ?? kept, board: board, wallClock: SystemWallClock(), tell: eventful.tell)
     }
 
     /// Ten characters that make a replica's name one that was never used before.
