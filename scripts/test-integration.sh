@@ -95,6 +95,9 @@ else
     absent+=("schemathesis: it could not be installed from PyPI")
 fi
 
+echo "integration: every verb of every route, in a sandbox"
+scripts/check_verbs.py "$(swift build --show-bin-path)/drover"
+
 echo "integration: the systemd units"
 if scripts/check_units.sh; then
     ran+=("systemd-analyze")
