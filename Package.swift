@@ -39,6 +39,8 @@ extension Target.Dependency {
     static let subprocess = product(name: "Subprocess", package: "swift-subprocess")
     static let systemPackage = product(name: "SystemPackage", package: "swift-system")
     static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
+    static let swiftASN1 = product(name: "SwiftASN1", package: "swift-asn1")
+    static let x509 = product(name: "X509", package: "swift-certificates")
     static let yams = product(name: "Yams", package: "Yams")
 }
 
@@ -65,6 +67,8 @@ let package = Package(
         .package(
             url: "https://github.com/apple/swift-configuration", from: "1.4.0",
             traits: ["JSON", "YAML", "Logging"]),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.1.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.14.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
@@ -157,7 +161,7 @@ let package = Package(
         module(
             "Agent",
             [
-                .asyncHTTPClient, .hummingbird, .logging, .nioCore, .nioHTTP1, .serviceLifecycle,
+                .asyncHTTPClient, .hummingbird, .logging, .nioCore, .nioHTTP1, .nioSSL, .serviceLifecycle,
                 .unixSignals, .yams,
                 "Endpoints", "FleetModel", "JSONValues", "KubernetesClient", "MySQLWire", "Pacing", "Observability",
                 "ProxySQLAdmin",
@@ -173,12 +177,13 @@ let package = Package(
         module(
             "FakeProxySQL",
             [
-                .grdb, .nioCore, .nioPosix, .logging, .serviceLifecycle, "FleetModel", "MySQLWire", "Pacing",
+                .grdb, .nioCore, .nioPosix, .nioSSL, .logging, .serviceLifecycle, "FleetModel", "MySQLWire", "Pacing",
             ]),
         module(
             "FakeGoogle",
             [
-                .httpTypes, .hummingbird, .nioCore, .logging, .serviceLifecycle, "FleetModel", "JSONValues", "Pacing",
+                .crypto, .httpTypes, .hummingbird, .nioCore, .logging, .serviceLifecycle, .swiftASN1, .x509,
+                "FleetModel", "JSONValues", "Pacing",
             ]),
         module(
             "FakeKubernetes",

@@ -8,6 +8,8 @@ extension AgentEvent.Kind {
         case .configurationApplied: "A configuration was brought to the node."
         case .draining: "The node is unready and will be paused; as a question, before a drain begins."
         case .drained: "Clients are gone, or their time is over."
+        case .certificateServed: "Clients are shown the new certificate."
+        case .certificateNotServed: "Clients are not shown the certificate that they should be."
         case .backendChanged: "A backend's status was changed through the API."
         }
     }
@@ -21,6 +23,8 @@ extension AgentEvent.Kind {
         case .configurationApplied: [.source, .order, .group, .generation, .modules]
         case .draining: [.goal]
         case .drained: [.outcome, .clients]
+        case .certificateServed: [.expires]
+        case .certificateNotServed: [.problem]
         case .backendChanged: [.hostgroup, .backend, .status]
         }
     }
@@ -32,6 +36,7 @@ extension AgentEvent.Detail {
         switch self {
         case .backend: "The backend's address and port."
         case .clients: "Clients that are left, or `unknown`."
+        case .expires: "When the certificate ends."
         case .generation: "The generation that the node holds now."
         case .goal: "In a question: `hold` for `/v1/drain`, `shutdown` for `/shutdown`."
         case .group: "The group whose configuration it is."
@@ -39,6 +44,7 @@ extension AgentEvent.Detail {
         case .modules: "The modules that were loaded, separated by commas."
         case .order: "The order of the mounted configuration; empty when there is none."
         case .outcome: "How the drain ended."
+        case .problem: "Why, as a sentence."
         case .removed: "Rows that were taken away."
         case .source: "Where the configuration came from: `file`, or the file or Secret that is followed."
         case .status: "`ONLINE` or `OFFLINE_SOFT`."

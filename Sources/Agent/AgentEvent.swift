@@ -18,15 +18,18 @@ package struct AgentEvent: Codable, Hashable, Sendable {
         case draining
         /// Clients are gone, or their time is over.
         case drained
+        /// Clients are shown the new certificate.
+        case certificateServed = "certificate-served"
+        /// Clients are not shown the certificate that they should be.
+        case certificateNotServed = "certificate-not-served"
         /// A backend's status was changed through the API.
         case backendChanged = "backend-changed"
     }
 
     /// What an event may say beside; the raw value is the member's name in `details`.
     package enum Detail: String, Hashable, Sendable, CaseIterable {
-        case backend, clients, generation, goal, group, hostgroup, modules, order, outcome, removed, source, status,
-            term
-        case written
+        case backend, clients, expires, generation, goal, group, hostgroup, modules, order, outcome, problem, removed
+        case source, status, term, written
     }
 
     /// What happened.

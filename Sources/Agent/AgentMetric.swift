@@ -16,6 +16,10 @@ package enum AgentMetric: String, MetricName {
     case resyncs = "drover_agent_resyncs_total"
     /// LOAD ... TO RUNTIME statements of a core, by module.
     case loads = "drover_agent_loads_total"
+    /// Whether clients are shown the certificate that they should be; only where one is watched.
+    case certificateCurrent = "drover_frontend_certificate_current"
+    /// How long the certificate that clients should be shown lives on; only where one is watched.
+    case certificateExpiry = "drover_frontend_certificate_expiry_seconds"
 
     /// What it is.
     package var definition: MetricDefinition {
@@ -49,6 +53,15 @@ package enum AgentMetric: String, MetricName {
                 .counter, "loads", labels: ["module"],
                 "LOAD ... TO RUNTIME statements of a core, by module.",
                 begins: (CoreModule.allCases.map(\.checksumName) + ["proxysql_servers"]).map { [$0] })
+        case .certificateCurrent:
+            MetricDefinition(
+                .gauge, "1 or 0",
+                "Whether clients are shown the certificate that they should be; only where one is watched.", begins: [])
+        case .certificateExpiry:
+            MetricDefinition(
+                .gauge, "seconds",
+                "How long the certificate that clients should be shown lives on; only where one is watched.",
+                begins: [])
         }
     }
 }

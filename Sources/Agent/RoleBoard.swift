@@ -18,6 +18,8 @@ package struct RoleReport: Hashable, Sendable {
     package var wantedGeneration: Int64?
     /// The files of `TLSFile` that are beside the node.
     package var tlsFiles: [String] = []
+    /// `current`, or why clients are not shown the certificate that they should be; nil where none is watched.
+    package var certificate: String?
     /// What the start of a core is at.
     package var boot = "none"
     /// One sentence about what was last done and why.

@@ -27,6 +27,8 @@ package struct CloudSQLModel: Sendable {
     private(set) var operations: [Operation] = []
     private var usedNames: Set<String> = []
     private var addressesGiven = 0
+    /// By instance; made when somebody first asks.
+    var allCertificates: [String: StandInCertificates] = [:]
     var busyUntil: [String: Timestamp] = [:]
     var failsNextCreate = false
     var ghost: Duration?

@@ -74,6 +74,7 @@ package final class CloudSQLStandIn: Sendable {
             route(router, .get, "\(prefix)/instances/{name}") { model, call throws(GoogleError) in
                 try model.get(call.name)
             }
+            routeCertificates(router, "\(prefix)/instances/{name}")
             route(router, .delete, "\(prefix)/instances/{name}") { model, call throws(GoogleError) in
                 try model.delete(call.name, id: call.operationID, at: call.now)
             }
@@ -92,9 +93,38 @@ package final class CloudSQLStandIn: Sendable {
         return router
     }
 
+    private func routeCertificates<Context: RequestContext>(_ router: Router<Context>, _ prefix: String) {
+        route(router, .get, "\(prefix)/listServerCas") { model, call throws(GoogleError) in
+            try model.serverAuthorities(of: call.name, at: call.now)
+        }
+        route(router, .get, "\(prefix)/sslCerts") { model, call throws(GoogleError) in
+            try model.clientCertificates(of: call.name, at: call.now)
+        }
+        route(router, .post, "\(prefix)/sslCerts") { model, call throws(GoogleError) in
+            try model.makeClientCertificate(call.body, of: call.name, id: call.operationID, at: call.now)
+        }
+        route(router, .delete, "\(prefix)/sslCerts/{fingerprint}") { model, call throws(GoogleError) in
+            try model.deleteClientCertificate(
+                call.fingerprint, of: call.name, id: call.operationID, at: call.now)
+        }
+    }
+
+    /// A second server CA appears, as after `addServerCa`.
+    package func rotate(_ name: String) throws {
+        let now = wallClock.now()
+        try state.withLock { try $0.model.beginRotation(of: name, at: now) }
+    }
+
+    /// The rotation of the server CA is completed.
+    package func completeRotation(_ name: String) throws {
+        let now = wallClock.now()
+        try state.withLock { try $0.model.endRotation(of: name, at: now) }
+    }
+
     /// A call as the model sees it.
     private struct Call: Sendable {
         var name: String
+        var fingerprint: String
         var query: [String: String]
         var body: JSONValue
         var operationID: String
@@ -115,6 +145,7 @@ package final class CloudSQLStandIn: Sendable {
             let buffer = try await request.body.collect(upTo: 1 << 20)
             let json = (try? JSONDecoder().decode(JSONValue.self, from: Data(buffer.readableBytesView))) ?? .null
             let name = context.parameters.get("name") ?? ""
+            let fingerprint = context.parameters.get("fingerprint") ?? ""
             let project = context.parameters.get("project") ?? ""
             let channel = (context as? StandInContext)?.channel
             return try await answer(method.rawValue, request.uri.path, channel) { state, now throws(GoogleError) in
@@ -125,7 +156,9 @@ package final class CloudSQLStandIn: Sendable {
                 state.operationCount += 1
                 let id = "operation-\(now.millisecondsSinceEpoch)-\(state.operationCount)"
                 return try body(
-                    &state.model, Call(name: name, query: query, body: json, operationID: id, now: now))
+                    &state.model,
+                    Call(
+                        name: name, fingerprint: fingerprint, query: query, body: json, operationID: id, now: now))
             }
         }
     }

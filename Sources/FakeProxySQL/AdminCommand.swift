@@ -11,6 +11,8 @@ enum AdminCommand: Sendable, Equatable {
     /// The configuration file's rows, merged into memory.
     case loadFromConfiguration(ConfigurationModule)
     case pause
+    /// Shows clients what is in the data directory now.
+    case reloadTLS
     case resume
     case start
     case shutdown
@@ -40,6 +42,7 @@ enum AdminCommand: Sendable, Equatable {
         switch words.joined(separator: " ") {
         case "PROXYSQL PAUSE": self = .pause
         case "PROXYSQL RESUME": self = .resume
+        case "PROXYSQL RELOAD TLS": self = .reloadTLS
         case "PROXYSQL START": self = .start
         case "PROXYSQL SHUTDOWN", "PROXYSQL SHUTDOWN SLOW", "PROXYSQL KILL": self = .shutdown
         case "PROXYSQL READONLY": self = .setReadOnly(true)

@@ -11,9 +11,10 @@ extension FakeProxySQL {
         var manner = ServerStateMachine.Manner(serverVersion: "8.0.11")
         manner.deniesWith = "ProxySQL Error: Access denied for user"
         manner.deprecatesEOF = !isAdmin
-        let server = try await MySQLServer.listen(
-            .init(host: configuration.host, port: port, manner: manner), logger: logger
-        ) { [unowned self] _ -> any MySQLServerSession in
+        var listening = MySQLServer.Configuration(host: configuration.host, port: port, manner: manner)
+        if let certificate { listening.presentTLS = { certificate.present } }
+        let server = try await MySQLServer.listen(listening, logger: logger) {
+            [unowned self] _ -> any MySQLServerSession in
             isAdmin ? AdminSession(self) : ClientSession(self)
         }
         sockets.withLock { sockets in

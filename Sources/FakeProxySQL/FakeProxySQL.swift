@@ -91,16 +91,19 @@ package final class FakeProxySQL: Sendable {
     let gate = Gate()
     let sockets: Mutex<Sockets>
     let wakeup = Wakeup()
+    /// What both ports show, where there is a data directory.
+    let certificate: NodeCertificate?
     /// The peers that have a polling task.
     let polled = Mutex<Set<PeerAddress>>([])
     private let log = StatementLog()
 
     private init(
-        _ configuration: Configuration, node: ProxySQLNode, ports: (admin: Int, mysql: Int),
-        clock: any Clock<Duration>, logger: Logger
+        _ configuration: Configuration, node: ProxySQLNode, certificate: NodeCertificate?,
+        ports: (admin: Int, mysql: Int), clock: any Clock<Duration>, logger: Logger
     ) {
         self.configuration = configuration
         self.node = node
+        self.certificate = certificate
         self.clock = clock
         self.logger = logger
         sockets = Mutex(Sockets(adminPort: ports.admin, mysqlPort: ports.mysql))
@@ -130,9 +133,13 @@ package final class FakeProxySQL: Sendable {
         // Port 0 is decided before anything else: the node's own address is part of its configuration.
         configuration.adminPort = try await Self.free(configuration.adminPort, on: configuration.host)
         configuration.mysqlPort = try await Self.free(configuration.mysqlPort, on: configuration.host)
-        let node = try ProxySQLNode(configuration.node, wallClock: wallClock)
+        let certificate = configuration.dataDirectory.map { NodeCertificate(folder: $0) }
+        var nodeConfiguration = configuration.node
+        if let certificate { nodeConfiguration.reloadTLS = { certificate.reload() } }
+        let node = try ProxySQLNode(nodeConfiguration, wallClock: wallClock)
         let fake = FakeProxySQL(
-            configuration, node: node, ports: (configuration.adminPort, configuration.mysqlPort), clock: clock,
+            configuration, node: node, certificate: certificate,
+            ports: (configuration.adminPort, configuration.mysqlPort), clock: clock,
             logger: logger)
         try await fake.listen(admin: true)
         do {

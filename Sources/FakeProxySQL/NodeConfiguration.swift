@@ -28,6 +28,8 @@ package struct NodeConfiguration: Sendable {
     package var bootstrapPeers: [PeerAddress]
     /// Rows of the mounted configuration file, as INSERT statements, each of one table; used as `bootstrapPeers` are.
     package var fileStatements: [String] = []
+    /// Reads the certificate for clients anew; why that failed, or nil.
+    package var reloadTLS: (@Sendable () -> String?)?
     /// The file of the disk layer; nil keeps it in memory, where it survives `kill()` but not the object.
     package var diskPath: String?
     /// Who may log in to the admin port, as `admin-admin_credentials` writes it.

@@ -55,6 +55,8 @@ extension ProxySQLNode {
             }
             isPaused = true
             return AdminOutcome(.ok(), effect: .pause)
+        case .reloadTLS:
+            if let problem = configuration.reloadTLS?() { return failure(problem) }
         case .resume:
             guard isPaused else { return failure("ProxySQL MySQL module is not paused, impossible to resume") }
             isPaused = false

@@ -58,6 +58,13 @@ extension FleetConfiguration {
         }
     }
 
+    /// What verifies the servers that there are; one that left takes its row along.
+    package var plannedTrust: [BackendTLS] {
+        (tls ?? []).filter { backend in
+            servers.contains { $0.address == backend.address && $0.port == backend.port }
+        }
+    }
+
     /// The servers that would be spoken with unverified although the group's backends are to be verified.
     package var unverifiableServers: [BackendServer] {
         guard let tls else { return [] }

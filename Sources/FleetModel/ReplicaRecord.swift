@@ -87,6 +87,8 @@ package struct GroupRecord: Hashable, Codable, Sendable {
     package var removal: GroupRemoval?
     /// Key material that was stored with the group.
     package var tls: TLSMaterial?
+    /// What verifies its backends; nil until that was asked for.
+    package var trust: GroupTrust?
     /// The highest token of leadership under which this was written: a scaler with a lower one acts no more.
     package var fence: Int64?
     /// What the group did lately and what it cost; absent until the first decision.

@@ -23,6 +23,7 @@ enum GroupDocument {
             "users": .array(configuration.users.map { user($0, withPassword: withPasswords) }),
             "queryRules": .array(configuration.queryRules.map(rule)),
             "policy": PolicyJSON.shown(record.policy),
+            "backendTLS": .string((record.trust?.mode ?? .off).rawValue),
             "replicas": .array(record.replicas.map(replica)),
             "lastScaling": record.lastScaling.map {
                 ["direction": .string($0.direction.rawValue), "completedAt": .string($0.completedAt.text)]

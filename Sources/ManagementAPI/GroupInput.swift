@@ -53,6 +53,7 @@ struct GroupInput {
         } catch {
             reader.note("primaryInstance", error.rule)
         }
+        let mode = reader.word("backendTLS", BackendTLSMode.self)
         reader.finish()
         let made = GroupRecord(
             configuration: FleetConfiguration(
@@ -64,6 +65,10 @@ struct GroupInput {
         record.configuration.generation = current?.configuration.generation ?? 1
         record.policy = made.policy
         record.primaryInstance = made.primaryInstance
+        record.configuration.tls = current?.configuration.tls
+        if let mode, mode != (record.trust?.mode ?? .off) {
+            if record.trust == nil { record.trust = GroupTrust(mode: mode) } else { record.trust?.mode = mode }
+        }
         problems = reader.problems
     }
 

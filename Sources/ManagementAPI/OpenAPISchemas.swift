@@ -44,7 +44,7 @@ enum OpenAPISchemas {
             "name": text, "generation": integer, "primaryInstance": text, "writerHostgroup": hostgroup,
             "readerHostgroup": hostgroup, "ruleIDBase": integer, "servers": list(of: "Server"),
             "users": list(of: "User"), "queryRules": list(of: "QueryRule"), "policy": OpenAPI.reference("Policy"),
-            "replicas": list(of: "Replica"),
+            "backendTLS": backendTLS, "replicas": list(of: "Replica"),
             "lastScaling": [
                 "anyOf": [["type": "null"], object(["direction": ["enum": ["out", "in"]], "completedAt": time])]
             ],
@@ -160,10 +160,13 @@ enum OpenAPISchemas {
 
     // MARK: What is written
 
+    private static let backendTLS: JSONValue = ["enum": ["off", "verify-ca", "client-certificate"]]
+
     private static let groupMembers: [String: JSONValue] = [
         "name": text, "primaryInstance": text, "writerHostgroup": hostgroup, "readerHostgroup": hostgroup,
         "servers": OpenAPI.reference("ServerListInput"), "users": OpenAPI.reference("UserListInput"),
         "queryRules": OpenAPI.reference("QueryRuleListInput"), "policy": OpenAPI.reference("PolicyPatch"),
+        "backendTLS": backendTLS,
         "generation": ["description": "Read only; ignored."],
         "ruleIDBase": [
             "type": "integer", "minimum": 0, "maximum": 1_000_000, "multipleOf": 1_000,

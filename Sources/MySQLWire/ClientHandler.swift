@@ -175,6 +175,11 @@ final class ClientHandler: ChannelDuplexHandler {
                 return fail(MySQLWireError(.tlsUnavailable, "TLS was not configured"))
             case .preferred(let tls, let hostname), .required(let tls, let hostname):
                 handler = try NIOSSLClientHandler(context: tls, serverHostname: hostname)
+            case .inspected(let tls, let show):
+                handler = try NIOSSLClientHandler(context: tls, serverHostname: nil) { chain, promise in
+                    if let leaf = chain.first { show(leaf) }
+                    promise.succeed(NIOSSLVerificationResult.failed)
+                }
             }
             try context.pipeline.syncOperations.addHandler(handler, position: .first)
         } catch {

@@ -10,6 +10,8 @@ public struct MySQLConfiguration: Sendable, CustomStringConvertible {
         case preferred(NIOSSLContext, hostname: String?)
         /// TLS, or no connection.
         case required(NIOSSLContext, hostname: String?)
+        /// TLS up to the server's certificate, which is given away; then there is no connection.
+        case inspected(NIOSSLContext, @Sendable (NIOSSLCertificate) -> Void)
     }
 
     /// Host name or address.
@@ -49,7 +51,7 @@ public struct MySQLConfiguration: Sendable, CustomStringConvertible {
             switch tls {
             case .disabled: .never
             case .preferred: .preferred
-            case .required: .required
+            case .required, .inspected: .required
             }
         return .init(username: username, password: password, database: database, encryption: encryption)
     }

@@ -25,6 +25,8 @@ package final class MySQLServer: Sendable {
         package var manner: ServerStateMachine.Manner
         /// TLS, where it is offered.
         package var tls: NIOSSLContext?
+        /// TLS that may be another for each new client; asked in the place of `tls`.
+        package var presentTLS: (@Sendable () -> NIOSSLContext?)?
         /// The largest payload that is taken from a client, in bytes.
         package var maximumPayloadBytes = 64 << 20
 
@@ -101,8 +103,18 @@ package final class MySQLServer: Sendable {
         for channel in open.withLock({ Array($0.values) }) { channel.close(promise: nil) }
     }
 
-    private func wrap(_ channel: any Channel) async throws -> Connection {
-        let wrapped = channel.eventLoop.submit { [configuration] in
+    /// The configuration as it is for a client that comes now.
+    private var present: Configuration {
+        var present = configuration
+        if let tls = configuration.presentTLS?() {
+            present.tls = tls
+            present.manner.offersTLS = true
+        }
+        return present
+    }
+
+    private func wrap(_ channel: any Channel, _ configuration: Configuration) async throws -> Connection {
+        let wrapped = channel.eventLoop.submit {
             if let tls = configuration.tls {
                 try channel.pipeline.syncOperations.addHandler(ServerTLSHandler(tls: tls))
             }
@@ -115,8 +127,9 @@ package final class MySQLServer: Sendable {
 
     private func serve(_ channel: any Channel) async {
         let client: Connection
+        let configuration = present
         do {
-            client = try await wrap(channel)
+            client = try await wrap(channel, configuration)
         } catch {
             logger.debug("a client connection could not be taken", metadata: ["error": "\(error)"])
             return channel.close(promise: nil)
@@ -129,7 +142,7 @@ package final class MySQLServer: Sendable {
             try await client.executeThenClose { inbound, outbound in
                 try await withThrowingTaskGroup(of: Void.self) { tasks in
                     tasks.addTask { try? await client.channel.closeFuture.get() }
-                    tasks.addTask { try await self.converse(client.channel, inbound, outbound) }
+                    tasks.addTask { try await self.converse(client.channel, configuration, inbound, outbound) }
                     defer { client.channel.close(promise: nil) }
                     try await withTaskCancellationHandler {
                         _ = try await tasks.next()
@@ -145,7 +158,7 @@ package final class MySQLServer: Sendable {
     }
 
     private func converse(
-        _ channel: any Channel, _ inbound: NIOAsyncChannelInboundStream<ByteBuffer>,
+        _ channel: any Channel, _ configuration: Configuration, _ inbound: NIOAsyncChannelInboundStream<ByteBuffer>,
         _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
     ) async throws {
         let peer = channel.remoteAddress?.ipAddress ?? "unknown"

@@ -64,7 +64,7 @@ package struct NodeApply: Sendable {
                     + "\(names.joined(separator: ", ")); store the group's CA (PATCH /cert), or set its backendTLS to off"
             )
         }
-        return (configuration.tls ?? []).map {
+        return configuration.plannedTrust.map {
             SSLParamsRow($0, directory: tlsDirectory, group: configuration.group)
         }
     }

@@ -55,7 +55,7 @@ package struct TLSFile: Hashable, Sendable {
 
     /// Everything that the rows of `configuration` name.
     package static func all(of configuration: FleetConfiguration) -> [TLSFile] {
-        (configuration.tls ?? []).flatMap { backend in
+        configuration.plannedTrust.flatMap { backend in
             [authorities(of: backend)] + (identity(of: backend).map { [$0.certificate, $0.key] } ?? [])
         }
     }

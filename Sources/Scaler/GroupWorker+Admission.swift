@@ -9,6 +9,8 @@ extension GroupWorker {
     func admit(
         _ replica: ReplicaRecord, _ stored: Versioned<GroupRecord>
     ) async throws(StoreError) -> StepReport {
+        // Before it serves, it must be known how it is verified.
+        if let report = try await keepTrust(stored, also: replica.name) { return report }
         var record = stored.document
         let now = around.wallClock.now()
         do throws(ProviderError) {
@@ -24,8 +26,15 @@ extension GroupWorker {
                 if let report = await gate(replica, at: address, now) {
                     guard now.since(replica.stateSince) > settings.admission.deadline else { return report }
                     record.fail(replica.name, because: "it was not fit to serve: \(report.sentence)", at: now)
+                } else if !record.isTrusted(replica.name.text) {
+                    let why = trustWatch.problem ?? "its certificates are not known yet"
+                    guard now.since(replica.stateSince) > settings.admission.deadline else {
+                        return .waits("\(replica.name) does not serve yet: \(why)", next: settings.operationPoll)
+                    }
+                    record.fail(replica.name, because: "it could not be verified: \(why)", at: now)
                 } else {
                     record.admit(replica.name, address: address, by: settings.admission, at: now)
+                    record.refreshTrust()
                 }
             case (.runnable, _?):
                 record.fail(replica.name, because: "it replicates from \(instance?.primary ?? "nothing")", at: now)

@@ -28,6 +28,8 @@ package actor GroupWorker {
         package var noteLag: (@Sendable (LagReading, String, Int) -> Void)?
         /// The provider's list of our replicas, shared by all groups.
         package var inventory: Inventory
+        /// What tells of the backends' certificates; without it, groups verify what is stored with them.
+        package var certificates: (any BackendCertificates)?
         /// Whose turn it is to act; without it, this process is the only scaler.
         package var fence: Fence?
         /// What decisions are made with.
@@ -60,6 +62,8 @@ package actor GroupWorker {
     var samples = AdmissionSamples()
     /// Calls of the provider that failed one after another.
     var failedCalls = 0
+    /// What this worker remembers of its group's certificates.
+    var trustWatch = TrustWatch()
     /// What this worker has made of the provider's list.
     var sighting = Sighting()
 
@@ -124,6 +128,7 @@ package actor GroupWorker {
     ) async throws(StoreError) -> StepReport {
         let now = around.wallClock.now()
         if let report = try await takeInventory(stored) { return report }
+        if let report = try await keepTrust(stored) { return report }
         let decision = await decision(about: stored, incidents)
         switch decision.direction {
         case .out:
@@ -190,6 +195,9 @@ package actor GroupWorker {
     }
 
     // MARK: What the steps share
+
+    /// Whether every node was seen to run the generation.
+    func isVerified(_ generation: Int64) -> Bool { verified?.generation == generation }
 
     func publish(_ configuration: FleetConfiguration) async -> Publication {
         let publication = await around.fleet.publish(configuration)

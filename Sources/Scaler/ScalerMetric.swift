@@ -14,6 +14,12 @@ package enum ScalerMetric: String, MetricName {
     case managedReplicas = "drover_managed_replicas"
     /// Publications after which a node did not hold the configuration.
     case publicationsIncomplete = "drover_publications_incomplete_total"
+    /// Whether certificates of a group's backends cannot be looked up or replaced.
+    case trustFailing = "drover_backend_tls_failing"
+    /// Tries of that which failed.
+    case trustFailures = "drover_backend_tls_failures_total"
+    /// How long the client certificate for an instance lives on.
+    case trustExpiry = "drover_backend_tls_expiry_seconds"
 
     /// What it is.
     package var definition: MetricDefinition {
@@ -42,6 +48,18 @@ package enum ScalerMetric: String, MetricName {
             MetricDefinition(
                 .counter, "publications", labels: ["group"],
                 "Publications after which a node did not hold the configuration.")
+        case .trustFailing:
+            MetricDefinition(
+                .gauge, "1 or 0", labels: ["group"],
+                "Whether certificates of a group's backends cannot be looked up or replaced.")
+        case .trustFailures:
+            MetricDefinition(
+                .counter, "failures", labels: ["group"],
+                "Tries to look up or replace certificates of a group's backends that failed.")
+        case .trustExpiry:
+            MetricDefinition(
+                .gauge, "seconds", labels: ["group", "instance"],
+                "How long the client certificate for an instance lives on.")
         }
     }
 }

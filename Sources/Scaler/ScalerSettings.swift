@@ -19,6 +19,8 @@ package struct ScalerSettings: Sendable {
     package var leadershipDuration: Duration
     /// When a new replica may serve, and how fast it gets its share.
     package var admission: AdmissionRule
+    /// When certificates are looked at and replaced.
+    package var trust = TrustRule()
 
     /// Makes settings with the defaults of `drover serve`.
     package init(

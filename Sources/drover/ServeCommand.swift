@@ -105,14 +105,16 @@ struct ServeCommand: AsyncParsableCommand {
         _ settings: EffectiveSettings, _ backend: Backend, _ eventful: EventfulStore, _ board: PublicationBoard,
         _ logger: Logger
     ) throws -> Scaler {
+        let cloudSQL = try settings.cloudSQL(logger)
         var around = GroupWorker.Surroundings(
-            groups: eventful, incidents: eventful, provider: try settings.cloudSQL(logger),
+            groups: eventful, incidents: eventful, provider: cloudSQL,
             fleet: observed(LagFleet(try settings.fleet(logger), board: board), backend, eventful, board, logger),
             wallClock: SystemWallClock(), inventoryLifetime: settings.seconds("scaler.inventory-seconds"),
             nameSuffix: Self.nameSuffix)
         let load = try settings.loadSources(logger)
         around.probe = try settings.replicationProbe(load.monitoring, logger)
         around.noteLag = { lag, address, port in board.note(lag, at: address, port: port) }
+        around.certificates = cloudSQL
         around.deciding = Decider.Surroundings(
             load: load.all, decisions: EventfulDecisions(backend.decisions, toldBy: eventful),
             zones: SystemTimeZones(), loadPoll: settings.seconds("scaler.load-poll-seconds"))

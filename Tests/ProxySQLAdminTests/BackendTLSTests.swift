@@ -144,6 +144,8 @@ struct BackendTLSTests {
             address: "../é/::1 \"'\n" + String(repeating: "x", count: 500), port: 1, authorities: "A",
             identity: ClientIdentity(certificate: "C", key: Secret("K-secret")))
         var wanted = try configuration()
+        wanted.servers[0].address = hostile.address
+        wanted.servers[0].port = hostile.port
         wanted.tls = [hostile]
         let files = TLSFile.all(of: wanted)
         #expect(files.count == 3)

@@ -18,25 +18,10 @@ import ProxySQLAdmin
 /// A file appears whole or not at all, even if the machine stops: it is written under another name, brought to the disk,
 /// and renamed. It never changes afterwards, because its name holds a hash of its content.
 package struct TLSDirectory: Sendable {
-    /// Why a file could not be written or removed; never what is in it.
-    package struct Problem: Error, Hashable, Sendable, CustomStringConvertible {
-        /// One sentence.
-        package var description: String
-    }
-
-    /// What happens to a file, in order: a test may end the agent after each.
-    package enum Step: Hashable, Sendable, CaseIterable {
-        /// The file with the other name is there, empty.
-        case created
-        /// It holds everything.
-        case written
-        /// It is on the disk.
-        case synced
-        /// It has its name.
-        case renamed
-        /// So it has on the disk.
-        case directorySynced
-    }
+    /// Why a file could not be written; never what is in it.
+    package typealias Problem = DurableFile.Problem
+    /// What happens to a file.
+    package typealias Step = DurableFile.Step
 
     /// Its path.
     package let path: String
@@ -63,13 +48,7 @@ package struct TLSDirectory: Sendable {
         where (try? String(contentsOfFile: "\(path)/\(name)", encoding: .utf8)) != content.reveal() {
             if !isMade { try make() }
             isMade = true
-            do {
-                try write(name, content)
-            } catch let problem as Problem {
-                throw problem
-            } catch {
-                throw Problem(description: "\(path)/\(name) was not written")
-            }
+            try DurableFile(folder: path, name: name, after: after).write(content)
         }
     }
 
@@ -98,44 +77,8 @@ package struct TLSDirectory: Sendable {
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
             throw Problem(
                 description:
-                    "\(path) cannot be made (\(reason)); make it for the agent's user, or set agent.tls.directory")
+                    "\(path) cannot be made (\(DurableFile.reason)); make it for the agent's user, or set agent.tls.directory"
+            )
         }
     }
-
-    private func write(_ name: String, _ content: Secret) throws {
-        let temporary = "\(path)/.\(name)"
-        unlink(temporary)
-        let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard file >= 0 else { throw Problem(description: "\(temporary) cannot be made (\(reason))") }
-        defer { close(file) }
-        try after(.created)
-        var rest = Array(content.reveal().utf8)[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Self.write(file, $0) }
-            guard count > 0 else { throw Problem(description: "\(temporary) cannot be written (\(reason))") }
-            rest = rest.dropFirst(count)
-        }
-        try after(.written)
-        guard fsync(file) == 0 else { throw Problem(description: "\(temporary) cannot be synced (\(reason))") }
-        try after(.synced)
-        guard rename(temporary, "\(path)/\(name)") == 0 else {
-            throw Problem(description: "\(temporary) cannot be renamed (\(reason))")
-        }
-        try after(.renamed)
-        let folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard folder >= 0 else { throw Problem(description: "\(path) cannot be opened (\(reason))") }
-        defer { close(folder) }
-        guard fsync(folder) == 0 else { throw Problem(description: "\(path) cannot be synced (\(reason))") }
-        try after(.directorySynced)
-    }
-
-    private static func write(_ file: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
-        #if canImport(Glibc)
-            Glibc.write(file, bytes.baseAddress, bytes.count)
-        #else
-            Darwin.write(file, bytes.baseAddress, bytes.count)
-        #endif
-    }
-
-    private var reason: String { String(cString: strerror(errno)) }
 }

@@ -79,6 +79,8 @@ package struct StatusDocument: Codable, Hashable, Sendable {
     package var wantedGeneration: Int64?
     /// The files that rows of `mysql_servers_ssl_params` may name, as they are beside the node.
     package var tlsFiles: [String]?
+    /// `current`, or why clients are not shown the certificate that they should be.
+    package var certificate: String?
     /// What the boot is at, one word.
     package var boot: String
     /// One sentence about what was last done and why.
@@ -109,7 +111,8 @@ package struct StatusDocument: Codable, Hashable, Sendable {
     package var ageMilliseconds: Int64?
 
     private enum CodingKeys: String, CodingKey {
-        case node, role, leader, order, running, seen, generation, boot, note, peers, checksums, drift, backends,
+        case node, role, leader, order, running, seen, generation, boot, certificate, note, peers, checksums, drift,
+            backends,
             clients, paused, drain
         case started, ready, live, message
         case isLeader = "is_leader"

@@ -161,6 +161,7 @@ package struct AgentRoutes: Sendable {
             node: settings.node, role: settings.isCore ? "core" : "satellite", isLeader: report.isLeader,
             leader: report.leader, order: report.order, running: report.running, seen: report.seen,
             generation: report.generation, wantedGeneration: report.wantedGeneration, tlsFiles: report.tlsFiles,
+            certificate: report.certificate,
             boot: report.boot, note: report.note, peers: report.peers,
             checksums: (seen?.stamps ?? []).map {
                 .init(module: $0.module, version: $0.version, epoch: $0.epoch, checksum: $0.checksum)

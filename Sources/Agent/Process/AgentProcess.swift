@@ -168,7 +168,17 @@ package struct AgentProcess: Sendable {
     }
 
     private func roleDuties() -> RoleDuties {
-        settings.isCore ? coreDuties() : satelliteDuties()
+        var duties = settings.isCore ? coreDuties() : satelliteDuties()
+        if let source = settings.optionalText("agent.tls.certificate-directory") {
+            duties.services.append(
+                CertificateKeeper(
+                    places: .init(
+                        source: source, target: settings.text("agent.tls.data-directory"),
+                        shown: settings.address("agent.tls.shown-at")),
+                    port: port, role: role, events: events, time: (around.clock, around.wallClock),
+                    interval: settings.seconds("agent.tls.interval-seconds"), logger: around.logger))
+        }
+        return duties
     }
 
     private func satelliteDuties() -> RoleDuties {

@@ -200,6 +200,19 @@ package struct AgentSettingKey: Hashable, Sendable {
         .init(
             "satellite.interval", "agent.satellite.interval-seconds", .seconds(0.01...86_400), "10",
             "Between two looks of a satellite at its cores."),
+        .init(
+            nil, "agent.tls.certificate-directory", .text, nil,
+            "Folder, for example a mounted Secret, with proxysql-cert.pem, proxysql-key.pem and proxysql-ca.pem: clients "
+                + "are shown that certificate as soon as it changes."),
+        .init(
+            nil, "agent.tls.data-directory", .text, "/var/lib/proxysql",
+            "ProxySQL's data directory, where such a certificate is written."),
+        .init(
+            nil, "agent.tls.shown-at", .address, "127.0.0.1:6033",
+            "Where clients connect to this node: what is shown there is compared."),
+        .init(
+            nil, "agent.tls.interval-seconds", .seconds(0.01...86_400), "30",
+            "Between two looks at that certificate."),
     ]
 
     private static let health: [AgentSettingKey] = [

@@ -130,6 +130,7 @@ package struct DatastoreGroupStore: GroupStore {
             let text = opened.configuration.users[index].password.reveal()
             opened.configuration.users[index].password = try await vault.open(text, with: key)
         }
+        try await opened.changeKeys { sealed throws(StoreError) in try await vault.openLong(sealed, with: key) }
         return opened
     }
 
@@ -298,6 +299,7 @@ package struct DatastoreGroupStore: GroupStore {
             let password = sealed.configuration.users[index].password
             sealed.configuration.users[index].password = Secret(try await vault.seal(password, with: key))
         }
+        try await sealed.changeKeys { clear throws(StoreError) in try await vault.sealLong(clear, with: key) }
         return sealed
     }
 

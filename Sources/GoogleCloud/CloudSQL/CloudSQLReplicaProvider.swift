@@ -7,7 +7,7 @@ package struct CloudSQLReplicaProvider: ReplicaProvider {
     /// The label that says whose replica it is.
     static let groupLabel = "drover-group"
 
-    private let request: GoogleRequest
+    let request: GoogleRequest
     private let project: String
     private let privateNetwork: String?
 

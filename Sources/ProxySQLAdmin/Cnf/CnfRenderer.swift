@@ -68,7 +68,7 @@ package struct CnfRenderer: Sendable {
         for configuration in configurations {
             let group = configuration.group
             for server in configuration.plannedServers { servers.append(try entry(ServerRow(server, group: group))) }
-            for backend in configuration.tls ?? [] {
+            for backend in configuration.plannedTrust {
                 trust.append(try entry(SSLParamsRow(backend, directory: tlsDirectory, group: group)))
             }
             for user in configuration.users { users.append(try entry(UserRow(user, group: group))) }

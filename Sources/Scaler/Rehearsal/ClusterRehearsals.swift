@@ -29,7 +29,7 @@ extension RolloutFleet: FleetRehearsal {
                             + settings.key)
                 ]
             }
-            if try CnfRenderer(configuration).rendered(over: present) != present {
+            if try CnfRenderer(configuration, tlsDirectory: settings.tlsDirectory).rendered(over: present) != present {
                 let sections = CnfRenderer.sections.joined(separator: ", ")
                 target.notes.append("\(settings.key) would be changed in place: \(sections)")
             }

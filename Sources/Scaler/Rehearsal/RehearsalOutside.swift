@@ -74,10 +74,6 @@ final class RehearsalFleet: ProxyFleet {
     }
 
     func withdraw(_ configuration: FleetConfiguration) async -> Publication {
-        var nothing = configuration
-        nothing.servers = []
-        nothing.users = []
-        nothing.queryRules = []
-        return await publish(nothing)
+        await publish(configuration.emptied)
     }
 }
