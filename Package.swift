@@ -95,6 +95,7 @@ let package = Package(
         module("Observability", [.logging, .metrics, .coreMetrics, "FleetModel"]),
         module("Endpoints", [.hummingbird, .httpTypes, .nioCore, "Observability"]),
         module("Pacing", [.serviceLifecycle, .logging, "FleetModel"]),
+        module("HTTPServing", [.hummingbirdCore, .nioCore, .logging]),
 
         // The outside systems.
         module(
@@ -163,7 +164,8 @@ let package = Package(
             [
                 .asyncHTTPClient, .hummingbird, .logging, .nioCore, .nioHTTP1, .nioSSL, .serviceLifecycle,
                 .unixSignals, .yams,
-                "Endpoints", "FleetModel", "JSONValues", "KubernetesClient", "MySQLWire", "Pacing", "Observability",
+                "Endpoints", "FleetModel", "HTTPServing", "JSONValues", "KubernetesClient", "MySQLWire", "Pacing",
+                "Observability",
                 "ProxySQLAdmin",
                 "Settings",
             ]),
@@ -188,7 +190,7 @@ let package = Package(
         module(
             "FakeKubernetes",
             [
-                .hummingbird, .hummingbirdCore, .nioCore, .logging, .yams, "FleetModel", "JSONValues",
+                .hummingbird, .hummingbirdCore, .nioCore, .logging, .yams, "FleetModel", "HTTPServing", "JSONValues",
                 "KubernetesClient", "Pacing",
             ]),
         module(
@@ -197,7 +199,8 @@ let package = Package(
                 .hummingbird, .asyncHTTPClient, .logging, .serviceLifecycle, .subprocess, .systemPackage, .nioCore,
                 .nioPosix, .nioHTTP1,
                 .unixSignals,
-                "Endpoints", "FleetModel", "JSONValues", "Pacing", "Observability", "Settings", "Persistence",
+                "Endpoints", "FleetModel", "HTTPServing", "JSONValues", "Pacing", "Observability", "Settings",
+                "Persistence",
                 "ProxySQLAdmin",
                 "MySQLWire",
                 "FakeProxySQL", "FakeGoogle", "FakeKubernetes", "KubernetesClient", "GoogleCloud", "Scaler", "Ingest",
@@ -213,7 +216,8 @@ let package = Package(
                 .logging, .metrics,
                 .nioCore, .yams,
                 .serviceLifecycle, .unixSignals, .systemPackage, .nioSSL,
-                "Endpoints", "FleetModel", "JSONValues", "MySQLWire", "Settings", "Observability", "Pacing",
+                "Endpoints", "FleetModel", "HTTPServing", "JSONValues", "MySQLWire", "Settings", "Observability",
+                "Pacing",
                 "Persistence",
                 "ProxySQLAdmin",
                 "GoogleCloud", "Agent", "Scaler", "Ingest", "ManagementAPI", "Sandbox", "FakeProxySQL", "FakeGoogle",
@@ -270,7 +274,8 @@ let package = Package(
         tests(
             "GoogleCloudTests",
             [
-                "Ingest", "GoogleCloud", "FakeGoogle", "FakeProxySQL", "FleetModel", "JSONValues", "Pacing",
+                "Ingest", "GoogleCloud", "FakeGoogle", "FakeProxySQL", "FleetModel", "HTTPServing", "JSONValues",
+                "Pacing",
                 "Persistence", "ProxySQLAdmin",
                 "Scaler", .asyncHTTPClient, .crypto, .cryptoExtras, .serviceLifecycle, .serviceLifecycleTestKit,
                 .hummingbird, .nioCore, .nioHTTP1, .logging,
@@ -284,7 +289,7 @@ let package = Package(
             ]),
         tests(
             "HooksTests",
-            ["Hooks", "FleetModel", .asyncHTTPClient, .hummingbird, .nioCore, .httpTypes, .logging]),
+            ["Hooks", "FleetModel", "HTTPServing", .asyncHTTPClient, .hummingbird, .nioCore, .httpTypes, .logging]),
         tests("NotificationsTests", ["Notifications", "Hooks", "FleetModel", "Pacing", "Persistence", .logging]),
         tests("WatchingTests", ["Watching", "FleetModel", "Pacing", "Persistence", "ProxySQLAdmin", .logging]),
         tests("PluginsTests", ["Plugins", "Agent", "Hooks", "Pacing", "FleetModel", .logging]),

@@ -1,6 +1,6 @@
-package import JSONValues
 package import AsyncHTTPClient
 package import FleetModel
+package import JSONValues
 import NIOCore
 package import NIOHTTP1
 

@@ -1,5 +1,5 @@
-import JSONValues
 import AsyncHTTPClient
+import JSONValues
 import ManagementAPI
 import NIOCore
 

@@ -1,5 +1,5 @@
-package import JSONValues
 import FleetModel
+package import JSONValues
 import MySQLWire
 package import ProxySQLAdmin
 

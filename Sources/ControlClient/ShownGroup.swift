@@ -1,5 +1,5 @@
-import JSONValues
 import FleetModel
+import JSONValues
 import ManagementAPI
 
 /// A group as the API shows it, read back; its passwords are what the API shows in their place.

@@ -1,5 +1,5 @@
-import JSONValues
 import FleetModel
+import JSONValues
 
 extension CloudSQLModel {
     /// The settings of the seeded instances.

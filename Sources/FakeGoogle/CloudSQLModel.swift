@@ -1,5 +1,5 @@
-import JSONValues
 package import FleetModel
+import JSONValues
 
 /// The instances and operations of one project: a pure value that time is passed to.
 ///

@@ -1,5 +1,5 @@
-package import JSONValues
 package import Hummingbird
+package import JSONValues
 import Synchronization
 
 /// Cloud Datastore API v1 on loopback: it simulates, and says so in its `Server` header.

@@ -1,6 +1,6 @@
-import JSONValues
 import HTTPTypes
 package import Hummingbird
+import JSONValues
 import NIOCore
 import Synchronization
 

@@ -1,5 +1,5 @@
-package import JSONValues
 import FleetModel
+package import JSONValues
 
 /// Topics and subscriptions of one Pub/Sub: a pure value that time is passed to and that behaves as Google's emulator
 /// was seen to (Pub/Sub emulator 0.8).

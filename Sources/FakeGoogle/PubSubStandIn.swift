@@ -1,6 +1,6 @@
-package import JSONValues
 import FleetModel
 package import Hummingbird
+package import JSONValues
 package import Pacing
 import ServiceLifecycle
 import Synchronization

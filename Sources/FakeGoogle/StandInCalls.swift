@@ -1,5 +1,5 @@
-import JSONValues
 import Hummingbird
+import JSONValues
 import NIOCore
 import Synchronization
 

@@ -1,5 +1,5 @@
-package import JSONValues
 package import FleetModel
+package import JSONValues
 
 /// A pod, as far as Drover looks at one.
 package struct Pod: KubernetesResource, Hashable {

@@ -1,5 +1,5 @@
-package import JSONValues
 package import FleetModel
+package import JSONValues
 
 /// A Deployment, as far as a rollout is judged by it.
 package struct Deployment: KubernetesResource, Hashable {

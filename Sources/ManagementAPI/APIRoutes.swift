@@ -1,8 +1,8 @@
 package import Endpoints
 package import FleetModel
 package import Hummingbird
-package import Logging
 import JSONValues
+package import Logging
 import NIOCore
 package import Pacing
 package import ProxySQLAdmin

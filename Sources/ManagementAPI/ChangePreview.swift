@@ -1,5 +1,5 @@
-import JSONValues
 import FleetModel
+import JSONValues
 import ProxySQLAdmin
 
 /// What a change would write to every node, in ProxySQL's terms: for dry runs.

@@ -1,6 +1,6 @@
-import JSONValues
 import FleetModel
 import Hummingbird
+import JSONValues
 import Pacing
 
 /// What was decided about a group's size, and what a person can say to it.

@@ -1,7 +1,7 @@
-import JSONValues
 import FleetModel
 import HTTPTypes
 import Hummingbird
+import JSONValues
 import NIOCore
 import Pacing
 import ServiceLifecycle

@@ -1,5 +1,5 @@
-import JSONValues
 import FleetModel
+import JSONValues
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials

@@ -1,5 +1,5 @@
-import JSONValues
 import FleetModel
+import JSONValues
 
 /// What a client's document makes of a group: pure, and complete in its complaints.
 struct GroupInput {

@@ -1,6 +1,6 @@
-import JSONValues
 import FleetModel
 import Hummingbird
+import JSONValues
 
 /// The parts of a group: each list, one element of it, and the policy.
 struct GroupPartRoutes: Sendable {

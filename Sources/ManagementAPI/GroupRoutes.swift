@@ -1,6 +1,6 @@
-import JSONValues
 import FleetModel
 import Hummingbird
+import JSONValues
 import Logging
 import Pacing
 

@@ -1,6 +1,6 @@
-import JSONValues
 import FleetModel
 import Hummingbird
+import JSONValues
 
 /// What a group was, and who changed it.
 struct HistoryRoutes: Sendable {

@@ -1,6 +1,6 @@
-import JSONValues
 import Crypto
 import FleetModel
+import JSONValues
 package import Pacing
 import ProxySQLAdmin
 

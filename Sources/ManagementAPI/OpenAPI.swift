@@ -1,5 +1,5 @@
-import JSONValues
 import HTTPTypes
+import JSONValues
 
 /// The description of the API (OpenAPI 3.1.0), made of the operations that are served.
 enum OpenAPI {

@@ -1,5 +1,5 @@
-import JSONValues
 import FleetModel
+import JSONValues
 
 /// The documents of `/v1` as JSON Schema (draft 2020-12, as OpenAPI 3.1 uses it).
 enum OpenAPISchemas {

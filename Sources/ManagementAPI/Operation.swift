@@ -1,7 +1,7 @@
-import JSONValues
 import FleetModel
 import HTTPTypes
 import Hummingbird
+import JSONValues
 import Logging
 
 /// One call of `/v1`: its route, who may make it, what it takes and answers, all in one place, so that the OpenAPI

@@ -1,5 +1,5 @@
-import JSONValues
 import FleetModel
+import JSONValues
 import Pacing
 
 /// A group's policy in the documents of `/v1`: the same document as in files.

@@ -1,6 +1,6 @@
-import JSONValues
 import FleetModel
 import Hummingbird
+import JSONValues
 import ProxySQLAdmin
 
 /// What is going on: replicas, publications, incidents.

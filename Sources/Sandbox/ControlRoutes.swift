@@ -1,7 +1,7 @@
 import Endpoints
-import JSONValues
 import FakeGoogle
 import Hummingbird
+import JSONValues
 import NIOCore
 
 #if canImport(FoundationEssentials)

@@ -1,6 +1,6 @@
-import JSONValues
 import AsyncHTTPClient
 import FakeGoogle
+import JSONValues
 import NIOCore
 import NIOHTTP1
 

@@ -1,5 +1,5 @@
-import JSONValues
 import FakeGoogle
+import JSONValues
 import Logging
 import Subprocess
 import SystemPackage

@@ -1,6 +1,6 @@
-import JSONValues
 import FakeGoogle
 import FleetModel
+import JSONValues
 package import Pacing
 import Synchronization
 

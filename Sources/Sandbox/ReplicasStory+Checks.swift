@@ -1,6 +1,6 @@
-import JSONValues
 import FakeGoogle
 import FleetModel
+import JSONValues
 import NIOHTTP1
 import Pacing
 

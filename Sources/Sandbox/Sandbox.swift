@@ -1,9 +1,10 @@
-import JSONValues
 import FakeGoogle
 import FakeKubernetes
 import FakeProxySQL
 import FleetModel
+import HTTPServing
 import Hummingbird
+import JSONValues
 package import Logging
 import MySQLWire
 import NIOCore

@@ -2,6 +2,7 @@ import ArgumentParser
 import AsyncHTTPClient
 import Endpoints
 import FleetModel
+import HTTPServing
 import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
@@ -60,8 +61,8 @@ struct ManagementServer {
 
     private func server() throws -> HTTPServerBuilder {
         let idle = TimeAmount.milliseconds(settings.seconds("api.idle-timeout-seconds").wholeMilliseconds)
-        let plain = HTTPServerBuilder.http1(
-            configuration: .init(
+        let plain = HTTPServerBuilder.cancellable(
+            .init(
                 additionalChannelHandlers: [StalledWriteHandler(timeout: .seconds(30))], idleTimeout: idle))
         let files = (settings.optionalText("api.tls-certificate-file"), settings.optionalText("api.tls-key-file"))
         guard let certificate = files.0, let key = files.1 else {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import FleetModel
 import GoogleCloud
+import HTTPServing
 import Hummingbird
 import Ingest
 import Logging
@@ -94,7 +95,7 @@ struct ServeCommand: AsyncParsableCommand {
         _ router: Router<Context>, _ address: HostAndPort?, _ logger: Logger
     ) -> some Service {
         Application(
-            router: router,
+            router: router, server: .cancellable,
             configuration: .init(
                 address: .hostname(address?.host ?? "127.0.0.1", port: address?.port ?? 0), serverName: "drover"),
             logger: logger)

@@ -1,7 +1,7 @@
-import JSONValues
 import FakeGoogle
 import FleetModel
 import Foundation
+import JSONValues
 import NIOHTTP1
 import TestSupport
 import Testing

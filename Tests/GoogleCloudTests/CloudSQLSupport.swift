@@ -1,10 +1,11 @@
-import JSONValues
 import AsyncHTTPClient
 import FakeGoogle
 import FleetModel
 import Foundation
 import GoogleCloud
+import HTTPServing
 import Hummingbird
+import JSONValues
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -27,7 +28,7 @@ func withServer<Responder: HTTPResponder>(
     var quiet = Logger(label: "test")
     quiet.logLevel = .critical
     let application = Application(
-        responder: responder, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
+        responder: responder, server: .cancellable, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
         onServerRunning: { given.yield($0.localAddress?.port ?? 0) }, logger: quiet)
     try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask { try await application.run() }

@@ -1,8 +1,8 @@
-import JSONValues
 import Crypto
 import FakeGoogle
 import FleetModel
 import Foundation
+import JSONValues
 import Logging
 import Pacing
 import Synchronization

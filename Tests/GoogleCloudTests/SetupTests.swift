@@ -1,9 +1,9 @@
-import JSONValues
 import FakeGoogle
 import FleetModel
 import Foundation
 import Hummingbird
 import Ingest
+import JSONValues
 import NIOCore
 import Synchronization
 import TestSupport

@@ -1,7 +1,7 @@
-import JSONValues
 import FakeGoogle
 import FleetModel
 import Foundation
+import JSONValues
 import Persistence
 import ServiceLifecycle
 import ServiceLifecycleTestKit

@@ -1,5 +1,5 @@
-import JSONValues
 import FleetModel
+import JSONValues
 import Testing
 
 @testable import KubernetesClient

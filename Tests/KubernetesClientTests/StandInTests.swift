@@ -1,6 +1,6 @@
-import JSONValues
 import FakeKubernetes
 import FleetModel
+import JSONValues
 import Testing
 
 @testable import KubernetesClient

@@ -1,9 +1,9 @@
-import JSONValues
 import AsyncHTTPClient
 import ControlClient
 import FleetModel
 import HTTPTypes
 import HummingbirdTesting
+import JSONValues
 import ManagementAPI
 import NIOHTTP1
 import Persistence

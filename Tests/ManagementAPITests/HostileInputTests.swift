@@ -1,9 +1,9 @@
-import JSONValues
 import FakeProxySQL
 import FleetModel
 import Foundation
 import HTTPTypes
 import HummingbirdTesting
+import JSONValues
 import ManagementAPI
 import MySQLWire
 import Persistence

@@ -1,9 +1,9 @@
-import JSONValues
 import ControlClient
 import FakeProxySQL
 import FleetModel
 import HTTPTypes
 import HummingbirdTesting
+import JSONValues
 import ManagementAPI
 import MySQLWire
 import Pacing

@@ -1,9 +1,9 @@
-import JSONValues
 import FleetModel
 import Foundation
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
+import JSONValues
 import ManagementAPI
 import Persistence
 import ProxySQLAdmin

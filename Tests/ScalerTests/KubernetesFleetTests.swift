@@ -1,7 +1,7 @@
-import JSONValues
 import FakeKubernetes
 import FleetModel
 import Foundation
+import JSONValues
 import KubernetesClient
 import Logging
 import ProxySQLAdmin

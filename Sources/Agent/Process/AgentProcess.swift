@@ -1,4 +1,5 @@
 import FleetModel
+import HTTPServing
 import Hummingbird
 import KubernetesClient
 package import Logging
@@ -160,7 +161,7 @@ package struct AgentProcess: Sendable {
         // One line a request would be one line a probe.
         quiet.logLevel = max(.notice, quiet.logLevel)
         return Application(
-            router: router,
+            router: router, server: .cancellable,
             configuration: .init(
                 address: .hostname(settings.text("agent.api.host"), port: settings.integer("agent.api.port")),
                 serverName: "drover"),

@@ -1,5 +1,5 @@
-import JSONValues
 import Hummingbird
+import JSONValues
 import KubernetesClient
 
 /// A call of the API, understood from its method, path and query.

@@ -1,5 +1,5 @@
-import JSONValues
 import Hummingbird
+import JSONValues
 import KubernetesClient
 import NIOCore
 import Yams

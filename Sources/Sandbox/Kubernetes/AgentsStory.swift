@@ -1,6 +1,6 @@
-import JSONValues
 import FakeGoogle
 import FleetModel
+import JSONValues
 import KubernetesClient
 package import Logging
 import NIOHTTP1

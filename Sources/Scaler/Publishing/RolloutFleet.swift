@@ -1,5 +1,5 @@
-import JSONValues
 package import FleetModel
+import JSONValues
 package import KubernetesClient
 package import Logging
 import ProxySQLAdmin

@@ -1,7 +1,7 @@
-import JSONValues
 import ArgumentParser
 import ControlClient
 import Foundation
+import JSONValues
 import ManagementAPI
 import NIOHTTP1
 

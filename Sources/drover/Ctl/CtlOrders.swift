@@ -1,6 +1,6 @@
-import JSONValues
 import ArgumentParser
 import ControlClient
+import JSONValues
 import ManagementAPI
 import NIOHTTP1
 

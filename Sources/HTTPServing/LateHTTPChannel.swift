@@ -32,8 +32,11 @@ struct LateHTTPChannel: ServerChildChannel {
 }
 
 extension HTTPServerBuilder {
-    /// HTTP/1 for servers whose task may be cancelled at any moment, as those of a sandbox are.
-    package static var cancellable: HTTPServerBuilder {
-        HTTPServerBuilder { LateHTTPChannel(http: HTTP1Channel(responder: $0)) }
+    /// HTTP/1 for servers whose task may be cancelled at any moment.
+    package static var cancellable: HTTPServerBuilder { cancellable(.init()) }
+
+    /// HTTP/1 with `configuration`, for servers whose task may be cancelled at any moment.
+    package static func cancellable(_ configuration: HTTP1Channel.Configuration) -> HTTPServerBuilder {
+        HTTPServerBuilder { LateHTTPChannel(http: HTTP1Channel(responder: $0, configuration: configuration)) }
     }
 }
