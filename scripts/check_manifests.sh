@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Renders every overlay of deploy/kubernetes, holds its pods to Pod Security's profile "restricted", applies it with
-# server-side dry-run to a real API server, and asks that server what each service account may do.
+# Renders every overlay of deploy/kubernetes, sees that no base and component is left out, holds the pods to Pod
+# Security's profile "restricted" and to what a drain needs, applies all of it with server-side dry-run to a real API
+# server, and makes there, with each service account's own token, the calls that it needs and those that it must not make.
 #
-#   check_manifests.sh [KUBECONFIG]   else DROVER_TEST_KUBECONFIG, else a server of our own, if it is built
+#   check_manifests.sh [KUBECONFIG [DROVER]]   else DROVER_TEST_KUBECONFIG, else a server of our own, if it is built
 #
+# With DROVER, the program, agents with the rights of the service account drover-core live through "drover demo agents".
 # Exit code 75: something that it needs is absent. An API server without policy/v1, autoscaling/v2 and native sidecars,
 # such as our own of version 1.20, is given the earlier names and ordinary containers; it says so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-overlays=deploy/kubernetes/overlays
 say() { echo "manifests: $*"; }
 
 kubectl=${KUBECTL:-kubectl}
@@ -29,11 +30,12 @@ finish() {
 }
 trap finish EXIT
 
-for overlay in "$overlays"/*/; do
+overlays=$(scripts/check_manifests.py tree deploy/kubernetes)
+for overlay in $overlays; do
     name=$(basename "$overlay")
     "$kubectl" kustomize "$overlay" >"$work/$name.yaml"
-    scripts/check_manifests.py restricted <"$work/$name.yaml"
-    say "$name: $(grep -c '^kind: ' "$work/$name.yaml") objects, pods fit \"restricted\""
+    scripts/check_manifests.py rendered <"$work/$name.yaml"
+    say "$name: $(grep -c '^kind: ' "$work/$name.yaml") objects, fit for \"restricted\", refer to what is there"
 done
 
 config=${1:-${DROVER_TEST_KUBECONFIG:-}}
@@ -76,8 +78,9 @@ fi
 namespace=drover-manifests-$$
 k create namespace "$namespace" >/dev/null
 trap 'k delete namespace "$namespace" --wait=false >/dev/null 2>&1 || true; finish' EXIT
-for file in "$work"/*.yaml; do
-    name=$(basename "$file" .yaml)
+for overlay in $overlays; do
+    name=$(basename "$overlay")
+    file=$work/$name.yaml
     sed -i "s/^\( *namespace: \)proxysql$/\1$namespace/" "$file"
     python3 - "$file" <<'PY'
 import sys, yaml
@@ -95,54 +98,4 @@ PY
     say "$name: $(grep -c 'serverside-applied' "$work/answer") objects taken by the API server (dry-run)"
 done
 
-# The rights, on the server: rules of both larger overlays together are what any role can have at most.
-for name in serve google; do
-    "$kubectl" kustomize "$overlays/$name" | python3 -c '
-import sys, yaml
-kinds = {"ServiceAccount", "Role", "RoleBinding"}
-documents = [d for d in yaml.safe_load_all(sys.stdin) if d and d["kind"] in kinds]
-for document in documents:
-    document["metadata"]["namespace"] = sys.argv[1]
-    for subject in document.get("subjects", []):
-        subject["namespace"] = sys.argv[1]
-yaml.safe_dump_all(documents, sys.stdout)' "$namespace" | k apply -f - >/dev/null
-done
-asked=0
-may() { # may yes|no ACCOUNT VERB RESOURCE[/NAME]
-    local answer
-    answer=$(k auth can-i "$3" "$4" -n "$namespace" --as "system:serviceaccount:$namespace:$2" 2>/dev/null || true)
-    asked=$((asked + 1))
-    [ "$answer" = "$1" ] || { say "$2 may $3 $4: '$answer', should be $1"; exit 1; }
-}
-for verb in get list watch; do may yes drover-core "$verb" pods; done
-may yes drover-core get replicasets.apps/any
-may yes drover-core get controllerrevisions.apps/any
-may yes drover-core create leases.coordination.k8s.io
-for verb in get update patch; do may yes drover-core "$verb" leases.coordination.k8s.io/drover-core; done
-may yes drover-core watch secrets/fleet-main
-may yes drover-satellite watch secrets/fleet-main
-for account in drover-scaler drover-serve; do
-    may yes "$account" list pods
-    may yes "$account" create secrets
-    for verb in get patch delete; do may yes "$account" "$verb" secrets/fleet-main; done
-    may no "$account" get secrets/proxysql-admin
-    may no "$account" list secrets
-    may no "$account" delete pods
-    may no "$account" patch deployments.apps
-    may no "$account" update leases.coordination.k8s.io/drover-core
-done
-may no drover-core patch leases.coordination.k8s.io/another
-may no drover-core patch secrets/fleet-main
-may no drover-core list secrets
-may no drover-core get secrets/proxysql-admin
-may no drover-core delete pods
-may no drover-satellite list pods
-may no drover-satellite get secrets/proxysql-admin
-may no drover-satellite patch secrets/fleet-main
-for account in drover-ingest drover-api; do
-    for right in "list pods" "get secrets/fleet-main" "list configmaps" "create leases.coordination.k8s.io"; do
-        # shellcheck disable=SC2086
-        may no "$account" $right
-    done
-done
-say "$asked rights are as they should be"
+KUBECTL=$kubectl scripts/check_rights.sh "$config" "${2:-}"

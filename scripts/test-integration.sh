@@ -107,7 +107,7 @@ else
 fi
 
 echo "integration: the Kubernetes manifests"
-if scripts/check_manifests.sh; then
+if scripts/check_manifests.sh "${DROVER_TEST_KUBECONFIG:-}" "$(swift build --show-bin-path)/drover"; then
     ran+=("the Kubernetes manifests, by kubectl and that API server")
 else
     [ $? -eq 75 ] || exit 1

@@ -20,6 +20,8 @@ package struct SandboxOptions: Sendable {
     package var kubernetes = false
     /// A real API server's kubeconfig in the place of the simulated one, for stories with pods.
     package var kubeconfig: String?
+    /// What the agents reach that real API server with; `kubeconfig` when unset.
+    package var agentKubeconfig: String?
     /// The `drover` binary, which runs `drover serve`.
     package var executable: String
 

@@ -27,10 +27,18 @@ struct DemoCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("For agents: a real API server, else it is simulated.", valueName: "file"))
     var kubeconfig: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "What the agents use in its place, with the rights of their service account only.", valueName: "file"))
+    var agentKubeconfig: String?
+
     @OptionGroup var parameters: SandboxParameters
 
     func validate() throws {
-        guard let kubeconfig else { return }
+        guard let kubeconfig else {
+            if agentKubeconfig != nil { throw ValidationError("--agent-kubeconfig goes with --kubeconfig") }
+            return
+        }
         guard story == .agents else { throw ValidationError("--kubeconfig is for the story agents") }
         guard FileManager.default.isReadableFile(atPath: kubeconfig) else {
             throw ValidationError("--kubeconfig: \(kubeconfig) cannot be read")
@@ -63,6 +71,7 @@ struct DemoCommand: AsyncParsableCommand {
             }
         case .agents:
             options.kubeconfig = kubeconfig
+            options.agentKubeconfig = agentKubeconfig
             // Two of each are the least that the story can be told with.
             options.cores = max(2, options.cores)
             options.satellites = max(2, options.satellites)

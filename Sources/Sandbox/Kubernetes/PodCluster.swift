@@ -177,7 +177,8 @@ package struct PodCluster: Sendable {
     ) -> PodCluster {
         let services = (cores: block.address(150), satellites: block.address(151))
         var surroundings = PodProcess.Surroundings(
-            executable: options.executable, proxysql: options.proxysql, folder: folder, kubeconfig: kubeconfig,
+            executable: options.executable, proxysql: options.proxysql, folder: folder,
+            kubeconfig: options.agentKubeconfig ?? kubeconfig,
             namespace: client.namespace, bootstrap: services.cores, clock: around.clock, wallClock: around.wallClock,
             logger: around.logger)
         // Quick enough for somebody who looks on.
