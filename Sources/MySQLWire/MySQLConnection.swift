@@ -38,7 +38,7 @@ public final class MySQLConnection: Sendable {
         let timeout = TimeAmount(configuration.connectTimeout)
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(timeout)
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let made = ClientHandler(configuration: configuration, connected: connected, logger: logger)

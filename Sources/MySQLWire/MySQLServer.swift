@@ -65,7 +65,7 @@ package final class MySQLServer: Sendable {
     ) async throws -> MySQLServer {
         let listener = try await ServerBootstrap(group: group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .bind(host: configuration.host, port: configuration.port) { channel in
                 // Wrapped for async use only when it is served: a wrapped connection must not be dropped, and one that
                 // is accepted while the server is cancelled is.
