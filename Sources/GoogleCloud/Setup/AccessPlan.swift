@@ -71,6 +71,8 @@ package struct AccessPlan: Sendable {
     /// Cloud SQL documentation, "Permissions for API methods": operations need `cloudsql.instances.get` too.
     static let permissions = [
         "cloudsql.instances.create", "cloudsql.instances.delete", "cloudsql.instances.get", "cloudsql.instances.list",
+        "cloudsql.instances.listServerCas", "cloudsql.sslCerts.create", "cloudsql.sslCerts.delete",
+        "cloudsql.sslCerts.list",
         "monitoring.timeSeries.list",
     ]
 
