@@ -98,6 +98,14 @@ fi
 echo "integration: every verb of every route, in a sandbox"
 scripts/check_verbs.py "$(swift build --show-bin-path)/drover"
 
+echo "integration: as a user without any capability"
+if scripts/check_unprivileged.sh "$(swift build --show-bin-path)/drover"; then
+    ran+=("the kernel's rights of nobody")
+else
+    [ $? -eq 75 ] || exit 1
+    absent+=("an unprivileged user: only root can become one")
+fi
+
 echo "integration: the systemd units"
 if scripts/check_units.sh; then
     ran+=("systemd-analyze")
