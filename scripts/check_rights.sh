@@ -2,7 +2,8 @@
 # The rights of deploy/kubernetes on a real API server: each service account makes, with a token of its own, the calls
 # that its role makes, and is refused those of its neighbours (403).
 #
-#   check_rights.sh KUBECONFIG [DROVER]   an administrator's; with the program, agents live with drover-core's rights
+#   check_rights.sh KUBECONFIG [DROVER]   an administrator's; with the program, agents live with drover-core's rights,
+#                                         and with those that the Go agent's manifests give
 #
 # Environment: KUBECTL (kubectl).
 set -euo pipefail
@@ -232,17 +233,35 @@ say "$calls calls that the roles make were made with their own tokens, $refused 
 
 [ -n "$drover" ] || exit 0
 # The demo has a namespace of its own; so the same rules, for the time of it, in every namespace.
-k get role drover-core -n "$base-proxysql" -o json | python3 -c '
+everywhere() { # everywhere NAME ACCOUNT, with the rules as JSON on standard input
+    python3 -c '
 import json, sys
-role, name, space = json.load(sys.stdin), sys.argv[1], sys.argv[2]
-meta = {"name": name, "labels": {"drover-rights": name}}
+rules, label, name, account, space = json.load(sys.stdin), *sys.argv[1:]
+meta = {"name": name, "labels": {"drover-rights": label}}
 api = "rbac.authorization.k8s.io"
 json.dump({"apiVersion": "v1", "kind": "List", "items": [
-    {"apiVersion": api + "/v1", "kind": "ClusterRole", "metadata": meta, "rules": role["rules"]},
+    {"apiVersion": api + "/v1", "kind": "ClusterRole", "metadata": meta, "rules": rules},
     {"apiVersion": api + "/v1", "kind": "ClusterRoleBinding", "metadata": meta,
      "roleRef": {"apiGroup": api, "kind": "ClusterRole", "name": name},
-     "subjects": [{"kind": "ServiceAccount", "name": "drover-core", "namespace": space}]}]}, sys.stdout)' \
-    "$base" "$base-proxysql" | k apply -f - >/dev/null
+     "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": space}]}]}, sys.stdout)' \
+        "$base" "$1" "$2" "$base-proxysql" | k apply -f - >/dev/null
+}
+k get role drover-core -n "$base-proxysql" -o json | python3 -c '
+import json, sys
+json.dump(json.load(sys.stdin)["rules"], sys.stdout)' | everywhere "$base-core" drover-core
 "$drover" demo agents --kubeconfig "$config" --agent-kubeconfig "$(token "$base-proxysql" drover-core)" \
     >"$work/demo" 2>&1 || { cat "$work/demo"; exit 1; }
 say "agents with drover-core's rights: $(tail -n 1 "$work/demo")"
+
+# With what the Go agent's manifests give, every node gets its configuration, and the story ends where it asks for the
+# Lease, which these agents do without.
+k create serviceaccount go-agent -n "$base-proxysql" >/dev/null
+echo '[{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}]' | everywhere "$base-go" go-agent
+"$drover" demo agents --kubeconfig "$config" --agent-kubeconfig "$(token "$base-proxysql" go-agent)" \
+    >"$work/demo" 2>&1 || true
+if [ "$(grep -c '✓ .* runs the rule of configuration 1' "$work/demo")" -lt 4 ] ||
+    ! grep '✗' "$work/demo" | head -n 1 | grep -q '✗ one core holds the Lease'; then
+    cat "$work/demo"
+    exit 1
+fi
+say "agents with the Go agent's rights: every node runs its configuration, without a Lease"
