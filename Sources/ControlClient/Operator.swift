@@ -53,7 +53,8 @@ package struct Operator: Sendable {
         terminal.say(presentation.text(["items": .array(items)], columns))
     }
 
-    /// Makes a change: shows what it would do, asks, and makes it only if the group is still what was looked at.
+    /// Makes a change: shows what it would do, asks, and makes it only if the group is still what was looked at. As
+    /// JSON or YAML, one document is said: the group afterwards, or the preview when nothing was changed.
     ///
     /// - Returns: false when there was nothing to do.
     /// - Throws: `ControlError`; `.differs` when the answer was no, or in a dry run with differences.
@@ -66,22 +67,31 @@ package struct Operator: Sendable {
         guard [200, 404].contains(present.status) else { throw APIClient.refusal(present, "reading \(group)") }
         let preview = try await client.call(method, path, query: query + [("dryRun", "true")], body: body)
         let lines = PreviewText.lines(preview.body)
+        let isTable = presentation == .table
         guard !lines.isEmpty else {
-            terminal.say("\(group): nothing to do\n")
+            terminal.say(isTable ? "\(group): nothing to do\n" : presentation.text(preview.body, []))
             return false
         }
-        terminal.say("\(group): \(present.status == 404 ? "new" : "changes")\n")
-        for line in lines { terminal.say("  \(line)\n") }
+        let differences =
+            (["\(group): \(present.status == 404 ? "new" : "changes")"] + lines.map { "  \($0)" }).joined(
+                separator: "\n") + "\n"
+        if isTable { terminal.say(differences) }
         switch consent {
         case .given: break
-        case .withheld: throw ControlError(.differs, "\(group) differs, and nothing was changed")
+        case .withheld:
+            if !isTable { terminal.say(presentation.text(preview.body, [])) }
+            throw ControlError(.differs, "\(group) differs, and nothing was changed")
         case .asked:
-            guard terminal.ask("change \(group)?") else {
+            // What programs read stays what they can read: people are shown the differences with the question.
+            guard terminal.ask("\(isTable ? "" : differences)change \(group)?") else {
                 throw ControlError(.differs, "nothing was changed; --yes answers the question beforehand")
             }
         }
         let answer = try await client.call(method, path, query: query, body: body, ifMatch: present.tag)
-        terminal.say("\(group): generation \(answer.body["generation"].map { Presentation.shown($0) } ?? "?")\n")
+        terminal.say(
+            isTable
+                ? "\(group): generation \(answer.body["generation"].map { Presentation.shown($0) } ?? "?")\n"
+                : presentation.text(answer.body, []))
         return true
     }
 

@@ -97,6 +97,27 @@ struct ControlClientTests {
         }
     }
 
+    @Test("as JSON, one document is said for each database: the group afterwards, or the preview")
+    func applyForPrograms() async throws {
+        try await withAPI(isLive: true) { client, _ in
+            func said(_ consent: Operator.Consent) async throws(ControlError) -> JSONValue {
+                let screen = Screen()
+                do throws(ControlError) {
+                    try await screen.work(client, .json).apply(read(file), consent: consent)
+                } catch {
+                    #expect(error.kind == .differs)
+                }
+                return try YAMLText.read(screen.shown)
+            }
+            let (preview, declined) = (try await said(.withheld), try await said(.asked))
+            let (made, again) = (try await said(.given), try await said(.given))
+            #expect(preview["changed"] == true)
+            #expect(declined == .null, "nobody agreed, and programs are shown nothing")
+            #expect(made["generation"] == 1)
+            #expect(again["changed"] == false)
+        }
+    }
+
     @Test("what the API refuses is told with every wrong field, and what is not there with how to go on")
     func refused() async throws {
         try await withAPI(isLive: true) { client, _ in

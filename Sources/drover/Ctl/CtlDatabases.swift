@@ -49,7 +49,13 @@ struct CtlDatabases: AsyncParsableCommand {
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Adds a database.",
-            discussion: "The user's password is read from the variable that --password-env names.")
+            discussion: """
+                The user's password is read from the variable that --password-env names.
+
+                EXAMPLE
+                  APP=secret drover ctl databases add shop --primary-address 10.0.0.5 --replica shop-r1=10.0.0.6 \\
+                    --username app --password-env APP
+                """)
 
         @Argument(help: "Its name.") var database: String
         @Option(help: "Address of the primary.") var primaryAddress: String
@@ -143,7 +149,16 @@ struct CtlDatabases: AsyncParsableCommand {
 struct CtlApply: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "apply",
-        abstract: "Makes databases what a file says of them; others are left alone.")
+        abstract: "Makes databases what a file says of them; others are left alone.",
+        discussion: """
+            Shows, for each database, the rows that every ProxySQL node would get and lose, and asks. Where nobody can be \
+            asked, --yes is needed, else nothing is changed and the exit code is 2. 'drover ctl export' writes such a file.
+
+            EXAMPLES
+              drover ctl apply -f databases.yaml --dry-run
+              drover ctl apply -f databases.yaml
+              drover ctl export | sed 's/maximumReplicas: 3/maximumReplicas: 5/' | drover ctl apply -f - --yes
+            """)
 
     @Option(name: .shortAndLong, help: ArgumentHelp("YAML file; - is standard input.", valueName: "file"))
     var file: String

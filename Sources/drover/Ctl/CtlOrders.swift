@@ -51,7 +51,13 @@ enum HoldDirection: String, CaseIterable, ExpressibleByArgument {
 /// `drover ctl pause`: holds changes of size.
 struct CtlPause: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "pause", abstract: "Holds adding replicas, removing them, or both, for a while.")
+        commandName: "pause", abstract: "Holds adding replicas, removing them, or both, for a while.",
+        discussion: """
+            It ends by itself; 'drover ctl resume' ends it before that.
+
+            EXAMPLE
+              drover ctl pause shop --direction in --for 2h --reason sale
+            """)
 
     @Argument(help: "Its name.") var database: String
     @Option(help: "What is held.") var direction = HoldDirection.both

@@ -126,7 +126,16 @@ struct CtlAudit: AsyncParsableCommand {
 
 /// `drover ctl events`: what happens.
 struct CtlEvents: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "events", abstract: "Shows what happened or happens.")
+    static let configuration = CommandConfiguration(
+        commandName: "events", abstract: "Shows what happened or happens.",
+        discussion: """
+            Each event has an id; --after goes on where another look ended. With --follow a lost connection is made \
+            again, and nothing is missed that the log keeps.
+
+            EXAMPLES
+              drover ctl events --database shop --limit 20
+              drover ctl events --follow --kind replica-serving,replica-failed -o json
+            """)
 
     @Flag(help: "Goes on until it is interrupted.") var follow = false
     @Option(help: "Only events behind that id; 0 begins with the oldest.") var after: Int64?
