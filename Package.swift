@@ -38,6 +38,8 @@ extension Target.Dependency {
         name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle")
     static let subprocess = product(name: "Subprocess", package: "swift-subprocess")
     static let systemPackage = product(name: "SystemPackage", package: "swift-system")
+    static let tracing = product(name: "Tracing", package: "swift-distributed-tracing")
+    static let inMemoryTracing = product(name: "InMemoryTracing", package: "swift-distributed-tracing")
     static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
     static let swiftASN1 = product(name: "SwiftASN1", package: "swift-asn1")
     static let x509 = product(name: "X509", package: "swift-certificates")
@@ -70,6 +72,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-asn1", from: "1.1.0"),
         .package(url: "https://github.com/apple/swift-certificates", from: "1.14.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
@@ -92,7 +95,7 @@ let package = Package(
         // The base: codecs, configuration, logs and metrics, time.
         module("MySQLWire", [.nioCore, .nioPosix, .nioSSL, .nioTLS, .crypto, .cryptoExtras, .logging, "Pacing"]),
         module("Settings", [.configuration, .systemPackage, .yams, "FleetModel"]),
-        module("Observability", [.logging, .metrics, .coreMetrics, "FleetModel"]),
+        module("Observability", [.logging, .metrics, .coreMetrics, .tracing, "FleetModel"]),
         module("Endpoints", [.hummingbird, .httpTypes, .nioCore, "Observability"]),
         module("Pacing", [.serviceLifecycle, .logging, "FleetModel"]),
         module("HTTPServing", [.hummingbirdCore, .nioCore, .logging]),
@@ -112,12 +115,13 @@ let package = Package(
             "KubernetesClient",
             [
                 .asyncHTTPClient, .nioCore, .nioHTTP1, .nioSSL, .logging, .metrics, .serviceLifecycle, .subprocess,
-                .systemPackage, .yams, "FleetModel", "JSONValues", "Pacing",
+                .systemPackage, .yams, "FleetModel", "JSONValues", "Observability", "Pacing",
             ]),
 
         // Programs and webhooks of somebody else's.
         module(
-            "Hooks", [.asyncHTTPClient, .nioCore, .nioHTTP1, .subprocess, .systemPackage, "FleetModel"]),
+            "Hooks",
+            [.asyncHTTPClient, .nioCore, .nioHTTP1, .subprocess, .systemPackage, "FleetModel", "Observability"]),
         // Without pkg-config, whose folder of shared objects would come before the release build's archives.
         .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
 
@@ -241,7 +245,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                .nioCore, .nioPosix, .logging, "FakeProxySQL", "FleetModel", "Pacing",
+                .nioCore, .nioPosix, .logging, .tracing, .inMemoryTracing, "FakeProxySQL", "FleetModel", "Pacing",
             ],
             path: "Tests/TestSupport", swiftSettings: strict),
 
@@ -255,7 +259,7 @@ let package = Package(
                 "Pacing",
             ]),
         tests("SettingsTests", ["Settings", .configuration, .systemPackage, "FleetModel"]),
-        tests("ObservabilityTests", ["Observability", .logging, .metrics, .coreMetrics]),
+        tests("ObservabilityTests", ["Observability", .logging, .metrics, .coreMetrics, .tracing, .inMemoryTracing]),
         tests("MigrationTests", ["Migration", "Agent", "Settings"]),
         tests("ManualTests", ["Manual", "drover"]),
         tests("SimulationTests", ["Simulation", "FleetModel"]),

@@ -2,6 +2,7 @@ package import AsyncHTTPClient
 package import FleetModel
 import NIOCore
 import NIOHTTP1
+import Observability
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -59,8 +60,14 @@ package struct Webhook: Hook {
         request.body = .bytes(ByteBuffer(bytes: document))
         let received: (answer: HookAnswer, retryAfter: Duration?)?
         do {
-            received = try await within(deadline, clock) { [client, request, deadline] in
-                let response = try await client.execute(request, timeout: TimeAmount(deadline))
+            received = try await within(deadline, clock) { [client, request, deadline, url] in
+                let response = try await Spans.http("POST", url.reveal(), operation: "webhook") { span in
+                    var request = request
+                    for (name, value) in span.headers { request.headers.replaceOrAdd(name: name, value: value) }
+                    let response = try await client.execute(request, timeout: TimeAmount(deadline))
+                    span.answered(Int(response.status.code))
+                    return response
+                }
                 var text = BoundedText()
                 for try await piece in response.body { text.append(piece.readableBytesView) }
                 let pause = response.headers.first(name: "retry-after").flatMap { Int64($0) }

@@ -42,6 +42,8 @@ package struct IngestRoutes: Sendable {
 
     /// Adds `POST /`, `POST /webhook` and `GET /healthz`.
     package func addRoutes<Context: RequestContext>(to router: Router<Context>) {
+        // A notification may show its token in the query.
+        router.add(middleware: TracingMiddleware(redactingQueryParameters: ["auth_token"]))
         router.serve(IngestEndpoint.health) { _, _ in JSONAnswer(["status": "ok"]) }
         for endpoint in [IngestEndpoint.root, .webhook] {
             router.serve(endpoint) { request, _ in await receive(request) }

@@ -3,6 +3,7 @@ import FleetModel
 import NIOCore
 import NIOHTTP1
 import NIOSSL
+import Observability
 import Pacing
 
 #if canImport(FoundationEssentials)
@@ -44,6 +45,8 @@ final class Transport: Sendable {
         var settings = HTTPClient.Configuration()
         settings.tlsConfiguration = try Self.tls(configuration)
         settings.redirectConfiguration = .disallow
+        // The spans are ours.
+        settings.tracing.tracer = nil
         settings.timeout = .init(connect: .seconds(5))
         // Watches hold a connection each, and a call must never wait for one of them to end.
         settings.connectionPool = .init(idleTimeout: .seconds(60), concurrentHTTP1ConnectionsPerHostSoftLimit: 128)
@@ -119,7 +122,12 @@ final class Transport: Sendable {
             request.headers.add(name: "Content-Type", value: call.contentType)
             request.body = .bytes(ByteBuffer(bytes: body))
         }
-        let response = try await client.execute(request, timeout: TimeAmount(headTimeout))
+        let response = try await Spans.http(call.method.rawValue, endpoint, operation: "kubernetes") { span in
+            for (name, value) in span.headers { request.headers.replaceOrAdd(name: name, value: value) }
+            let response = try await client.execute(request, timeout: TimeAmount(headTimeout))
+            span.answered(Int(response.status.code))
+            return response
+        }
         let status = Int(response.status.code)
         guard !(200..<300).contains(status) else { return response }
         let body = try await response.body.collect(upTo: 1 << 20)

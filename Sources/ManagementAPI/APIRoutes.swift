@@ -81,6 +81,7 @@ package struct APIRoutes: Sendable {
 
     /// Adds the routes.
     package func addRoutes(to router: Router<ManagementContext>) {
+        router.add(middleware: TracingMiddleware(redactingQueryParameters: ["auth_token"]))
         router.add(middleware: RefusalMiddleware())
         if let limit { router.add(middleware: RateLimitMiddleware(limit: limit)) }
         router.add(middleware: AuthenticationMiddleware(authenticator: authenticator))

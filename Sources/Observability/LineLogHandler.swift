@@ -32,7 +32,11 @@ package struct LineLogHandler: LogHandler {
     }
 
     /// Makes the handler of the logger named `label`; `tellsSource` adds the place in the source to each message.
-    package init(label: String, format: Format, level: Logger.Level, tellsSource: Bool = false) {
+    package init(
+        label: String, format: Format, level: Logger.Level, tellsSource: Bool = false,
+        metadataProvider: Logger.MetadataProvider? = nil
+    ) {
+        self.metadataProvider = metadataProvider
         self.label = label
         self.format = format
         self.tellsSource = tellsSource
@@ -47,7 +51,8 @@ package struct LineLogHandler: LogHandler {
     package func log(event: LogEvent) {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
-        let all = metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 })
+        let all = metadata.merging(metadataProvider?.get() ?? [:], uniquingKeysWith: { $1 })
+            .merging(event.metadata ?? [:], uniquingKeysWith: { $1 })
         let line = Self.line(
             format, seconds: Int(time.tv_sec), milliseconds: Int(time.tv_nsec) / 1_000_000, level: event.level,
             label: label, message: "\(event.message)", metadata: all,

@@ -1,5 +1,6 @@
 package import Logging
 package import MySQLWire
+import Observability
 
 #if canImport(Glibc)
     import Glibc
@@ -23,6 +24,7 @@ package struct AdminClient: AdminConnection {
     private let connection: MySQLConnection
     private let node: String
     private let timeout: Duration
+    private let place: (host: String, port: Int)
 
     /// Connects to `configuration`; each statement may take `timeout`.
     /// - Throws: `AdminError`, `refused` when nothing listens there.
@@ -31,6 +33,7 @@ package struct AdminClient: AdminConnection {
     ) async throws(AdminError) {
         self.node = node
         self.timeout = timeout
+        place = (configuration.host, configuration.port)
         var configuration = configuration
         configuration.connectTimeout = timeout
         do {
@@ -59,7 +62,9 @@ package struct AdminClient: AdminConnection {
     package func query(_ statement: String) async throws(AdminError) -> MySQLResult {
         try SQLText.check(statement)
         do {
-            return try await connection.query(statement, timeout: timeout)
+            return try await Spans.statement(statement, at: place.host, port: place.port) {
+                try await connection.query(statement, timeout: timeout)
+            }
         } catch let error as MySQLServerError {
             throw AdminError(
                 .statementRefused, "\(node) refused \(SQLText.redact(statement)): \(SQLText.redact(error.message))")

@@ -98,10 +98,6 @@ extension AgentSettings {
     func bootstrapLogging() -> Logger {
         let format = LineLogHandler.Format(rawValue: word("log.format")) ?? .json
         let level = Logger.Level(rawValue: word("log.level") == "warn" ? "warning" : word("log.level")) ?? .info
-        let tellsSource = flag("log.source")
-        LoggingSystem.bootstrap {
-            LineLogHandler(label: $0, format: format, level: level, tellsSource: tellsSource)
-        }
-        return Logger(label: "drover")
+        return Telemetry.bootstrap(format: format, level: level, tellsSource: flag("log.source"))
     }
 }

@@ -60,7 +60,6 @@ extension EffectiveSettings {
     func bootstrapLogging() -> Logger {
         let format = LineLogHandler.Format(rawValue: text("log.format")) ?? .json
         let level = Logger.Level(rawValue: text("log.level")) ?? .info
-        LoggingSystem.bootstrap { LineLogHandler(label: $0, format: format, level: level) }
-        return Logger(label: "drover")
+        return Telemetry.bootstrap(format: format, level: level)
     }
 }

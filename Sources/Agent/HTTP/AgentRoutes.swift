@@ -92,6 +92,7 @@ package struct AgentRoutes: Sendable {
 
     /// Adds the routes.
     package func addRoutes<Context: RequestContext>(to router: Router<Context>) {
+        router.add(middleware: TracingMiddleware(redactingQueryParameters: ["auth_token"]))
         router.serve(AgentEndpoint.started) { _, _ in started() }
         router.serve(AgentEndpoint.ready) { _, _ in probe(.ready) }
         router.serve(AgentEndpoint.live) { _, _ in probe(.live) }

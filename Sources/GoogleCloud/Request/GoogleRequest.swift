@@ -82,7 +82,7 @@ package struct GoogleRequest: Sendable {
         while true {
             let token = try await credentials.accessToken()
             do throws(GoogleFailure) {
-                return try await once(try prepare(call, token), call, timeout)
+                return try await once(try prepare(call, token), call, timeout, resends: repetition.attempt - 1)
             } catch {
                 GoogleMetric.failures.count(error.code.rawValue)
                 // Nothing is done for a caller who is not known, so any call may be made again with a new token, once.
@@ -123,7 +123,18 @@ package struct GoogleRequest: Sendable {
     }
 
     private func once(
-        _ request: HTTPClientRequest, _ call: GoogleCall, _ timeout: Duration
+        _ request: HTTPClientRequest, _ call: GoogleCall, _ timeout: Duration, resends: Int
+    ) async throws(GoogleFailure) -> Answer {
+        try await Spans.http(request.method.rawValue, endpoint, operation: call.name, resends: resends) {
+            span async throws(GoogleFailure) in
+            var request = request
+            for (name, value) in span.headers { request.headers.replaceOrAdd(name: name, value: value) }
+            return try await exchange(request, call, timeout, span)
+        }
+    }
+
+    private func exchange(
+        _ request: HTTPClientRequest, _ call: GoogleCall, _ timeout: Duration, _ span: CallSpan
     ) async throws(GoogleFailure) -> Answer {
         let response: HTTPClientResponse
         let bytes: ByteBuffer
@@ -140,6 +151,7 @@ package struct GoogleRequest: Sendable {
             throw GoogleFailure(.unavailable, call: call.name, "no answer: \(error)")
         }
         let status = Int(response.status.code)
+        span.answered(status)
         let headers = response.headers
         guard (200..<300).contains(status) else {
             let id = headers.first(name: "x-goog-request-id") ?? headers.first(name: "x-cloud-trace-context")

@@ -13,6 +13,8 @@ package enum HTTPClients {
     private static var configuration: HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
         configuration.timeout.connect = .seconds(10)
+        // The spans are ours; the client's own would show whole paths and queries.
+        configuration.tracing.tracer = nil
         // Who is refused knows at once; `Repetition` decides whether and when to try again.
         configuration.connectionPool.retryConnectionEstablishment = false
         return configuration
