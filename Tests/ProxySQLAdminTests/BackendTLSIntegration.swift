@@ -64,6 +64,11 @@ struct BackendTLSIntegration {
                     try writeFiles(of: wanted, to: folder)
                     // A pooled connection was verified when it was opened, and would go on being used.
                     _ = try await apply.apply(wanted.emptied)
+                    for _ in 0..<200 {
+                        let pool = try await client.query("SELECT 1 FROM stats_mysql_connection_pool WHERE hostgroup=5")
+                        if pool.rows.isEmpty { break }
+                        try await Task.sleep(for: .milliseconds(50))
+                    }
                     let loaded = try await apply.apply(wanted)
                     #expect(loaded.contains(.servers))
                     if passes {
