@@ -3,7 +3,7 @@ own Python clients, which do the same with as many at once.
 
 Usage: emulators.py GOOGLE-BENCH [COUNT]; to be run by a Python that has google-cloud-datastore and google-cloud-pubsub.
 """
-import json, os, subprocess, sys, tempfile, threading, time
+import json, os, resource, subprocess, sys, tempfile, threading, time
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "scripts", "google"))
@@ -80,6 +80,12 @@ def ours(binary, what, count):
     return json.loads(done.stdout)["seconds"]
 
 
+def processor_seconds(who):
+    """Of ended children, among them drover's but no emulator, or of this process, which is Google's client."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN if who == "drover" else resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
 def prepare(pubsub, datastore_emulator):
     """Empty emulators, so that nobody finds the other's messages."""
     datastore_emulator.reset()
@@ -108,15 +114,18 @@ def main(binary, count=500):
                 for who in ("drover", "Python"):
                     prepare(pubsub, store)
                     for what in ("incidents", "messages"):
-                        figures[what, who] = count / (
-                            ours(binary, what, count) if who == "drover" else getattr(theirs, what)())
+                        before = processor_seconds(who)
+                        seconds = ours(binary, what, count) if who == "drover" else getattr(theirs, what)()
+                        used = processor_seconds(who) - before
+                        figures[what, who] = count / seconds, 1000 * used / count
                 if number == 0:
                     continue
                 for what, words in (("incidents", "incidents made durable"),
                                     ("messages", "messages pulled, handled and acknowledged")):
                     mine, other = figures[what, "drover"], figures[what, "Python"]
-                    print(f"  round {number}: {words}: drover {mine:.0f}/s, Google's Python client {other:.0f}/s: "
-                          f"ratio {mine / other:.2f}", flush=True)
+                    print(f"  round {number}: {words}: drover {mine[0]:.0f}/s, Google's Python client {other[0]:.0f}/s: "
+                          f"ratio {mine[0] / other[0]:.2f}; processor time of the client for each: "
+                          f"{mine[1]:.1f} ms and {other[1]:.1f} ms: ratio {mine[1] / other[1]:.2f}", flush=True)
         finally:
             pubsub.stop()
             store.stop()
