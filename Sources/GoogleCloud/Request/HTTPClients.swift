@@ -17,6 +17,9 @@ package enum HTTPClients {
         configuration.tracing.tracer = nil
         // Who is refused knows at once; `Repetition` decides whether and when to try again.
         configuration.connectionPool.retryConnectionEstablishment = false
+        // As many as `GoogleRequest` lets through; the usual 8 would hold the others back where there is no HTTP/2, and
+        // a pull that waits for messages takes one for itself.
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 32
         return configuration
     }
 
