@@ -80,6 +80,9 @@ package actor AdminFleet: ProxyFleet {
         self.logger = logger
     }
 
+    /// Where nodes find the files that verify backends.
+    var tlsDirectory: String { settings.tlsDirectory }
+
     /// Takes up which nodes there are now; connections to others are closed.
     package func setNodes(_ present: [FleetNode]) async {
         let gone = nodes.filter { !present.contains($0) }

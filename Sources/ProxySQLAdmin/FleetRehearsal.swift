@@ -39,7 +39,8 @@ extension AdminFleet: FleetRehearsal {
         for node in nodes {
             do throws(AdminError) {
                 let apply = NodeApply(
-                    connection: try await connection(to: node), node: node.name, savesToDisk: false, logger: logger)
+                    connection: try await connection(to: node), node: node.name, savesToDisk: false,
+                    tlsDirectory: tlsDirectory, logger: logger)
                 targets.append(
                     RehearsedTarget(
                         name: node.name, rows: try await apply.changes(to: configuration),
@@ -57,14 +58,15 @@ extension NodeApply {
     /// - Throws: `AdminError`.
     package func changes(to configuration: FleetConfiguration) async throws(AdminError) -> [RowChange] {
         let group = configuration.group
-        return try RowChange.changes(
-            current: try await rows(ServerRow.table),
-            wanted: configuration.servers.map { ServerRow($0, group: group) }, group: group)
-            + RowChange.changes(
-                current: try await rows(UserRow.table),
-                wanted: configuration.users.map { UserRow($0, group: group) }, group: group)
-            + RowChange.changes(
-                current: try await rows(QueryRuleRow.table),
-                wanted: configuration.queryRules.map { QueryRuleRow($0, of: configuration) }, group: group)
+        let users = configuration.users.map { UserRow($0, group: group) }
+        let rules = configuration.queryRules.map { QueryRuleRow($0, of: configuration) }
+        return try await changes(sslRows(configuration), group) + changes(serverRows(configuration), group)
+            + changes(users, group) + changes(rules, group)
+    }
+
+    private func changes<Row: ManagedRow>(
+        _ wanted: [Row], _ group: InstanceName
+    ) async throws(AdminError) -> [RowChange] {
+        try RowChange.changes(current: try await memory(wanted), wanted: wanted, group: group)
     }
 }

@@ -49,13 +49,13 @@ package struct NodeApply: Sendable {
         return loaded
     }
 
-    private func serverRows(_ configuration: FleetConfiguration) -> [ServerRow] {
+    func serverRows(_ configuration: FleetConfiguration) -> [ServerRow] {
         configuration.plannedServers.map { ServerRow($0, group: configuration.group) }
     }
 
     /// The rows that verify the group's backends.
     /// - Throws: `contradictory`, when a server would be spoken with unverified.
-    private func sslRows(_ configuration: FleetConfiguration) throws(AdminError) -> [SSLParamsRow] {
+    func sslRows(_ configuration: FleetConfiguration) throws(AdminError) -> [SSLParamsRow] {
         let names = configuration.unverifiableServers.map(\.name).sorted()
         guard names.isEmpty else {
             throw AdminError(
@@ -201,7 +201,7 @@ package struct NodeApply: Sendable {
 
     /// The rows in memory. A table that this ProxySQL does not have holds none, as long as none are wanted in it: a
     /// global setting in its place would be another backend's too, so that is left to people.
-    private func memory<Row: ManagedRow>(_ wanted: [Row]) async throws(AdminError) -> [Row] {
+    func memory<Row: ManagedRow>(_ wanted: [Row]) async throws(AdminError) -> [Row] {
         do throws(AdminError) {
             return try await rows(Row.table)
         } catch {

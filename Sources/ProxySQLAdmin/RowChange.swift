@@ -66,7 +66,7 @@ package struct RowChange: Hashable, Codable, Sendable {
         _ before: FleetConfiguration?, _ after: FleetConfiguration?, of group: InstanceName
     ) throws(AdminError) -> [RowChange] {
         func servers(_ side: FleetConfiguration?) -> [ServerRow] {
-            side?.servers.map { ServerRow($0, group: group) } ?? []
+            side?.plannedServers.map { ServerRow($0, group: group) } ?? []
         }
         func users(_ side: FleetConfiguration?) -> [UserRow] { side?.users.map { UserRow($0, group: group) } ?? [] }
         func rules(_ side: FleetConfiguration?) -> [QueryRuleRow] {

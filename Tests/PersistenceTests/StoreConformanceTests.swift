@@ -168,3 +168,27 @@ struct StoreConformanceTests {
         #expect(seen17 != nil)
     }
 }
+
+@Suite("A store that is only read")
+struct ReadingStoreTests {
+    @Test("it shows what the process that owns the folder writes, and refuses to write")
+    func reading() async throws {
+        try await withStore { store, path in
+            try await store.insert(try record("shop"))
+            let reader = try SQLiteStore(readingFrom: path)
+            let names = try await reader.names()
+            #expect(names.map(\.text) == ["shop"])
+            await #expect(throws: StoreError.self) { try await reader.insert(try record("other")) }
+            try await store.insert(try record("later"))
+            let after = try await reader.names()
+            #expect(after.map(\.text) == ["later", "shop"])
+        }
+    }
+
+    @Test("a folder without a store is refused, and stays as it was")
+    func nothing() async throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("drover-\(UUID().uuidString)").path
+        #expect(throws: StoreError.self) { _ = try SQLiteStore(readingFrom: path) }
+        #expect(!FileManager.default.fileExists(atPath: path))
+    }
+}

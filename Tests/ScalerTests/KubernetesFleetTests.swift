@@ -224,4 +224,29 @@ struct KubernetesFleetTests {
             #expect(done.isComplete)
         }
     }
+
+    @Test("a rehearsal of a rollout says what would change, and only reads")
+    func rehearsal() async throws {
+        try await withKubernetes { client, fake in
+            let labels = ["instancegroup": "shop"]
+            let fleet = RolloutFleet(client: client, settings: .init(), logger: quiet)
+            let wanted = try configuration()
+            let missing = await fleet.rehearse(wanted)
+            #expect(missing.first?.problem?.contains("proxysql.cnf") == true)
+            _ = try await client.create(
+                ConfigMap(name: "shop-config", labels: labels, data: ["proxysql.cnf": "mysql_servers=()\n"]))
+            _ = try await client.create(
+                Deployment.self,
+                [
+                    "metadata": ["name": "shop-proxysql", "labels": .texts(labels)],
+                    "spec": ["replicas": 2, "template": ["metadata": ["labels": ["a": "b"]]]],
+                ])
+            let before = fake.calls.count
+            let targets = await fleet.rehearse(wanted)
+            #expect(targets.map(\.name) == ["configmap/shop-config", "deployment/shop-proxysql"])
+            #expect(targets.allSatisfy { $0.problem == nil && $0.notes.count == 1 })
+            let verbs = Set(fake.calls.dropFirst(before).map(\.verb))
+            #expect(verbs == ["list"])
+        }
+    }
 }

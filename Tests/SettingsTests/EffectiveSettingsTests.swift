@@ -31,6 +31,13 @@ struct EffectiveSettingsTests {
         #expect(sources.prefix(4) == ["flag", "default", "environment", "file"])
     }
 
+    @Test(
+        "the variables of drover ctl may be there",
+        arguments: ["DROVER_CTL_API", "DROVER_CTL_AGENT", "DROVER_CTL_TOKEN"])
+    func othersVariables(name: String) async throws {
+        _ = try await EffectiveSettings(flags: [:], environment: [name: "x"], file: nil)
+    }
+
     @Test("unknown keys and impossible values are all named at once, with their source")
     func complaints() async throws {
         let error = await #expect(throws: SettingsError.self) {
