@@ -34,8 +34,9 @@ lint: ## Fails on anything that the formatter or the linter would change
 format: ## Rewrites the sources as the linter wants them
 	swift format --in-place --parallel --recursive $(SWIFT_SOURCES)
 
-release: setup ## Builds dist/drover: optimised, stripped, needing only glibc
+release: setup ## Builds dist/drover: optimised, stripped, needing only glibc; and packs the archive
 	@scripts/release.sh
+	@scripts/package.sh
 
 clean: ## Removes what building made
 	rm -rf .build .build-release Benchmarks/.build dist

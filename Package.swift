@@ -122,6 +122,15 @@ let package = Package(
         module(
             "Hooks",
             [.asyncHTTPClient, .nioCore, .nioHTTP1, .subprocess, .systemPackage, "FleetModel", "Observability"]),
+        // What a build is made of; scripts/release.sh says it in the environment.
+        .target(
+            name: "CBuild",
+            cSettings: [
+                .define("DROVER_VERSION", to: "\"\(Context.environment["DROVER_VERSION"] ?? "0.1.0-development")\""),
+                .define("DROVER_COMMIT", to: "\"\(Context.environment["DROVER_COMMIT"] ?? "unknown")\""),
+                .define(
+                    "DROVER_SWIFT_VERSION", to: "\"\(Context.environment["DROVER_SWIFT_VERSION"] ?? "unknown")\""),
+            ]),
         // Without pkg-config, whose folder of shared objects would come before the release build's archives.
         .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
 
@@ -226,7 +235,7 @@ let package = Package(
                 "ProxySQLAdmin",
                 "GoogleCloud", "Agent", "Scaler", "Ingest", "ManagementAPI", "Sandbox", "FakeProxySQL", "FakeGoogle",
                 "DigestExport", "Migration", "Simulation", "Hooks", "Plugins",
-                "ControlClient", "Manual", "Notifications", "Watching",
+                "CBuild", "ControlClient", "Manual", "Notifications", "Watching",
             ],
             swiftSettings: strict),
 

@@ -18,6 +18,13 @@ for library in libstdc++.a libgcc_eh.a; do
     ln -sf "$found" "$archives/$library"
 done
 
+# The tag that the commit has, else the last one and how far it is away; what --version shows.
+DROVER_VERSION=$(git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null | sed 's/^v//' || true)
+export DROVER_VERSION=${DROVER_VERSION:-0.1.0}
+DROVER_COMMIT=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+DROVER_SWIFT_VERSION=$(swift --version 2>/dev/null | sed -nE 's/.*Swift version ([0-9.]+).*/\1/p' | head -1)
+export DROVER_COMMIT DROVER_SWIFT_VERSION
+
 # Nothing loads a library that would ask for our symbols: without their names the linker can leave unused code out, which
 # is 6 MB of file and of memory. The names for a stack trace are in the file that is not stripped.
 echo "release: building (10 to 15 minutes on two cores the first time)"

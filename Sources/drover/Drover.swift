@@ -12,7 +12,7 @@ struct Drover: AsyncParsableCommand {
 
             Exit codes: 0 done, 1 something failed and the last line says what, 64 wrong usage, 78 wrong settings.
             """,
-        version: "0.1.0",
+        version: BuildInformation.text,
         subcommands: [
             ServeCommand.self, APICommand.self, IngestCommand.self, ScalerCommand.self, SetupCommand.self,
             CtlCommand.self,
