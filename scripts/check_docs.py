@@ -8,6 +8,7 @@ docs, deploy and scripts in it. HTML comments just above a block say what is spe
     <!-- not run: needs … -->            it is counted and left out
     <!-- exit code: 1 -->                it ends with that code
     <!-- run for 3 s -->                 it runs until it is ended: SIGTERM after that time must end it well
+    <!-- after 5 s -->               what the block before began needs that long
     <!-- run with 10.0.0.9:6032 as $NODE, … -->   these texts stand for what the page cannot know
     <!-- file: databases.yaml -->        the block, of whatever language, is a file of that name
     <!-- run beside: sandbox -->         anywhere on the page: a sandbox runs, with $API, $INGEST, $NODE, $CLOUDSQL,
@@ -35,6 +36,8 @@ class Block:
         self.code = int(code.group(1)) if code else 0
         duration = re.search(r"<!-- run for (\d+) s -->", marks)
         self.duration = int(duration.group(1)) if duration else None
+        after = re.search(r"<!-- after (\d+) s -->", marks)
+        self.pause = int(after.group(1)) if after else 0
         pairs = " ".join(re.findall(r"<!-- run with (.+?) -->", marks))
         self.replaced = re.findall(r"(\S+) as \$(\w+)(\S*?)(?=,|\s|$)", pairs)
 
@@ -150,6 +153,7 @@ def check(page):
             if block.skipped:
                 counts["not run"] += 1
                 continue
+            time.sleep(block.pause)
             code, output, was_ended = run(block, number, environment, folder)
             ended_well = was_ended and bool(block.duration) and code in (0, 143, -15)
             counts["run"] += 1
