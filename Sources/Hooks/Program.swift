@@ -1,6 +1,10 @@
 import Subprocess
 import SystemPackage
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// A program that gets the document on its standard input and says by its exit code whether it took it.
 ///
 /// It runs in a session of its own with an environment that has only what it is given, so that no secret of ours comes
@@ -10,6 +14,13 @@ package struct Program: Hook {
     private let environment: [String: String]
     private let deadline: Duration
     private let clock: any Clock<Duration>
+
+    /// Writing to a program that has ended is an error of the write, not the end of this process. SwiftNIO sees to the
+    /// same at its first socket, which may come later than the first program. Programs start with the default again.
+    private static let brokenPipesAreErrors: Bool = {
+        signal(SIGPIPE, SIG_IGN)
+        return true
+    }()
 
     /// Makes a hook of `command`, whose first word is the program: a path, or a name that is looked for in PATH.
     package init(
@@ -52,6 +63,7 @@ package struct Program: Hook {
     }
 
     private func run(_ document: [UInt8]) async throws -> HookAnswer {
+        _ = Self.brokenPipesAreErrors
         var platform = PlatformOptions()
         platform.createSession = true
         platform.teardownSequence = [
