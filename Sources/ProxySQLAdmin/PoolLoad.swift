@@ -31,7 +31,7 @@ package actor PoolLoad: LoadSource {
         }
     }
 
-    private let nodes: [FleetNode]
+    private let directory: any NodeDirectory
     private let settings: Settings
     private let wallClock: any WallClock
     private let logger: Logger
@@ -41,9 +41,9 @@ package actor PoolLoad: LoadSource {
     private var earlier: PoolSample?
     private let turn = Turn()
 
-    /// Makes the source; nothing is connected before it is asked.
-    package init(nodes: [FleetNode], settings: Settings, wallClock: any WallClock, logger: Logger) {
-        self.nodes = nodes
+    /// Makes the source of the nodes of `directory`; nothing is connected before it is asked.
+    package init(directory: any NodeDirectory, settings: Settings, wallClock: any WallClock, logger: Logger) {
+        self.directory = directory
         self.settings = settings
         self.wallClock = wallClock
         self.logger = logger
@@ -54,8 +54,14 @@ package actor PoolLoad: LoadSource {
     ) async throws(LoadSourceError) -> [LoadReading] {
         let ours = metrics.filter { $0.source == .proxySQLConnections || $0.source == .proxySQLQueries }
         guard !ours.isEmpty else { return [] }
-        await refresh()
-        guard let sample else { throw LoadSourceError("no node of the fleet was asked; set fleet.nodes") }
+        do throws(NodeDirectoryError) {
+            try await refresh()
+        } catch {
+            throw LoadSourceError("it is not known which nodes there are: \(error)")
+        }
+        guard let sample, sample.asked > 0 else {
+            throw LoadSourceError("the fleet has no node; set fleet.nodes or fleet.pod-selector")
+        }
         guard sample.silent.isEmpty else {
             throw LoadSourceError(
                 "reading the connection pool of \(sample.silent.joined(separator: ", ")) failed; the others show "
@@ -69,12 +75,17 @@ package actor PoolLoad: LoadSource {
         }
     }
 
-    private func refresh() async {
+    private func refresh() async throws(NodeDirectoryError) {
         await turn.take()
         defer { turn.give() }
         let now = wallClock.now()
         if let sample, now.since(sample.at) >= .zero, now.since(sample.at) < settings.freshFor { return }
+        let nodes = try await directory.nodes()
+        for gone in connections.keys where !nodes.contains(where: { $0.name == gone }) {
+            await connections.removeValue(forKey: gone)?.close()
+        }
         var next = PoolSample(at: now)
+        next.asked = nodes.count
         await withTaskGroup(of: (String, Result<[PoolSample.Backend: PoolSample.Counts], AdminError>).self) { tasks in
             for node in nodes { tasks.addTask { (node.name, await self.ask(node)) } }
             for await (node, answer) in tasks {
@@ -141,6 +152,8 @@ struct PoolSample: Sendable {
     }
 
     var at: Timestamp
+    /// How many nodes there were.
+    var asked = 0
     /// By node; one that refuses connections is missing.
     var counts: [String: [Backend: Counts]] = [:]
     /// Nodes that may serve but did not answer.

@@ -14,7 +14,8 @@ extension SettingKey {
         SettingKey(
             "fleet.pod-selector", .text, nil,
             "Labels of the ProxySQL pods. Strategy admin finds its nodes by it instead of fleet.nodes; strategy "
-                + "kubernetes waits for these pods (app=proxysql when unset)."),
+                + "kubernetes waits for these pods (app=proxysql when unset). Connection pools are read from them "
+                + "too."),
         SettingKey(
             "fleet.core-label", .text, "component=core", "The label that tells cores from satellites among those pods."),
         SettingKey("fleet.admin-port", .integer(1...65_535), "6032", "Admin port of the pods that are found."),

@@ -24,7 +24,7 @@ extension EffectiveSettings {
         case "kubernetes":
             var settings = KubernetesFleet.Settings(
                 namespace: optionalText("fleet.namespace"), secretPrefix: text("fleet.secret-prefix"),
-                podSelector: optionalText("fleet.pod-selector") ?? "app=proxysql",
+                podSelector: optionalText("fleet.pod-selector") ?? Self.usualSelector,
                 agentPort: integer("fleet.agent-port"),
                 baseFile: try optionalText("fleet.base-cnf").map {
                     try String(contentsOfFile: $0, encoding: .utf8)
@@ -39,16 +39,27 @@ extension EffectiveSettings {
             return RolloutFleet(client: try kubernetes(), settings: settings, logger: logger)
         default:
             let admin = adminFleet(logger)
-            guard let selector = optionalText("fleet.pod-selector") else { return admin }
-            let label = text("fleet.core-label").split(separator: "=", maxSplits: 1).map { String($0) }
-            return DiscoveredFleet(
-                client: try kubernetes(), fleet: admin,
-                settings: .init(
-                    namespace: optionalText("fleet.namespace"), podSelector: selector,
-                    coreLabel: (label.first ?? "", label.count > 1 ? label[1] : ""),
-                    adminPort: integer("fleet.admin-port")))
+            guard optionalText("fleet.pod-selector") != nil else { return admin }
+            return DiscoveredFleet(directory: try nodeDirectory(), fleet: admin)
         }
     }
+
+    /// Which nodes there are: the pods of `fleet.pod-selector` where it is set or the strategy implies it, else those
+    /// of `fleet.nodes`.
+    /// - Throws: when the API server's credentials cannot be read.
+    func nodeDirectory() throws -> any NodeDirectory {
+        let implied = text("fleet.strategy") == "kubernetes" && listedNodes.isEmpty ? Self.usualSelector : nil
+        guard let selector = optionalText("fleet.pod-selector") ?? implied else { return ListedNodes(listedNodes) }
+        let label = text("fleet.core-label").split(separator: "=", maxSplits: 1).map { String($0) }
+        return PodNodes(
+            client: try kubernetes(),
+            settings: .init(
+                namespace: optionalText("fleet.namespace"), podSelector: selector,
+                coreLabel: (label.first ?? "", label.count > 1 ? label[1] : ""),
+                adminPort: integer("fleet.admin-port")))
+    }
+
+    private static let usualSelector = "app=proxysql"
 
     private func adminFleet(_ logger: Logger) -> AdminFleet {
         var admin = AdminFleet.Settings(

@@ -19,7 +19,7 @@ extension EffectiveSettings {
     /// Where the metrics of policies come from: the nodes' connection pools, and Cloud Monitoring.
     func loadSources(_ logger: Logger) throws -> (all: LoadSources, monitoring: MonitoringLoad) {
         let pool = PoolLoad(
-            nodes: listedNodes,
+            directory: try nodeDirectory(),
             settings: .init(
                 username: text("fleet.username"), password: secret("fleet.password") ?? Secret(""),
                 timeout: seconds("fleet.statement-timeout-seconds")),

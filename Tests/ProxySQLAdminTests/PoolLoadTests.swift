@@ -2,6 +2,7 @@ import FakeProxySQL
 import FleetModel
 import Logging
 import ProxySQLAdmin
+import Synchronization
 import TestSupport
 import Testing
 
@@ -35,16 +36,51 @@ struct PoolLoadTests {
     ) async throws {
         try await withNodes((0..<count).map { freeNode("node-\($0)") }) { fakes in
             let clock = TestWallClock()
+            let directory = ListedNodes(fakes.map(Self.node))
             let source = PoolLoad(
-                nodes: fakes.enumerated().map { index, fake in
-                    FleetNode(
-                        name: "node-\(index)", role: .core, host: fake.adminEndpoint.host, port: fake.adminEndpoint.port
-                    )
-                },
-                settings: .init(
-                    username: "radmin", password: Secret("radmin"), timeout: timeout),
+                directory: directory,
+                settings: .init(username: "radmin", password: Secret("radmin"), timeout: timeout),
                 wallClock: clock, logger: quiet)
             try await body(source, fakes, clock)
+        }
+    }
+
+    private static func node(_ fake: FakeProxySQL) -> FleetNode {
+        FleetNode(
+            name: fake.adminEndpoint.host, role: .core, host: fake.adminEndpoint.host, port: fake.adminEndpoint.port)
+    }
+
+    @Test("nodes that come and go are asked while they are there, and an unknown fleet has no load")
+    func changingNodes() async throws {
+        try await withNodes([freeNode("node-0"), freeNode("node-1")]) { fakes in
+            let directory = ChangingNodes()
+            let clock = TestWallClock()
+            let source = PoolLoad(
+                directory: directory, settings: .init(username: "radmin", password: Secret("radmin")),
+                wallClock: clock, logger: quiet)
+            let record = try record(readers: ["127.0.9.2"])
+            for (fake, count) in zip(fakes, [30, 10]) {
+                await fake.serve(["127.0.9.2"])
+                await fake.setConnectionsInUse(address: "127.0.9.2", count: count)
+            }
+            var shares: [Double?] = []
+            for present in [fakes, [fakes[1]], [fakes[0]]] {
+                directory.present.withLock { $0 = .success(present.map(Self.node)) }
+                clock.advance(by: .seconds(60))
+                let readings = try await source.readings(for: record, metrics: metrics, at: clock.now())
+                shares.append(readings.first { $0.metric == "pool" && $0.instance == nil }?.value)
+            }
+            #expect(shares == [0.4, 0.2, 0.6])
+            for (state, word) in [
+                (Result<[FleetNode], NodeDirectoryError>.success([]), "no node"),
+                (.failure(NodeDirectoryError("the API server is silent")), "API server is silent"),
+            ] {
+                directory.present.withLock { $0 = state }
+                clock.advance(by: .seconds(60))
+                await #expect {
+                    try await source.readings(for: record, metrics: metrics, at: clock.now())
+                } throws: { "\($0)".contains(word) }
+            }
         }
     }
 
@@ -111,5 +147,14 @@ extension FakeProxySQL {
             _ = await query("INSERT INTO mysql_servers (hostgroup_id, hostname, port) VALUES (10, '\(address)', 3306)")
         }
         _ = await query("LOAD MYSQL SERVERS TO RUNTIME")
+    }
+}
+
+/// A fleet whose nodes a test sets.
+private final class ChangingNodes: NodeDirectory {
+    let present = Mutex<Result<[FleetNode], NodeDirectoryError>>(.success([]))
+
+    func nodes() async throws(NodeDirectoryError) -> [FleetNode] {
+        try present.withLock { $0 }.get()
     }
 }
