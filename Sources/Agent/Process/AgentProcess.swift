@@ -126,6 +126,10 @@ package struct AgentProcess: Sendable {
         if around.takesSignals {
             services.append(
                 .init(
+                    service: AfterDelay(
+                        delay: .seconds(20), clock: around.clock, service: StartPages(logger: around.logger))))
+            services.append(
+                .init(
                     service: AgentSignals(
                         drain: drain,
                         report: { [role, board, around] in
