@@ -4,7 +4,7 @@ import Pacing
 
 extension GroupWorker {
     /// One step of removing a group: its replicas first, one after another and by the usual way, then everything of
-    /// it on every node, and last its record; each step is found again after a crash.
+    /// it on every node, its client certificates, and last its record; each step is found again after a crash.
     func removeGroup(_ stored: Versioned<GroupRecord>) async throws(StoreError) -> StepReport {
         var record = stored.document
         if let replica = record.replicas.first(where: { $0.state == .serving }) {
@@ -17,6 +17,7 @@ extension GroupWorker {
             logger.debug("withdrawal incomplete", metadata: ["publication": "\(Self.incomplete(publication))"])
             return .waits(Self.incomplete(publication), next: settings.publicationRetry)
         }
+        if let report = try await endTrust(stored) { return report }
         try await around.groups.remove(record.name, ifVersion: stored.version)
         return .did("no node knows \(record.name) any more: it is removed")
     }

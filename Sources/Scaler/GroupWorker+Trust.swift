@@ -11,6 +11,10 @@ struct TrustWatch {
     var problem: String?
     /// Failures one after another.
     var failures = 0
+    /// Failed tries to delete what a group that is being removed leaves behind.
+    var removalFailures = 0
+    /// So many of those are made.
+    static let removalTries = 5
 }
 
 extension GroupWorker {
@@ -58,6 +62,58 @@ extension GroupWorker {
         return .did(sentence)
     }
 
+    /// Deletes the client certificates that were made for a group which no node knows any more, one a step.
+    ///
+    /// A provider that goes on failing does not keep the group for ever: what is left is named in the log.
+    /// - Returns: what was done or is waited for; nil when none is left.
+    func endTrust(_ stored: Versioned<GroupRecord>) async throws(StoreError) -> StepReport? {
+        var record = stored.document
+        guard let provider = around.certificates, var trust = record.trust,
+            trustWatch.removalFailures < TrustWatch.removalTries
+        else { return nil }
+        let now = around.wallClock.now()
+        let sentence: String
+        do throws(ProviderError) {
+            if let (server, known) = trust.backends.first(where: { $0.value.making != nil }) {
+                try await deleteAll(named: known.making ?? "", on: server, provider)
+                trust.backends[server]?.making = nil
+                record.trust = trust
+                sentence = "\(server) has no certificate whose making was under way"
+            } else {
+                trust.mode = .off
+                trust.trim(to: Set(trust.backends.keys))
+                record.trust = trust
+                guard let step = trust.next([], of: name, by: settings.trust, isPublished: true, at: now) else {
+                    return nil
+                }
+                sentence = try await take(step, provider, &record, now)
+            }
+        } catch {
+            trustWatch.removalFailures += 1
+            let left = trust.backends.filter { $0.value.fingerprint != nil || !$0.value.retiring.isEmpty }.keys.sorted()
+            logger.warning(
+                "client certificates of a group that is being removed",
+                metadata: [
+                    "error": "\(error)", "backends": "\(left.joined(separator: " "))",
+                    "tries.left": "\(TrustWatch.removalTries - trustWatch.removalFailures)",
+                ])
+            return .waits("deleting client certificates failed: \(error)", next: settings.publicationRetry)
+        }
+        trustWatch = TrustWatch()
+        try await save(record, stored.version)
+        return .did(sentence)
+    }
+
+    private func deleteAll(
+        named commonName: String, on server: String, _ provider: any BackendCertificates
+    ) async throws(ProviderError) {
+        guard let instance = try? InstanceName(server) else { return }
+        for certificate in try await provider.clientCertificates(of: instance)
+        where certificate.commonName == commonName {
+            try await provider.deleteClientCertificate(certificate.fingerprint, on: instance)
+        }
+    }
+
     private func take(
         _ step: TrustStep, _ provider: any BackendCertificates, _ record: inout GroupRecord, _ now: Timestamp
     ) async throws(ProviderError) -> String {
@@ -86,10 +142,7 @@ extension GroupWorker {
             return "a client certificate \(commonName) is to be made for \(server)"
         case .make(let server, let commonName):
             let instance = try Self.instance(server)
-            let lost = try await provider.clientCertificates(of: instance).filter { $0.commonName == commonName }
-            for certificate in lost {
-                try await provider.deleteClientCertificate(certificate.fingerprint, on: instance)
-            }
+            try await deleteAll(named: commonName, on: server, provider)
             let (certificate, identity) = try await provider.makeClientCertificate(commonName, on: instance)
             let checked = try Self.checked(server) { () throws(InvalidPEM) in
                 ClientIdentity(

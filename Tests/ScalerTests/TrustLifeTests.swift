@@ -61,6 +61,7 @@ private final class Certificates: BackendCertificates {
     }
 
     func deleteClientCertificate(_ fingerprint: String, on name: InstanceName) async throws(ProviderError) {
+        if let failure = state.withLock({ $0.fails }) { throw failure }
         state.withLock { $0.clients[name.text]?.removeAll { $0.fingerprint == fingerprint } }
     }
 }
@@ -168,6 +169,29 @@ struct TrustLifeTests {
                 $0.authorities["shop"] = both
             }
             try await run(worker, world) { try record().configuration.tls?.first?.authorities == both.joined() }
+        }
+    }
+
+    @Test(
+        "a group that is removed leaves no client certificate behind, and goes even when they cannot be deleted",
+        arguments: [false, true])
+    func removed(providerFails: Bool) async throws {
+        try await world(.clientCertificate) { world, certificates, worker, record, log in
+            try await run(worker, world) {
+                try record().replicas.contains { $0.state == .serving } && record().configuration.tls?.count == 2
+            }
+            #expect(certificates.state.withLock { $0.clients["shop"]?.count } == 1)
+            let name = try InstanceName("shop")
+            world.state.withLock { state in
+                state.groups[name]?.document.removal = GroupRemoval(
+                    requestedAt: world.wallClock.now(), deletesReplicas: true)
+            }
+            if providerFails {
+                certificates.state.withLock { $0.fails = ProviderError(.permissionDenied, "no") }
+            }
+            try await run(worker, world) { world.state.withLock { $0.groups[name] } == nil }
+            #expect(certificates.state.withLock { $0.clients["shop"]?.count } == (providerFails ? 1 : 0))
+            #expect(log().contains("client certificates of a group that is being removed") == providerFails)
         }
     }
 }
