@@ -125,9 +125,9 @@ package struct ReplicasStory: Sendable {
                 ],
             ])
         narrator.tell("registered", "the database \(Sandbox.primary) is registered through the API")
-        if let writer = added[at: "write_host_group"].number, case .number(let reader) = added[at: "read_host_group"] {
-            places.writer = "\(Int(writer))"
-            places.reader = "\(Int(reader))"
+        if let writer = added[at: "write_host_group"].integer, let reader = added[at: "read_host_group"].integer {
+            places.writer = "\(writer)"
+            places.reader = "\(reader)"
         }
         let shown = try await http.call(.GET, endpoints.api + "/databases/\(Sandbox.primary)")
         narrator.check(
