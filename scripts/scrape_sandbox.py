@@ -98,8 +98,21 @@ class Installation:
             self.drover, "agent", "--run_mode=satellite", f"--plugins-file={file}", "--kubernetes=off",
             f"--peers=core@{self.endpoints['proxysql'][0]['admin']}", f"--shutdown-draining-file={self.folder}/draining",
             f"--proxysql-address={satellite['admin']}", "--proxysql-password=radmin", f"--api-port={port}",
-            "--api-host=127.0.0.1"])
+            "--api-host=127.0.0.1", f"--tls-certificate-directory={self.certificates()}",
+            f"--tls-data-directory={self.folder}/data"])
         self.places["agent-plugged"] = f"127.0.0.1:{port}"
+
+    def certificates(self):
+        """A certificate for clients, as cert-manager would mount it."""
+        folder = f"{self.folder}/certificates"
+        for each in (folder, f"{self.folder}/data"):
+            os.makedirs(each)
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=proxysql",
+             "-keyout", f"{folder}/proxysql-key.pem", "-out", f"{folder}/proxysql-cert.pem"],
+            check=True, capture_output=True)
+        shutil.copy(f"{folder}/proxysql-cert.pem", f"{folder}/proxysql-ca.pem")
+        return folder
 
     def play(self):
         """A group, an alert, and a replica because of it."""
@@ -119,6 +132,7 @@ class Installation:
             "documentation": {"content": json.dumps(content), "mime_type": "text/markdown"}}})
         serving = lambda: '"kind":"replica-serving"' in call_events(self.endpoints["api"]).replace(" ", "")
         until("a replica serves because of the alert", serving)
+        call(self.endpoints["api"] + "/v1/groups/shop", {"backendTLS": "client-certificate"}, "PATCH")
 
     def stop(self):
         for process in reversed(self.processes):

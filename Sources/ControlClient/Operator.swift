@@ -87,13 +87,38 @@ package struct Operator: Sendable {
                 throw ControlError(.differs, "nothing was changed; --yes answers the question beforehand")
             }
         }
-        let answer = try await client.call(method, path, query: query, body: body, ifMatch: present.tag)
+        let answer = try await carryOut(group, method, path, query, body, shown: lines, tag: present.tag)
         terminal.say(
             isTable
                 ? "\(group): generation \(answer.body["generation"].map { Presentation.shown($0) } ?? "?")\n"
                 : presentation.text(answer.body, []))
         return true
     }
+
+    /// Makes a change that was shown. A group that the scaler has meanwhile saved is looked at again: as long as the
+    /// same change would come of it, it is what was agreed to.
+    private func carryOut(
+        _ group: String, _ method: HTTPMethod, _ path: String, _ query: [(String, String?)], _ body: JSONValue?,
+        shown lines: [String], tag: String?
+    ) async throws(ControlError) -> APIClient.Answer {
+        var tag = tag
+        for _ in 0..<Self.repeats {
+            let answer = try await client.exchange(method, path, query: query, body: body, ifMatch: tag)
+            guard answer.status == 412 else {
+                guard (200..<300).contains(answer.status) else {
+                    throw APIClient.refusal(answer, "\(method.rawValue) \(path)")
+                }
+                return answer
+            }
+            let present = try await client.exchange(.GET, "/v1/groups/\(APIClient.escaped(group))")
+            let preview = try await client.call(method, path, query: query + [("dryRun", "true")], body: body)
+            guard present.status == 200, PreviewText.lines(preview.body) == lines else { break }
+            tag = present.tag
+        }
+        return try await client.call(method, path, query: query, body: body, ifMatch: tag)
+    }
+
+    private static let repeats = 5
 
     /// Whether a change may be made once it was shown.
     package enum Consent: Sendable {
