@@ -56,6 +56,17 @@ package final class Narrator: Sendable {
         line("demo.checked", isTrue ? " ✓ " : " ✗ ", sentence, details.merging(["ok": .bool(isTrue)]) { $1 })
     }
 
+    /// What somebody needs who has to find out why a fact did not come true: told in full to people too.
+    func evidence(_ sentence: String, _ details: [String: JSONValue]) {
+        line("demo.evidence", "   ", sentence, details)
+        guard style == .text else { return }
+        for (name, value) in details.sorted(by: { $0.key < $1.key }) {
+            for line in value.array ?? [value] {
+                write("            \(name): \(line.string ?? String(decoding: line.bytes(), as: UTF8.self))")
+            }
+        }
+    }
+
     /// The last word.
     package func finish(_ problem: String?) -> Bool {
         let (checks, failed) = verdict

@@ -31,12 +31,17 @@ package struct AgentsStory: Sendable {
     /// Plays the story.
     /// - Throws: `SandboxError` when something that had to come did not.
     package func play() async throws {
-        try await form()
-        try await loseCore()
-        try await rollOut()
-        try await drainSatellite()
-        try await wedge()
-        try await killLeader()
+        do {
+            try await form()
+            try await loseCore()
+            try await rollOut()
+            try await drainSatellite()
+            try await wedge()
+            try await killLeader()
+        } catch {
+            if !Task.isCancelled { await tellEvidence() }
+            throw error
+        }
     }
 
     // MARK: Scenes

@@ -49,6 +49,8 @@ final class PodProcess: Sendable {
     let host: String
     let node: any SandboxNode
     let agent: ChildProcess
+    /// What the agent wrote.
+    let logFile: String
     /// Its deletion was asked for.
     let termination = Wakeup()
     private let around: Surroundings
@@ -56,7 +58,7 @@ final class PodProcess: Sendable {
 
     private init(
         name: String, uid: String, role: String, host: String, node: any SandboxNode, agent: ChildProcess,
-        _ around: Surroundings
+        logFile: String, _ around: Surroundings
     ) {
         self.name = name
         self.uid = uid
@@ -64,6 +66,7 @@ final class PodProcess: Sendable {
         self.host = host
         self.node = node
         self.agent = agent
+        self.logFile = logFile
         self.around = around
     }
 
@@ -96,13 +99,14 @@ final class PodProcess: Sendable {
                 configuration, clock: around.clock, wallClock: around.wallClock, logger: around.logger)
             node = SimulatedNode(endpoint: endpoint, fake: fake)
         }
+        let logFile = "\(folder)/agent.log"
         let agent = ChildProcess(
             executable: around.executable, arguments: ["agent"],
-            environment: environment(pod, role, host, folder, around), logFile: "\(folder)/agent.log", restarts: true,
+            environment: environment(pod, role, host, folder, around), logFile: logFile, restarts: true,
             clock: around.clock)
         return PodProcess(
             name: pod.metadata.name, uid: pod.metadata.uid ?? "", role: role, host: host, node: node, agent: agent,
-            around)
+            logFile: logFile, around)
     }
 
     private static func environment(
