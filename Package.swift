@@ -314,7 +314,7 @@ let package = Package(
             [
                 "Scaler", "Persistence", "FleetModel", "JSONValues", "Pacing", "GoogleCloud", "ProxySQLAdmin",
                 "FakeGoogle",
-                "FakeProxySQL", "FakeKubernetes", "KubernetesClient", .logging,
+                "FakeProxySQL", "FakeKubernetes", "KubernetesClient", .asyncHTTPClient, .logging,
             ]),
         tests(
             "IngestTests",

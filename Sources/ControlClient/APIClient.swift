@@ -2,6 +2,7 @@ package import AsyncHTTPClient
 package import FleetModel
 package import JSONValues
 import NIOCore
+import Pacing
 package import NIOHTTP1
 
 #if canImport(FoundationEssentials)
@@ -63,25 +64,14 @@ package struct APIClient: Sendable {
             request.body = .bytes(ByteBuffer(bytes: body.bytes()))
         }
         do {
-            return try await withThrowingTaskGroup(of: Answer?.self) { [http, timeout, clock, request] tasks in
-                tasks.addTask {
-                    let response = try await http.execute(request, timeout: .milliseconds(timeout.wholeMilliseconds))
-                    let bytes = try await response.body.collect(upTo: Self.maximumBytes)
-                    let text = Data(bytes.readableBytesView)
-                    return Answer(
-                        status: Int(response.status.code),
-                        body: text.isEmpty ? .null : (try? JSONValue(text)) ?? .string(String(buffer: bytes)),
-                        tag: response.headers.first(name: "ETag"))
-                }
-                tasks.addTask {
-                    try await clock.sleep(for: timeout)
-                    return nil
-                }
-                defer { tasks.cancelAll() }
-                guard let answer = try await tasks.next() ?? nil else {
-                    throw ControlError(.unreachable, "it did not answer within \(timeout.components.seconds) s")
-                }
-                return answer
+            return try await withDeadline(timeout, clock: clock) { [http, timeout, request] in
+                let response = try await http.execute(request, timeout: .milliseconds(timeout.wholeMilliseconds))
+                let bytes = try await response.body.collect(upTo: Self.maximumBytes)
+                let text = Data(bytes.readableBytesView)
+                return Answer(
+                    status: Int(response.status.code),
+                    body: text.isEmpty ? .null : (try? JSONValue(text)) ?? .string(String(buffer: bytes)),
+                    tag: response.headers.first(name: "ETag"))
             }
         } catch {
             throw ControlError(

@@ -149,12 +149,13 @@ public final class MySQLConnection: Sendable {
         payload.writeInteger(code)
         payload.writeString(text)
         let message = "\(Self.verb(text)) on \(configuration) did not end within \(timeout)"
-        let deadline = channel.eventLoop.scheduleTask(in: TimeAmount(timeout)) { [handler] in
-            handler.value.abandon(id, MySQLWireError(.deadlineExceeded, message))
-        }
-        let command = ClientCommand(id: id, payload: payload, kind: kind, receiver: receiver, deadline: deadline)
-        channel.eventLoop.execute { [handler] in
-            handler.value.submit(command)
+        // Begun on the loop itself: a deadline that passed before the command came there would find nothing to end.
+        channel.eventLoop.execute { [handler, loop = channel.eventLoop, payload] in
+            let deadline = loop.scheduleTask(in: TimeAmount(timeout)) {
+                handler.value.abandon(id, MySQLWireError(.deadlineExceeded, message))
+            }
+            handler.value.submit(
+                ClientCommand(id: id, payload: payload, kind: kind, receiver: receiver, deadline: deadline))
         }
     }
 

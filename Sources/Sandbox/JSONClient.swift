@@ -3,6 +3,7 @@ import FakeGoogle
 import JSONValues
 import NIOCore
 import NIOHTTP1
+import Pacing
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -23,8 +24,10 @@ struct JSONClient: Sendable {
             request.headers.add(name: "Content-Type", value: "application/json")
             request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(body)))
         }
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
-        let bytes = try await response.body.collect(upTo: 16 << 20)
+        let (response, bytes) = try await withDeadline(.seconds(10), clock: clock) { [request] in
+            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
+            return (response, try await response.body.collect(upTo: 16 << 20))
+        }
         let value = (try? JSONDecoder().decode(JSONValue.self, from: Data(bytes.readableBytesView))) ?? .null
         return (Int(response.status.code), value)
     }

@@ -116,21 +116,9 @@ struct ManagementServer {
     private func keys() -> IAPKeys {
         let url = settings.text("api.iap-keys-url")
         return IAPKeys(wallClock: SystemWallClock()) {
-            let clock = ContinuousClock()
-            // The timeout of `execute` ends at the head; the deadline covers the body too.
-            return try await withThrowingTaskGroup { tasks in
-                tasks.addTask {
-                    let response = try await HTTPClient.shared.execute(
-                        HTTPClientRequest(url: url), timeout: .seconds(10))
-                    let body = try await response.body.collect(upTo: 1 << 20)
-                    return String(buffer: body).utf8.map(\.self)
-                }
-                tasks.addTask {
-                    try await clock.sleep(for: .seconds(10))
-                    throw CancellationError()
-                }
-                defer { tasks.cancelAll() }
-                return try await tasks.next() ?? []
+            try await withDeadline(.seconds(10), clock: ContinuousClock()) {
+                let response = try await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: .seconds(10))
+                return Array(try await response.body.collect(upTo: 1 << 20).readableBytesView)
             }
         }
     }

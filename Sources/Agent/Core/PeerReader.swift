@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
+import Pacing
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -26,11 +27,13 @@ package protocol PeerReader: Sendable {
 
 /// Asks over HTTP.
 package struct HTTPPeerReader: PeerReader {
-    private static let limit = TimeAmount.milliseconds(1_000)
+    private static let limit = Duration.seconds(1)
     private let client: HTTPClient
+    private let clock: any Clock<Duration>
 
     /// Makes a reader with connections of its own, which `close` closes.
-    package init() {
+    package init(clock: any Clock<Duration> = ContinuousClock()) {
+        self.clock = clock
         var configuration = HTTPClient.Configuration()
         // A peer that refuses has answered; asking it again and again for the rest of the second would be for nothing.
         configuration.connectionPool.retryConnectionEstablishment = false
@@ -46,12 +49,14 @@ package struct HTTPPeerReader: PeerReader {
     package func ask(_ member: CoreMember) async -> PeerAnswer {
         let address = AgentAddress(host: member.host, port: member.apiPort)
         do {
-            let response = try await client.execute(
-                HTTPClientRequest(url: "http://\(address)/v1/status"), timeout: Self.limit)
-            let body = try await response.body.collect(upTo: 1 << 20)
-            guard response.status == .ok else { return .other }
-            let document = try JSONDecoder().decode(StatusDocument.self, from: Data(body.readableBytesView))
-            return .status(document)
+            return try await withDeadline(Self.limit, clock: clock) { [client] in
+                let response = try await client.execute(
+                    HTTPClientRequest(url: "http://\(address)/v1/status"), timeout: TimeAmount(Self.limit))
+                let body = try await response.body.collect(upTo: 1 << 20)
+                guard response.status == .ok else { return .other }
+                let document = try JSONDecoder().decode(StatusDocument.self, from: Data(body.readableBytesView))
+                return .status(document)
+            }
         } catch is DecodingError {
             return .other
         } catch {

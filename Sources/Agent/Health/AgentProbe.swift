@@ -25,11 +25,15 @@ package struct AgentProbe: Sendable {
     package let probe: HealthPolicy.Probe
     /// How long all of it may take.
     package let timeout: Duration
+    private let clock: any Clock<Duration>
 
     /// Makes a probe.
-    package init(_ probe: HealthPolicy.Probe, timeout: Duration) {
+    package init(
+        _ probe: HealthPolicy.Probe, timeout: Duration, clock: any Clock<Duration> = ContinuousClock()
+    ) {
         self.probe = probe
         self.timeout = timeout
+        self.clock = clock
     }
 
     /// Asks the agent on this machine.
@@ -39,12 +43,15 @@ package struct AgentProbe: Sendable {
             host: host == "0.0.0.0" || host == "::" ? "127.0.0.1" : host, port: settings.integer("agent.api.port"))
         let url = "http://\(address)/healthz/\(probe.rawValue)"
         do {
-            let response = try await HTTPClient.shared.execute(
-                HTTPClientRequest(url: url), timeout: TimeAmount(timeout))
-            let body = try await response.body.collect(upTo: 64 << 10)
-            let message = try? JSONDecoder().decode(Answer.self, from: Data(body.readableBytesView)).message
-            return Result(
-                passes: response.status.code == 200, message: message ?? "the agent answered \(response.status.code)")
+            return try await withDeadline(timeout, clock: clock) { [timeout] in
+                let response = try await HTTPClient.shared.execute(
+                    HTTPClientRequest(url: url), timeout: TimeAmount(timeout))
+                let body = try await response.body.collect(upTo: 64 << 10)
+                let message = try? JSONDecoder().decode(Answer.self, from: Data(body.readableBytesView)).message
+                return Result(
+                    passes: response.status.code == 200,
+                    message: message ?? "the agent answered \(response.status.code)")
+            }
         } catch {
             return Result(passes: false, message: "the agent at \(address) did not answer: \(error)")
         }

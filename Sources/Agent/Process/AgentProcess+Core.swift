@@ -16,7 +16,7 @@ extension AgentProcess {
         let membership = MembershipKeeper(
             effects: effects, core: (name, cores.directory, office), role: role, events: events,
             pace: .init(change: change, interval: interval, clock: around.clock), logger: around.logger)
-        let peers = HTTPPeerReader()
+        let peers = HTTPPeerReader(clock: around.clock)
         let stated = settings.optionalText("agent.core.generation").flatMap { Int64($0) }
         let configuration = ConfigurationKeeper(
             parts: .init(

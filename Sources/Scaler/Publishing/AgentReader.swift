@@ -3,6 +3,7 @@ package import FleetModel
 import Foundation
 import NIOCore
 import NIOHTTP1
+import Pacing
 
 /// What an agent says of its node.
 package struct AgentReport: Hashable, Sendable {
@@ -52,11 +53,15 @@ package struct AgentReader: AgentReading {
     private static let maximumBytes = 4 << 20
     private let client: HTTPClient
     private let timeout: Duration
+    private let clock: any Clock<Duration>
 
     /// Asks through `client`; each of the two calls may take `timeout`.
-    package init(client: HTTPClient, timeout: Duration = .seconds(5)) {
+    package init(
+        client: HTTPClient, timeout: Duration = .seconds(5), clock: any Clock<Duration> = ContinuousClock()
+    ) {
         self.client = client
         self.timeout = timeout
+        self.clock = clock
     }
 
     package func report(from address: String, port: Int) async throws -> AgentReport {
@@ -73,10 +78,11 @@ package struct AgentReader: AgentReading {
     }
 
     private func get<Document: Decodable>(_ url: String, as type: Document.Type) async throws -> Document {
-        let response = try await client.execute(
-            HTTPClientRequest(url: url), timeout: .nanoseconds(timeout.wholeMilliseconds * 1_000_000))
-        let body = try await response.body.collect(upTo: Self.maximumBytes)
-        guard response.status == .ok else { throw AgentAnswer(description: "\(url) answers \(response.status.code)") }
+        let (status, body) = try await withDeadline(timeout, clock: clock) { [client, timeout] in
+            let response = try await client.execute(HTTPClientRequest(url: url), timeout: TimeAmount(timeout))
+            return (response.status, try await response.body.collect(upTo: Self.maximumBytes))
+        }
+        guard status == .ok else { throw AgentAnswer(description: "\(url) answers \(status.code)") }
         return try JSONDecoder().decode(type, from: Data(body.readableBytesView))
     }
 }
