@@ -93,7 +93,8 @@ struct DiscoveryIntegration {
         let standIn = makeStandIn(wallClock)
         let methods: Set = [
             "sql.instances.insert", "sql.instances.get", "sql.instances.list", "sql.instances.delete",
-            "sql.operations.get", "sql.operations.list",
+            "sql.operations.get", "sql.operations.list", "sql.instances.listServerCas", "sql.sslCerts.list",
+            "sql.sslCerts.insert", "sql.sslCerts.delete",
         ]
         try await check(standIn.router(context: StandInContext.self), ["sqladmin.v1"], calls: methods) { url in
             for network in [nil, "projects/net/global/networks/vpc"] {
@@ -104,7 +105,12 @@ struct DiscoveryIntegration {
                 wallClock.advance(by: .seconds(200))
                 _ = try await provider.instance(named: replica.name)
                 _ = try await provider.managedReplicas()
-                _ = try await provider.operations(on: InstanceName("shop"))
+                let shop = try InstanceName("shop")
+                _ = try await provider.operations(on: shop)
+                _ = try await provider.serverAuthorities(of: shop)
+                let (certificate, _) = try await provider.makeClientCertificate("drover", on: shop)
+                _ = try await provider.clientCertificates(of: shop)
+                try await provider.deleteClientCertificate(certificate.fingerprint, on: shop)
                 _ = try await provider.deleteReplica(replica)
                 wallClock.advance(by: .seconds(200))
             }
