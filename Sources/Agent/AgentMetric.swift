@@ -12,7 +12,7 @@ package enum AgentMetric: String, MetricName {
     case backends = "drover_agent_backends"
     /// Clients that are connected to the node.
     case clients = "drover_agent_clients"
-    /// How often a satellite went back to its bootstrap row to learn the cores anew.
+    /// How often a satellite learnt the cores anew from its bootstrap Service, or went back to that row.
     case resyncs = "drover_agent_resyncs_total"
     /// LOAD ... TO RUNTIME statements of a core, by module.
     case loads = "drover_agent_loads_total"
@@ -47,7 +47,7 @@ package enum AgentMetric: String, MetricName {
         case .resyncs:
             MetricDefinition(
                 .counter, "resyncs",
-                "How often a satellite went back to its bootstrap row to learn the cores anew.")
+                "How often a satellite learnt the cores anew from its bootstrap Service, or went back to that row.")
         case .loads:
             MetricDefinition(
                 .counter, "loads", labels: ["module"],

@@ -17,9 +17,12 @@ struct JSONClient: Sendable {
     let clock: any Clock<Duration>
 
     /// Sends `body` and returns status and answer.
-    func exchange(_ method: HTTPMethod, _ url: String, _ body: JSONValue? = nil) async throws -> (Int, JSONValue) {
+    func exchange(
+        _ method: HTTPMethod, _ url: String, _ body: JSONValue? = nil, token: String? = nil
+    ) async throws -> (Int, JSONValue) {
         var request = HTTPClientRequest(url: url)
         request.method = method
+        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
         if let body {
             request.headers.add(name: "Content-Type", value: "application/json")
             request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(body)))

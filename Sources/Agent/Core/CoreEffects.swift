@@ -1,16 +1,21 @@
 import FleetModel
 import Observability
 package import Logging
+package import Pacing
 package import ProxySQLAdmin
 
 /// What `CoreConfiguration` and `MembershipPlan` decide, carried out on one node.
 package struct CoreEffects: Sendable {
     private let shell: any AdminShell
+    private let time: (clock: any Clock<Duration>, wallClock: any WallClock)
     private let logger: Logger
 
-    /// Works over `shell`.
-    package init(_ shell: any AdminShell, logger: Logger) {
+    /// Works over `shell`, on the machine of the node, whose clock stamps what is loaded.
+    package init(
+        _ shell: any AdminShell, time: (clock: any Clock<Duration>, wallClock: any WallClock), logger: Logger
+    ) {
         self.shell = shell
+        self.time = time
         self.logger = logger
     }
 
@@ -47,7 +52,7 @@ package struct CoreEffects: Sendable {
         for module in order {
             var isAlone = false
             for _ in 0..<Self.tries where !isAlone {
-                let before = try await stamps()[module]?.version
+                let before = try await stampOfThePast(module)?.version
                 try await replaceMemory(module)
                 try await load(module)
                 let stamp = try await stamps()[module]
@@ -64,6 +69,19 @@ package struct CoreEffects: Sendable {
     }
 
     private static let tries = 10
+
+    /// What the node runs of a module, once no LOAD of now bears the same second: whoever pulled what is replaced would
+    /// never pull what replaces it.
+    private func stampOfThePast(_ module: CoreModule) async throws(AdminError) -> NodeObservation.Stamp? {
+        let stamp = try await stamps()[module]
+        guard let stamp, stamp.version > 1 else { return stamp }
+        let nextSecond = Timestamp(secondsSinceEpoch: stamp.epoch + 1)
+        let wait = nextSecond.since(time.wallClock.now())
+        // A stamp of the future comes from another machine's clock.
+        guard wait > .zero, wait <= .seconds(1) else { return stamp }
+        try? await time.clock.sleep(for: wait)
+        return try await stamps()[module]
+    }
 
     private func replaceMemory(_ module: CoreModule) async throws(AdminError) {
         // FROM CONFIG merges: rows that a stale peer brought would survive and be stamped as the newest.
@@ -107,22 +125,36 @@ package struct CoreEffects: Sendable {
         }
     }
 
-    /// Changes the table and loads it, and nothing else.
-    package func carryOut(_ plan: MembershipPlan) async throws(AdminError) {
+    /// Changes the table and loads it, and nothing else; what `loadMembers` says.
+    package func carryOut(_ plan: MembershipPlan) async throws(AdminError) -> Bool {
         for statement in try plan.statements() { _ = try await shell.rows(statement) }
-        try await loadMembers()
+        let isShared = try await loadMembers()
         logger.info(
             "members of the cluster changed",
             metadata: [
                 "written": "\(Self.names(plan.writes))", "removed": "\(Self.names(plan.removals))",
             ])
+        return isShared
     }
 
-    /// Loads the table of peers.
-    package func loadMembers() async throws(AdminError) {
+    /// Loads the table of peers; whether what ran before bears the same second, whoever loaded it, so that who pulled it
+    /// will not pull this.
+    package func loadMembers() async throws(AdminError) -> Bool {
+        let before = try await epochOfMembers()
         _ = try await shell.rows("LOAD PROXYSQL SERVERS TO RUNTIME")
         AgentMetric.loads.count("proxysql_servers")
         try await save("PROXYSQL SERVERS", "proxysql_servers")
+        guard let before else { return false }
+        return try await epochOfMembers() == before
+    }
+
+    /// The second of the LOAD that made the table; nil when it was not loaded since the node's start.
+    private func epochOfMembers() async throws(AdminError) -> Int64? {
+        let row = try await shell.rows(
+            "SELECT version, epoch FROM runtime_checksums_values WHERE name='proxysql_servers'"
+        ).first
+        guard let row, row.count > 1, let version = row[0].flatMap({ Int64($0) }), version > 1 else { return nil }
+        return row[1].flatMap { Int64($0) }
     }
 
     private static func names(_ rows: [MemberRow]) -> String {

@@ -1,14 +1,13 @@
 import KubernetesClient
 import Synchronization
 
-/// When a module was loaded. ProxySQL tells versions of a module apart by the second of their LOAD: peers that pulled in
-/// the middle of a second never pull what was loaded later in it, so that it has to be loaded once more.
+/// When a module has to be loaded once more. ProxySQL tells versions of a module apart by the second of their LOAD: peers
+/// that pulled in the middle of a second never pull what was loaded later in it.
 final class LoadTimes: Sendable {
     /// A little more than the second that two LOADs may share.
     private static let apart = Duration.milliseconds(1_100)
 
     private struct State {
-        var last: Duration?
         var due: Duration?
         /// Rounds in a row in which something was left to others.
         var waited = 0
@@ -21,14 +20,10 @@ final class LoadTimes: Sendable {
         stopwatch = Stopwatch(clock)
     }
 
-    /// It was loaded just now.
-    func loaded() {
+    /// It was loaded just now, `isShared` in the same second as what ran before.
+    func loaded(isShared: Bool) {
         let now = stopwatch.elapsed
-        state.withLock { state in
-            let isShared = state.last.map { now - $0 < Self.apart } ?? false
-            state.due = isShared ? now + Self.apart : nil
-            state.last = now
-        }
+        state.withLock { $0.due = isShared ? now + Self.apart : nil }
     }
 
     /// How long until it has to be loaded once more; nil when it has not.

@@ -128,16 +128,14 @@ package struct MembershipKeeper: Service {
         // Memory is as it should be; what runs may not be, if a LOAD failed or somebody wrote by hand.
         let running = try await effects.members(atRuntime: true)
         if Set(running) != Set(current) || loads.isDue {
-            try await effects.loadMembers()
-            loads.loaded()
+            loads.loaded(isShared: try await effects.loadMembers())
         }
         known.read(members)
         return plan
     }
 
     private func carryOut(_ plan: MembershipPlan) async throws(AdminError) {
-        try await effects.carryOut(plan)
-        loads.loaded()
+        loads.loaded(isShared: try await effects.carryOut(plan))
         events.publish(.membershipChanged, [.written: "\(plan.writes.count)", .removed: "\(plan.removals.count)"])
     }
 

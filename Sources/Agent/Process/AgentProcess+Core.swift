@@ -9,7 +9,7 @@ extension AgentProcess {
     func coreDuties() -> RoleDuties {
         let change = Wakeup()
         let name = settings.nodeName
-        let effects = CoreEffects(port, logger: around.logger)
+        let effects = CoreEffects(port, time: (around.clock, around.wallClock), logger: around.logger)
         let cores = coreDirectory(change)
         let office = CoreOffice(name: name, directory: cores.directory)
         let interval = settings.seconds("agent.core.interval-seconds")

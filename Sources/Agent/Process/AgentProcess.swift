@@ -188,7 +188,9 @@ package struct AgentProcess: Sendable {
 
     private func satelliteDuties() -> RoleDuties {
         let satellite = SatelliteKeeper(
-            port: port, role: role, bootstrap: bootstrap,
+            port: port,
+            cores: AdminCoreTableReader(node: port, time: (around.clock, around.wallClock), logger: around.logger),
+            role: role, bootstrap: bootstrap,
             interval: settings.seconds("agent.satellite.interval-seconds"),
             clock: around.clock, logger: around.logger)
         let change = Wakeup()

@@ -34,6 +34,7 @@ package struct AgentsStory: Sendable {
         do {
             try await form()
             try await loseCore()
+            try await resync()
             try await rollOut()
             try await drainSatellite()
             try await wedge()
@@ -78,6 +79,19 @@ package struct AgentsStory: Sendable {
         }
         try await checkMembers(seconds: 30)
         try await checkRule(CoreFile(version: 1), seconds: 30)
+    }
+
+    private func resync() async throws {
+        guard
+            let process = cluster.runner.running.values.filter({ $0.role == "satellite" }).min(by: { $0.name < $1.name }
+            )
+        else { return }
+        let (status, answer) = try await http.exchange(
+            .POST, "\(process.agentURL)/v1/resync", token: PodProcess.agentToken)
+        narrator.check(
+            status == 200, "satellite \(process.name) is told to learn the cores anew",
+            ["message": answer[at: "message"]])
+        try await checkMembers(seconds: 30)
     }
 
     private func rollOut() async throws {

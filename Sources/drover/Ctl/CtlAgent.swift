@@ -117,7 +117,7 @@ struct AgentCluster: AsyncParsableCommand {
 struct AgentResync: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resync",
-        abstract: "Brings a satellite back to the bootstrap row; on a core corrects the table of cores.")
+        abstract: "Makes a satellite learn the cores anew; on a core corrects the table of cores.")
 
     @OptionGroup var options: AgentOptions
 

@@ -1,0 +1,50 @@
+import FleetModel
+package import Logging
+package import Pacing
+package import ProxySQLAdmin
+
+/// Reads the table of cores where a core keeps it.
+package protocol CoreTableReader: Sendable {
+    /// The table that the core at `address`, or behind that Service, runs.
+    func table(at address: AgentAddress) async throws(AdminError) -> [CoreRow]
+}
+
+/// Reads it as ProxySQL itself does: over the core's admin interface, as the cluster's user.
+package struct AdminCoreTableReader: CoreTableReader {
+    private static let timeout = Duration.seconds(3)
+
+    private let node: any AdminShell
+    private let time: (clock: any Clock<Duration>, wallClock: any WallClock)
+    private let logger: Logger
+
+    /// `node` is the satellite's own admin interface, which knows the cluster's user.
+    package init(
+        node: any AdminShell, time: (clock: any Clock<Duration>, wallClock: any WallClock), logger: Logger
+    ) {
+        self.node = node
+        self.time = time
+        self.logger = logger
+    }
+
+    package func table(at address: AgentAddress) async throws(AdminError) -> [CoreRow] {
+        let rows = try await node.rows(
+            "SELECT variable_name, variable_value FROM global_variables WHERE variable_name IN "
+                + "('admin-cluster_username','admin-cluster_password')")
+        var values: [String: String] = [:]
+        for row in rows { if let name = row[0] { values[name] = row[1] } }
+        let port = AdminPort(
+            .init(
+                address: address, username: values["admin-cluster_username"] ?? "",
+                password: Secret(values["admin-cluster_password"] ?? ""), timeout: Self.timeout),
+            clock: time.clock, wallClock: time.wallClock, logger: logger)
+        let result: Result<[[String?]], AdminError>
+        do throws(AdminError) {
+            result = .success(
+                try await port.rows("SELECT hostname, port, weight, comment FROM runtime_proxysql_servers"))
+        } catch {
+            result = .failure(error)
+        }
+        await port.close()
+        return try result.get().compactMap { CoreRow($0) }
+    }
+}

@@ -1,0 +1,119 @@
+import FakeProxySQL
+import FleetModel
+import Pacing
+import ProxySQLAdmin
+import TestSupport
+import Testing
+
+@testable import Agent
+
+@Suite("Whether ProxySQL will still bring a satellite the table of cores")
+struct CoreTableTests {
+    private func stamp(_ version: Int64, _ epoch: Int64, _ checksum: String) -> NodeObservation.Stamp {
+        .init(module: "proxysql_servers", version: version, epoch: epoch, checksum: checksum)
+    }
+
+    private func peer(_ host: String, _ version: Int64, _ epoch: Int64, _ checksum: String) -> CoreTable.Peer {
+        .init(address: AgentAddress(host: host, port: 6_032), stamp: stamp(version, epoch, checksum))
+    }
+
+    @Test("it does when a peer was loaded later, when the node was never loaded, and when nothing differs")
+    func pulls() {
+        let later = CoreTable(own: stamp(3, 100, "0xA"), peers: [peer("a", 2, 101, "0xB"), peer("b", 2, 90, "0xC")])
+        #expect(later.stranded == nil)
+        let fresh = CoreTable(own: stamp(1, 100, "0xA"), peers: [peer("a", 2, 90, "0xB")])
+        #expect(fresh.stranded == nil)
+        let same = CoreTable(own: stamp(3, 100, "0xA"), peers: [peer("a", 2, 90, "0xA"), peer("b", 2, 80, "0xB")])
+        #expect(same.stranded == nil)
+        #expect(CoreTable(own: stamp(3, 100, "0xA"), peers: []).stranded == nil)
+        // A peer that was never loaded decides nothing.
+        #expect(CoreTable(own: stamp(3, 100, "0xA"), peers: [peer("a", 1, 90, "0xB")]).stranded == nil)
+    }
+
+    @Test("it does not when its own is later, or of the same second; then the newest peer is the source")
+    func stranded() {
+        let own = stamp(3, 100, "0xA")
+        let earlier = CoreTable(own: own, peers: [peer("a", 2, 80, "0xB"), peer("b", 2, 90, "0xC")])
+        #expect(earlier.stranded?.host == "b")
+        #expect(CoreTable(own: own, peers: [peer("a", 2, 100, "0xB")]).stranded?.host == "a")
+        // Of two that were loaded in one second neither is the newer; whoever agrees with one of them waits.
+        let tied = CoreTable(own: own, peers: [peer("a", 2, 100, "0xB"), peer("b", 2, 100, "0xA")])
+        #expect(tied.stranded == nil)
+    }
+}
+
+@Suite("A satellite's agent", .timeLimit(.minutes(1)))
+struct SatelliteTests {
+    /// A core that knows two, and a satellite that checks it under the Service's address.
+    private func withPair(
+        checkInterval: Duration,
+        _ body: (_ core: FakeProxySQL, _ satellite: FakeProxySQL, _ keeper: SatelliteKeeper) async throws -> Void
+    ) async throws {
+        var satelliteConfiguration = node("satellite")
+        satelliteConfiguration.clusterCheckInterval = checkInterval
+        let core = node("core-0")
+        try await withNode(core) { core in
+            satelliteConfiguration.bootstrapPeers = [core.adminEndpoint]
+            try await withNode(satelliteConfiguration) { satellite in
+                let port = AdminPort(
+                    .init(
+                        address: AgentAddress(host: satellite.adminEndpoint.host, port: satellite.adminEndpoint.port),
+                        username: "radmin", password: Secret("radmin")),
+                    clock: ContinuousClock(), wallClock: SystemWallClock(), logger: quiet)
+                let time: (any Clock<Duration>, any WallClock) = (ContinuousClock(), SystemWallClock())
+                let keeper = SatelliteKeeper(
+                    port: port, cores: AdminCoreTableReader(node: port, time: time, logger: quiet),
+                    role: RoleBoard(),
+                    bootstrap: AgentAddress(host: core.adminEndpoint.host, port: core.adminEndpoint.port),
+                    interval: .seconds(1), clock: ContinuousClock(), logger: quiet)
+                try await body(core, satellite, keeper)
+                await port.close()
+            }
+        }
+    }
+
+    private func table(_ fake: FakeProxySQL) async -> Set<[String?]> {
+        let sql = "SELECT hostname, port, weight, comment FROM runtime_proxysql_servers"
+        guard case .rows(_, let rows) = await fake.query(sql) else { return [] }
+        return Set(rows)
+    }
+
+    private func fill(_ core: FakeProxySQL) async {
+        _ = await core.query("DELETE FROM proxysql_servers")
+        _ = await core.query(
+            "INSERT INTO proxysql_servers (hostname, port, weight, comment) VALUES "
+                + "('\(core.adminEndpoint.host)', \(core.adminEndpoint.port), 0, 'core''s 0'), "
+                + "('127.0.3.9', 6032, 7, 'core-1')")
+        _ = await core.query("LOAD PROXYSQL SERVERS TO RUNTIME")
+    }
+
+    @Test("a resync takes over the table that runs at the bootstrap Service, byte for byte, and once is enough")
+    func resync() async throws {
+        // What ProxySQL's own sync brings must not be what is seen here.
+        try await withPair(checkInterval: .seconds(3_600)) { core, satellite, keeper in
+            await fill(core)
+            let note = try await keeper.resync()
+            #expect(note.hasPrefix("2 cores were learnt"))
+            #expect(await table(satellite) == table(core))
+            let again = try await keeper.resync()
+            #expect(again.hasPrefix("the table of cores is the one"))
+        }
+    }
+
+    @Test("a satellite that went back to the bootstrap row while nobody answered finds the cores again by itself")
+    func stranded() async throws {
+        try await withPair(checkInterval: .milliseconds(20)) { core, satellite, keeper in
+            let known = try await keeper.resync()
+            #expect(known.contains("back to the bootstrap row"))
+            // The core was loaded before: its clock is what ProxySQL compares.
+            await fill(core)
+            _ = await satellite.query("LOAD PROXYSQL SERVERS TO RUNTIME")
+            var memory = SatelliteKeeper.Memory()
+            for _ in 0..<500 where await table(satellite) != table(core) {
+                try await keeper.step(&memory)
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            #expect(await table(satellite) == table(core))
+        }
+    }
+}
