@@ -157,7 +157,7 @@ let package = Package(
         module(
             "ManagementAPI",
             [
-                .hummingbird, .httpTypes, .logging, .nioCore, .nioSSL, .serviceLifecycle, .crypto,
+                .hummingbird, .httpTypes, .logging, .nioCore, .nioHTTP1, .nioSSL, .serviceLifecycle, .crypto,
                 .cryptoExtras,
                 "Endpoints", "FleetModel", "JSONValues", "Pacing",
                 "Observability", "Persistence", "ProxySQLAdmin",

@@ -28,7 +28,7 @@ struct APIError: Error, Hashable, Sendable {
     init?(_ problems: [FieldProblem]) {
         guard !problems.isEmpty else { return nil }
         self.status = 422
-        self.message = problems.map { "\($0.pointer): \($0.detail)" }.joined(separator: "; ")
+        self.message = problems.map { "\($0.pointer.nonEmpty ?? "the body"): \($0.detail)" }.joined(separator: "; ")
         self.problems = problems
     }
 

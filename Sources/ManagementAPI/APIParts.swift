@@ -31,6 +31,9 @@ struct APIParts: Sendable {
     /// - Throws: 413 when there are too many, 408 when they do not come in time.
     func bytes(_ request: Request) async throws(APIError) -> Data {
         let (body, maximum, clock, timeout) = (request.body, maximumBodyBytes, clock, bodyTimeout)
+        let tooLarge = APIError(status: 413, message: "the body has more than \(maximum) bytes")
+        // A client that says so at once need not send it all, or keep the connection waiting for it.
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > maximum { throw tooLarge }
         let collected: Result<ByteBuffer, any Error>? = await withTaskGroup(
             of: Result<ByteBuffer, any Error>?.self
         ) { tasks in
@@ -50,8 +53,7 @@ struct APIParts: Sendable {
         }
         switch collected {
         case .success(let buffer): return Data(buffer.readableBytesView)
-        case .failure(let error) where error is NIOTooManyBytesError:
-            throw APIError(status: 413, message: "the body has more than \(maximum) bytes")
+        case .failure(let error) where error is NIOTooManyBytesError: throw tooLarge
         case .failure: throw .bad("the body did not arrive whole")
         case nil:
             throw APIError(status: 408, message: "the body did not arrive within \(timeout.components.seconds) s")

@@ -82,7 +82,7 @@ package struct APIRoutes: Sendable {
     /// Adds the routes.
     package func addRoutes(to router: Router<ManagementContext>) {
         router.add(middleware: TracingMiddleware(redactingQueryParameters: ["auth_token"]))
-        router.add(middleware: RefusalMiddleware())
+        router.add(middleware: RefusalMiddleware(table: table))
         if let limit { router.add(middleware: RateLimitMiddleware(limit: limit)) }
         router.add(middleware: AuthenticationMiddleware(authenticator: authenticator))
         CompatibleRoutes(parts: parts).addRoutes(to: router)
@@ -95,6 +95,12 @@ package struct APIRoutes: Sendable {
                 body: ResponseBody(byteBuffer: ByteBuffer(bytes: document)))
         }
         for operation in operations { operation.add(to: router, logger: parts.logger) }
+    }
+
+    /// Everything that is served.
+    private var table: RouteTable {
+        RouteTable(
+            CompatibleEndpoint.allCases.map(\.endpoint) + ManagementEndpoint.allCases.map(\.endpoint) + endpoints)
     }
 
     /// Every call of `/v1`, for the manual.
@@ -122,6 +128,8 @@ package struct APIRoutes: Sendable {
 
 /// Gives what Hummingbird itself refuses the shape that the rest of the API has.
 struct RefusalMiddleware: RouterMiddleware {
+    let table: RouteTable
+
     func handle(
         _ request: Request, context: ManagementContext,
         next: (Request, ManagementContext) async throws -> Response
@@ -130,6 +138,13 @@ struct RefusalMiddleware: RouterMiddleware {
             return try await next(request, context)
         } catch let error as HTTPError {
             let status = error.status.code
+            let methods = table.methods(at: request.uri.path)
+            if status == 404, error.body == nil, !methods.isEmpty {
+                let allowed = methods.joined(separator: ", ")
+                var refusal = APIError(status: 405, message: "\(request.method) is not served here, but \(allowed)")
+                refusal.headers[.allow] = allowed
+                return APIAnswer.refusal(refusal, of: request)
+            }
             let message = error.body ?? (status == 404 ? "nothing is served here" : error.status.reasonPhrase)
             return APIAnswer.refusal(APIError(status: status, message: message), of: request)
         }

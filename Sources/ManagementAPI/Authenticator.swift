@@ -49,14 +49,13 @@ struct AuthenticationMiddleware: RouterMiddleware {
     ) async throws -> Response {
         var context = context
         // A browser that is logged in must not be made to change anything by a page from elsewhere.
-        if request.method != .get, let name = HTTPField.Name("Sec-Fetch-Site"),
+        if !request.isReading, let name = HTTPField.Name("Sec-Fetch-Site"),
             ["cross-site", "same-site"].contains(request.headers[name])
         {
             return APIAnswer.refusal(
                 APIError(status: 403, message: "a page from elsewhere asked for this"), of: request)
         }
-        let isOpen = request.method == .get && ["/", "/healthcheck"].contains(request.uri.path)
-        if !isOpen {
+        if !request.isHealthCheck {
             do throws(Unauthenticated) {
                 context.caller = try await authenticator.caller(request.headers)
             } catch {
@@ -68,7 +67,7 @@ struct AuthenticationMiddleware: RouterMiddleware {
                 return APIAnswer.refusal(refusal, of: request)
             }
             // Chester's surface has no roles: who may look may change, unless a role says otherwise.
-            if request.method != .get, !request.uri.path.hasPrefix("/v1"), context.caller.role < .admin {
+            if !request.isReading, !request.uri.path.hasPrefix("/v1"), context.caller.role < .admin {
                 let refusal = APIError(
                     status: 403, message: "\(context.caller.name) has the role \(context.caller.role.rawValue)")
                 return APIAnswer.refusal(refusal, of: request)
@@ -76,4 +75,12 @@ struct AuthenticationMiddleware: RouterMiddleware {
         }
         return try await next(request, context)
     }
+}
+
+extension Request {
+    /// Whether it changes nothing.
+    var isReading: Bool { method == .get || method == .head }
+
+    /// Whether it is one of the two that a load balancer sends, which anybody may.
+    var isHealthCheck: Bool { isReading && ["/", "/healthcheck"].contains(uri.path) }
 }

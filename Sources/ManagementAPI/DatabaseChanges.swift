@@ -6,10 +6,10 @@ import FleetModel
 let redacted = "REDACTED"
 
 extension AddDatabase {
-    /// The group's name: `instance_group`, which alerts name, or else the instance's.
+    /// The group's name. Chester stores a database under `instance_name`, by which all further calls name it; what
+    /// `chester_meta_data.instance_group` says decides nothing there either.
     func groupName() throws(APIError) -> InstanceName {
-        let group = chester_meta_data?.instance_group ?? ""
-        return try name(group.isEmpty ? instance_name : group, group.isEmpty ? "instance_name" : "instance_group")
+        try name(instance_name, "instance_name")
     }
 
     /// The record of the group, with hostgroups and rule ids that no other group has.

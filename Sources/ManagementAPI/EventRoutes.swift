@@ -14,6 +14,8 @@ struct EventRoutes: Sendable {
     /// Between two comments on a quiet stream, so that proxies keep it open and a dead client is noticed.
     private static let heartbeat = Duration.seconds(15)
     private static let batch = 200
+    /// Events that one answer may cost reading.
+    private static let maximumRead = 20_000
 
     var operations: [Operation] {
         [
@@ -64,26 +66,56 @@ struct EventRoutes: Sendable {
         if request.headers[.accept]?.contains("application/json") == true {
             return try await list(log, selection, after, limit)
         }
-        var start = after ?? 0
-        if after == nil { start = try await newest(log, nil, 1).first?.id ?? 0 }
-        return try stream(log, selection, from: start, context)
+        // An id that was not given yet is of another log: its client would wait for as long as this one is shorter.
+        let newest = try await newest(log, nil, 1).first?.id ?? 0
+        return try stream(log, selection, from: min(after ?? newest, newest), context)
     }
 
     private func list(
         _ log: any EventLog, _ selection: Selection, _ after: Int64?, _ limit: Int
     ) async throws(APIError) -> Response {
-        var found: [FleetEvent]
-        if let after {
+        let found =
+            if let after {
+                try await oldest(log, selection, after, limit)
+            } else {
+                Array(try await newest(log, selection, limit).reversed())
+            }
+        return APIAnswer.json(["items": .array(found.map(Self.document))] as JSONValue)
+    }
+
+    /// The first that are wanted behind `after`.
+    private func oldest(
+        _ log: any EventLog, _ selection: Selection, _ after: Int64, _ limit: Int
+    ) async throws(APIError) -> [FleetEvent] {
+        var found: [FleetEvent] = []
+        var last = after
+        for _ in 0..<(Self.maximumRead / Self.batch) {
+            let batch: [FleetEvent]
             do throws(StoreError) {
-                found = try await log.events(after: after, group: selection.group, limit: limit)
+                batch = try await log.events(after: last, group: selection.group, limit: Self.batch)
             } catch {
                 throw APIError(error)
             }
-        } else {
-            found = try await newest(log, selection.group, limit).reversed()
+            found += batch.filter(selection.takes)
+            last = batch.last?.id ?? last
+            if found.count >= limit || batch.count < Self.batch { break }
         }
-        found = found.filter(selection.takes)
-        return APIAnswer.json(["items": .array(found.map(Self.document))] as JSONValue)
+        return Array(found.prefix(limit))
+    }
+
+    /// The last that are wanted, newest first. Kinds can be rare, so more is read until enough of them are found.
+    private func newest(
+        _ log: any EventLog, _ selection: Selection, _ limit: Int
+    ) async throws(APIError) -> [FleetEvent] {
+        var window = limit
+        while true {
+            let read = try await newest(log, selection.group, window)
+            let found = read.filter(selection.takes)
+            if found.count >= limit || read.count < window || window >= Self.maximumRead {
+                return Array(found.prefix(limit))
+            }
+            window = min(window * 8, Self.maximumRead)
+        }
     }
 
     private func newest(
@@ -99,14 +131,14 @@ struct EventRoutes: Sendable {
     private func stream(
         _ log: any EventLog, _ selection: Selection, from start: Int64, _ context: ManagementContext
     ) throws(APIError) -> Response {
-        guard let (id, wakeup) = parts.signal.follow() else {
+        guard let follower = parts.signal.follow() else {
             throw APIError(status: 503, message: "too many clients follow the events; try again later")
         }
-        let (signal, clock) = (parts.signal, parts.clock)
+        let clock = parts.clock
         return Response(
             status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
             body: ResponseBody { writer in
-                defer { signal.leave(id) }
+                let wakeup = follower.wakeup
                 let isEnding = Mutex(false)
                 try await withGracefulShutdownHandler {
                     var last = start

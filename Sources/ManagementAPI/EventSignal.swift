@@ -22,19 +22,34 @@ package final class EventSignal: EventSink {
         for wakeup in state.withLock({ Array($0.followers.values) }) { wakeup.wake() }
     }
 
+    /// Somebody who follows, for as long as this lives: an answer that is never written, because its client is gone
+    /// by then, must not keep a place.
+    final class Follower: Sendable {
+        /// Is woken when there is more.
+        let wakeup: Wakeup
+        private let signal: EventSignal
+        private let id: Int
+
+        fileprivate init(_ signal: EventSignal, _ id: Int, _ wakeup: Wakeup) {
+            self.signal = signal
+            self.id = id
+            self.wakeup = wakeup
+        }
+
+        deinit {
+            signal.state.withLock { $0.followers[id] = nil }
+        }
+    }
+
     /// Begins to follow; nil when too many do.
-    func follow() -> (id: Int, wakeup: Wakeup)? {
-        state.withLock { state in
+    func follow() -> Follower? {
+        let found = state.withLock { state -> (id: Int, wakeup: Wakeup)? in
             guard state.followers.count < Self.maximumFollowers else { return nil }
             state.nextID += 1
             let wakeup = Wakeup()
             state.followers[state.nextID] = wakeup
             return (state.nextID, wakeup)
         }
-    }
-
-    /// Ends following.
-    func leave(_ id: Int) {
-        state.withLock { $0.followers[id] = nil }
+        return found.map { Follower(self, $0.id, $0.wakeup) }
     }
 }

@@ -41,7 +41,7 @@ struct GroupPartRoutes: Sendable {
         Collection.all.flatMap(operations) + [
             Operation(
                 .get, "/v1/groups/{group}/policy", "getPolicy", "Shows a group's policy.",
-                answers: [.init(200, "Policy")]
+                answers: [.init(200, "Policy"), .init(304, nil)]
             ) { _, context throws(APIError) in
                 let stored = try await parts.group(context)
                 return APIAnswer.group(
@@ -71,7 +71,8 @@ struct GroupPartRoutes: Sendable {
         let name = list.singular.prefix(1).uppercased() + list.singular.dropFirst()
         return [
             Operation(
-                .get, path, "list\(name)s", "Lists a group's \(list.path).", answers: [.init(200, "\(list.schema)List")]
+                .get, path, "list\(name)s", "Lists a group's \(list.path).",
+                answers: [.init(200, "\(list.schema)List"), .init(304, nil)]
             ) { _, context throws(APIError) in
                 let stored = try await parts.group(context)
                 return APIAnswer.group(
@@ -88,7 +89,7 @@ struct GroupPartRoutes: Sendable {
             }.taking(.dryRun, .ifMatch).withBody("\(list.schema)ListInput"),
             Operation(
                 .get, path + "/{element}", "get\(name)", "Shows one of a group's \(list.path).",
-                answers: [.init(200, list.schema)]
+                answers: [.init(200, list.schema), .init(304, nil)]
             ) { _, context throws(APIError) in
                 let stored = try await parts.group(context)
                 let element = context.text("element")

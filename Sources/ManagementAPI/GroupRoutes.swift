@@ -69,7 +69,7 @@ struct GroupRoutes: Sendable {
     @Sendable private func show(_ request: Request, _ context: ManagementContext) async throws(APIError) -> Response {
         let stored = try await parts.group(context)
         let tag = EntityTag(stored.document, stored.version)
-        if let known = request.headers[.ifNoneMatch], Precondition.tags(known).contains(tag.description) {
+        if Precondition.isKnown(tag.description, to: request) {
             return Response(status: .notModified, headers: [.eTag: tag.description])
         }
         let withPasswords = try await parts.revealing([stored.document], request, context)
@@ -114,8 +114,8 @@ extension APIParts {
     /// The body as JSON.
     /// - Throws: 415 for another media type, 400 for what is not JSON.
     func json(_ request: Request) async throws(APIError) -> JSONValue {
-        let type = request.headers[.contentType]?.lowercased() ?? "application/json"
-        guard type.hasPrefix("application/json") || type.hasPrefix("application/merge-patch+json") else {
+        let type = request.headers[.contentType]?.split(separator: ";").first.map { String($0).trimmed.lowercased() }
+        guard type == nil || type == "application/json" || type == "application/merge-patch+json" else {
             throw APIError(
                 status: 415, message: "the body must be application/json or application/merge-patch+json")
         }

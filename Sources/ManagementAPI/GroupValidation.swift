@@ -6,7 +6,8 @@ enum GroupValidation {
     static func problems(
         of record: GroupRecord, beside others: [GroupRecord], usersAreShared: Bool
     ) -> [FieldProblem] {
-        servers(record, others) + users(record, others, usersAreShared) + rules(record, others) + places(record, others)
+        servers(record, others) + users(record, others, usersAreShared) + rules(record, others, usersAreShared)
+            + places(record, others)
     }
 
     private static func servers(_ record: GroupRecord, _ others: [GroupRecord]) -> [FieldProblem] {
@@ -71,8 +72,11 @@ enum GroupValidation {
         return problems
     }
 
-    private static func rules(_ record: GroupRecord, _ others: [GroupRecord]) -> [FieldProblem] {
+    private static func rules(
+        _ record: GroupRecord, _ others: [GroupRecord], _ usersAreShared: Bool
+    ) -> [FieldProblem] {
         var problems: [FieldProblem] = []
+        let ownNames = Set(record.configuration.users.map(\.username))
         let rules = record.configuration.queryRules
         if rules.count > 999 { problems.append(.init(pointer: "/queryRules", detail: "there may be 999 rules")) }
         var ids: Set<Int> = []
@@ -83,6 +87,12 @@ enum GroupValidation {
             if !(1...999).contains(rule.id) { wrong("id", "it must be 1 to 999") }
             if !ids.insert(rule.id).inserted { wrong("id", "another rule has that id") }
             if let problem = textProblem(rule.username, 0...64) { wrong("username", problem) }
+            // ProxySQL would send that group's queries to this group's servers.
+            if usersAreShared, !ownNames.contains(rule.username),
+                let owner = others.first(where: { $0.user(rule.username) != nil })
+            {
+                wrong("username", "the user is the group \(owner.name)'s, whose queries the rule would redirect")
+            }
             if let problem = textProblem(rule.matchDigest, 1...8_192) { wrong("matchDigest", problem) }
             if let problem = textProblem(rule.comment, 0...1_024) { wrong("comment", problem) }
             if let owner = owner(of: rule.destinationHostgroup, others) {
@@ -113,8 +123,8 @@ enum GroupValidation {
             problems.append(
                 .init(pointer: "/policy/minimumReplicas", detail: "it must be 0 to maximumReplicas"))
         }
-        if !(0...100).contains(record.policy.maximumReplicas) {
-            problems.append(.init(pointer: "/policy/maximumReplicas", detail: "it must be 0 to 100"))
+        if !(0...1_000).contains(record.policy.maximumReplicas) {
+            problems.append(.init(pointer: "/policy/maximumReplicas", detail: "it must be 0 to 1000"))
         }
         return problems
     }

@@ -53,6 +53,11 @@ package struct IAPVerifier: Sendable {
         guard let issued = Self.moment(claims["iat"]), issued.since(now) < Self.skew else {
             throw Self.refused("it is from the future")
         }
+        if let claim = claims["nbf"] {
+            guard let begins = Self.moment(claim), begins.since(now) < Self.skew else {
+                throw Self.refused("it is not valid yet")
+            }
+        }
         guard let email = claims["email"]?.string, !email.isEmpty else { throw Self.refused("it names no user") }
         return email
     }

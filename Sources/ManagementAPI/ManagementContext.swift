@@ -57,7 +57,10 @@ package struct ManagementContext: RequestContext, RemoteAddressRequestContext {
         var bytes: [UInt8] = []
         var rest = raw.utf8[...]
         while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%"), let value = UInt8(Substring(rest.prefix(2)), radix: 16) else {
+            let digits = Substring(rest.prefix(2))
+            guard byte == UInt8(ascii: "%"), digits.count == 2, digits.allSatisfy(\.isHexDigit),
+                let value = UInt8(digits, radix: 16)
+            else {
                 bytes.append(byte)
                 continue
             }

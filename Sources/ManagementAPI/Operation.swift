@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import JSONValues
 import Logging
+import NIOHTTP1
 
 /// One call of `/v1`: its route, who may make it, what it takes and answers, all in one place, so that the OpenAPI
 /// document is made of what is served.
@@ -96,7 +97,11 @@ struct Operation: Sendable {
         router.on(RouterPath(path), method: method) { request, context in
             do throws(APIError) {
                 try context.caller.require(role, for: summary)
-                return try await handler(request, context)
+                let answer = try await handler(request, context)
+                guard method == .get, let tag = answer.headers[.eTag], Precondition.isKnown(tag, to: request) else {
+                    return answer
+                }
+                return Response(status: .notModified, headers: [.eTag: tag])
             } catch {
                 if error.status >= 500 {
                     logger.error(
@@ -136,11 +141,8 @@ extension APIAnswer {
     }
 
     private static func title(_ status: Int) -> String {
-        switch status {
-        case 412: "Precondition Failed"
-        default:
-            HTTPResponse.Status(integerLiteral: status).reasonPhrase.nonEmpty ?? "Refused"
-        }
+        // A status made of a number alone has no phrase; the known ones are found by NIO's table (RFC 9110, 15).
+        HTTPResponseStatus(statusCode: status).reasonPhrase
     }
 
     /// A group with its entity tag.

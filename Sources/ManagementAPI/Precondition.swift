@@ -34,6 +34,13 @@ enum Precondition: Hashable, Sendable {
         throw APIError(status: 412, message: message)
     }
 
+    /// Whether the client has the version of that tag, so that it need not be sent again.
+    static func isKnown(_ tag: String, to request: Request) -> Bool {
+        guard let header = request.headers[.ifNoneMatch] else { return false }
+        let known = tags(header)
+        return known.contains(tag) || known.contains("*")
+    }
+
     /// The tags of a header, weak ones without their mark.
     static func tags(_ header: String) -> Set<String> {
         Set(

@@ -57,12 +57,13 @@ package struct RequestAuthenticator: Authenticator {
         // A browser sends no bearer token, but asks for Basic credentials: the token is their password.
         if let tokens, let caller = tokens.caller(Self.credentials(authorization).password) { return caller }
         guard let proxyUsers else {
-            guard let basic else {
-                throw Unauthenticated(
-                    "a bearer token is needed, or the one that was sent is not known", because: "no known token",
-                    challenge: "Bearer realm=\"drover\", Basic realm=\"drover\"")
-            }
-            return Caller(name: try Self.check(authorization, basic), role: .admin)
+            if tokens == nil, let basic { return Caller(name: try Self.check(authorization, basic), role: .admin) }
+            if let basic, let name = try? Self.check(authorization, basic) { return Caller(name: name, role: .admin) }
+            throw Unauthenticated(
+                basic == nil
+                    ? "a bearer token is needed, or the one that was sent is not known"
+                    : "a bearer token or Basic credentials are needed, or those that were sent are not known",
+                because: "no known token", challenge: "Bearer realm=\"drover\", Basic realm=\"drover\"")
         }
         guard let assertion = Self.assertion.flatMap({ headers[$0] }) else {
             throw Unauthenticated(

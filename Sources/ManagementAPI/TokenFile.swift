@@ -101,7 +101,8 @@ package final class TokenFile: Sendable {
         var bytes: [UInt8] = []
         var rest = token.dropFirst("sha256:".count)
         while !rest.isEmpty {
-            guard let byte = UInt8(rest.prefix(2), radix: 16), rest.count >= 2 else { return nil }
+            guard rest.count >= 2, rest.prefix(2).allSatisfy(\.isHexDigit), let byte = UInt8(rest.prefix(2), radix: 16)
+            else { return nil }
             bytes.append(byte)
             rest = rest.dropFirst(2)
         }

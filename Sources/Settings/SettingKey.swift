@@ -120,20 +120,28 @@ package struct HostAndPort: Hashable, Sendable, CustomStringConvertible {
     /// 0–65535; 0 takes any.
     package var port: Int
 
-    /// Reads `host:port`.
+    /// Reads `host:port`; an IPv6 address may stand in brackets.
     package init?(_ text: String) {
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
             (0...65_535).contains(port), colon > text.startIndex
         else { return nil }
-        self.host = String(text[..<colon])
+        let host = text[..<colon]
+        if host.hasPrefix("[") {
+            guard host.hasSuffix("]"), host.dropFirst().dropLast().contains(":") else { return nil }
+            self.host = String(host.dropFirst().dropLast())
+        } else {
+            self.host = String(host)
+        }
         self.port = port
     }
 
-    package var description: String { "\(host):\(port)" }
+    package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
-    /// Whether only this machine can reach it.
+    /// Whether only this machine can reach it. A name that merely begins like an address may be anywhere.
     package var isLoopback: Bool {
-        host == "localhost" || host == "::1" || host == "[::1]" || host.hasPrefix("127.")
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        let isFour = parts.count == 4 && parts.first == "127" && parts.allSatisfy { UInt8($0) != nil }
+        return host == "localhost" || host == "::1" || isFour
     }
 }
 

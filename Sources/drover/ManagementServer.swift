@@ -35,7 +35,7 @@ struct ManagementServer {
     }
 
     private func made() throws -> [any Service] {
-        let router = Router(context: ManagementContext.self)
+        let router = Router(context: ManagementContext.self, options: .autoGenerateHeadEndpoints)
         var options = APIRoutes.Settings(defaultPolicy: try settings.defaultPolicy())
         options.maximumBodyBytes = settings.integer("api.max-body-bytes")
         options.bodyTimeout = settings.seconds("api.body-timeout-seconds")

@@ -195,6 +195,34 @@ struct CompatibleRoutesTests {
         }
     }
 
+    @Test("a database is found under the name that it was added by, whatever its metadata call it")
+    func instanceName() async throws {
+        try await withAPI { client, _ async throws in
+            let add = goAdd().replacing(#""instance_group":"shop""#, with: #""instance_group":"elsewhere""#)
+            for _ in 1...2 { #expect(try await client.call(.post, "/", add).at("instance_name") == "shop") }
+            #expect(try await client.call(.get, "/databases/shop").at("instance_name") == "shop")
+            let modify = #"{"instance_name":"shop","new_password":"x"}"#
+            #expect(try await client.call(.patch, "/", modify).text == "null")
+            #expect(try await client.call(.delete, "/", #"{"instance_name":"shop"}"#).text == "null")
+        }
+    }
+
+    @Test("no rule may be about the user of another group on the same nodes")
+    func ruleOfAnother() async throws {
+        try await withAPI { client, _ async throws in
+            #expect(try await client.call(.post, "/", goAdd()).status == 200)
+            #expect(try await client.call(.post, "/", goAdd("other")).status == 200)
+            let rule = #"{"rule_id":1,"username":"shop-app","match_digest":"^SELECT"}"#
+            let one = try await client.call(.patch, "/queryrules/1?instance_group=other", rule)
+            #expect(one.status == 400 && one.text.contains("the user is the group shop's"), "\(one.text)")
+            let body = #"{"queryRules":[{"matchDigest":"a","username":"shop-app"}]}"#
+            let patched = try await client.call(.patch, "/v1/groups/other", body)
+            #expect(patched.status == 422 && patched.at("errors", "0", "pointer") == "/queryRules/0/username")
+            let nobody = body.replacing("shop-app", with: "nobody-yet")
+            #expect(try await client.call(.patch, "/v1/groups/other", nobody).status == 200)
+        }
+    }
+
     @Test("a database with managed replicas is removed only when the call says that they are to go")
     func removeWithReplicas() async throws {
         try await withAPI { client, store in

@@ -93,7 +93,7 @@ struct AuthenticationTests {
 
     @Test(
         "an assertion with anything wrong about it is refused",
-        arguments: ["iss", "aud", "exp", "iat", "email", "signature", "algorithm", "other", "garbage", "user"])
+        arguments: ["iss", "aud", "exp", "iat", "nbf", "email", "signature", "algorithm", "other", "garbage", "user"])
     func refused(what: String) async throws {
         let authenticator = authenticator([issuer.jwk])
         var fields: HTTPFields
@@ -102,6 +102,7 @@ struct AuthenticationTests {
         case "aud": fields = headers(try issuer.assertion(claims(["aud": "/projects/1"])))
         case "exp": fields = headers(try issuer.assertion(claims(["exp": 1_799_999_900])))
         case "iat": fields = headers(try issuer.assertion(claims(["iat": 1_800_000_900])))
+        case "nbf": fields = headers(try issuer.assertion(claims(["nbf": 1_800_000_900])))
         case "email": fields = headers(try issuer.assertion(claims(["email": "eve@example.com"])))
         case "signature": fields = headers(try issuer.assertion(claims(), signer: P256.Signing.PrivateKey()))
         case "algorithm": fields = headers(try issuer.assertion(claims(), algorithm: "none"))
@@ -210,7 +211,10 @@ struct AuthenticationTests {
 
     @Test(
         "a token file that cannot be used is named with its line and without its tokens",
-        arguments: ["a b c", "a read short", "a admin sha256:12", "only two", "a root a-long-enough-token-of-mine"])
+        arguments: [
+            "a b c", "a read short", "a admin sha256:12", "only two", "a root a-long-enough-token-of-mine",
+            "a admin sha256:" + String(repeating: "+f", count: 32),
+        ])
     func tokenFile(text: String) throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("tokens-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: path) }
@@ -220,6 +224,27 @@ struct AuthenticationTests {
             Issue.record("it was taken")
         } catch {
             #expect(error.description.contains("line 1") && !error.description.contains("long-enough"))
+        }
+    }
+
+    @Test("where tokens or Basic credentials do, either comes in and a refusal asks for both")
+    func tokensOrBasic() async throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("tokens-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try "a read a-long-enough-token".write(toFile: path, atomically: true, encoding: .utf8)
+        let both = RequestAuthenticator(
+            proxyUsers: nil, basic: .init(username: Secret("u"), password: Secret("p:w")),
+            tokens: try TokenFile(path: path, wallClock: clock, logger: silent))
+        let reader = try await both.caller([.authorization: "Bearer a-long-enough-token"])
+        let basic = Data("u:p:w".utf8).base64EncodedString()
+        let administrator = try await both.caller([.authorization: "Basic \(basic)"])
+        #expect(reader.role == .read && administrator.role == .admin)
+        do throws(Unauthenticated) {
+            _ = try await both.caller([.authorization: "Bearer nobody's-token"])
+            Issue.record("it was let in")
+        } catch {
+            #expect(error.challenge == "Bearer realm=\"drover\", Basic realm=\"drover\"")
+            #expect(error.message.contains("bearer token or Basic credentials"))
         }
     }
 

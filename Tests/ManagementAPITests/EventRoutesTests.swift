@@ -33,6 +33,16 @@ struct EventRoutesTests {
             let resumed = try await list("", [try #require(HTTPField.Name("Last-Event-ID")): "1"])
             #expect(resumed.at("items") == "[2]" && resumed.at("items", "0", "id") == "2")
             #expect(try await list("?kind=nonsense").status == 400)
+            // The newest event is of another kind, and so is the oldest.
+            #expect(try await list("?kind=group-created&limit=1").at("items", "0", "group") == "other")
+            #expect(try await list("?after=0&kind=policy-changed&limit=1").at("items", "0", "id") == "3")
+        }
+    }
+
+    @Test("answers that are never written keep no place among those who follow")
+    func abandoned() async throws {
+        try await withAPI { client, _ async throws in
+            for _ in 0..<250 { #expect(try await client.call(.head, "/v1/events").status == 200) }
         }
     }
 

@@ -37,4 +37,23 @@ struct EventStreamTests {
             #expect(text.contains("id: 2\nevent: policy-changed\n"))
         }
     }
+
+    @Test("an id that was not given yet does not keep its client waiting for it")
+    func idOfAnotherLog() async throws {
+        try await withAPI(isLive: true) { client, _ async throws in
+            let port = try #require(client.port)
+            #expect(try await client.call(.put, "/v1/groups/shop", shop).status == 201)
+            var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/v1/events")
+            request.headers.add(name: "Last-Event-ID", value: "\(Int64.max)")
+            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
+            let change = #"{"policy":{"maximumReplicas":9}}"#
+            #expect(try await client.call(.patch, "/v1/groups/shop", change).status == 200)
+            var text = ""
+            for try await part in response.body {
+                text += String(buffer: part)
+                if text.contains("event: policy-changed") { break }
+            }
+            #expect(text.contains("id: 2\n") && !text.contains("id: 1\n"))
+        }
+    }
 }

@@ -29,7 +29,7 @@ func withAPI(
     let signal = EventSignal()
     let eventful = EventfulStore(
         groups: store, incidents: store, log: events, sinks: [signal], surroundings: (TestWallClock(), silent))
-    let router = Router(context: ManagementContext.self)
+    let router = Router(context: ManagementContext.self, options: .autoGenerateHeadEndpoints)
     APIRoutes(
         sources: .init(
             changes: EventfulChanges(store, toldBy: eventful), incidents: eventful, events: events, signal: signal,

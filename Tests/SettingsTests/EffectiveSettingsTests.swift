@@ -74,6 +74,19 @@ struct EffectiveSettingsTests {
     @Test("without authentication the API is for this machine only")
     func loopbackOnly() async {
         await #expect(throws: SettingsError.self) { _ = try await load(flags: ["api.address": "0.0.0.0:8082"]) }
+        for elsewhere in ["127.0.0.1.example.com:1", "127.example.com:1", "127.0.0:1", "10.0.0.1:1", "[::]:1"] {
+            #expect(HostAndPort(elsewhere)?.isLoopback == false, "\(elsewhere)")
+        }
+        for here in ["127.0.0.1:1", "127.9.8.7:1", "localhost:1", "[::1]:1", "::1:1"] {
+            #expect(HostAndPort(here)?.isLoopback == true, "\(here)")
+        }
+    }
+
+    @Test("an IPv6 address is taken in brackets and shown so", arguments: ["[::1]:80", "::1:80"])
+    func brackets(text: String) {
+        let address = HostAndPort(text)
+        #expect(address?.host == "::1" && address?.port == 80 && address?.description == "[::1]:80")
+        #expect(HostAndPort("[a]:80") == nil && HostAndPort("[::1:80") == nil)
     }
 
     @Test("a broken file is an error that names it")
