@@ -164,6 +164,24 @@ def run(browser, api, folder):
     screenshot("phone")
     complaints = browser.complaints()
     check(not complaints, f"the console is empty{': ' + '; '.join(complaints) if complaints else ''}")
+    stream_refused(browser, api)
+
+
+def stream_refused(browser, api):
+    browser.call("Fetch.enable", patterns=[{"urlPattern": "*/v1/events*"}])
+    browser.events.clear()
+    browser.call("Page.navigate", url=f"{api}/ui")
+    deadline = time.monotonic() + 15
+    refused = None
+    while refused is None and time.monotonic() < deadline:
+        browser.value("1")
+        refused = next((e for e in browser.events if e.get("method") == "Fetch.requestPaused"), None)
+    check(refused is not None, "the page asks for the stream")
+    browser.call("Fetch.fulfillRequest", requestId=refused["params"]["requestId"], responseCode=502)
+    browser.until("it says that it is not live", "document.querySelector('#live').textContent === 'reconnecting'")
+    browser.call("Fetch.disable")
+    browser.until("it follows again after an answer that was no stream",
+                  "document.querySelector('#live').textContent === 'live'", seconds=15)
 
 
 def main():

@@ -14,7 +14,8 @@ package enum YAMLText {
     package static func read(_ text: String) throws(ControlError) -> JSONValue {
         do {
             guard let node = try Yams.compose(yaml: text) else { return .null }
-            return try value(node)
+            var budget = maximumValues
+            return try value(node, depth: 0, &budget)
         } catch let error as ControlError {
             throw error
         } catch {
@@ -22,7 +23,19 @@ package enum YAMLText {
         }
     }
 
-    private static func value(_ node: Node) throws(ControlError) -> JSONValue {
+    /// Aliases stand for what they name each time, so that a few lines can mean more values than a machine holds.
+    private static let maximumValues = 500_000
+    /// The same by depth: no document of the API has a quarter of it.
+    private static let maximumDepth = 64
+
+    private static func value(_ node: Node, depth: Int, _ budget: inout Int) throws(ControlError) -> JSONValue {
+        budget -= 1
+        guard budget >= 0, depth <= maximumDepth else {
+            throw ControlError(
+                .unusableInput,
+                "it has more than \(maximumValues) values, or is nested deeper than \(maximumDepth) levels, with "
+                    + "every alias counted as what it stands for")
+        }
         switch node {
         case .scalar(let scalar) where node.tag == Tag(.binary):
             guard let data = Data(base64Encoded: scalar.string), let text = String(validating: data, as: UTF8.self)
@@ -31,7 +44,7 @@ package enum YAMLText {
         case .scalar(let scalar): return plain(scalar)
         case .sequence(let sequence):
             var elements: [JSONValue] = []
-            for element in sequence { elements.append(try value(element)) }
+            for element in sequence { elements.append(try value(element, depth: depth + 1, &budget)) }
             return .array(elements)
         case .mapping(let mapping):
             var members: [String: JSONValue] = [:]
@@ -39,7 +52,7 @@ package enum YAMLText {
                 guard let name = key.string else {
                     throw ControlError(.unusableInput, "a key\(place(key)) is not a text")
                 }
-                members[name] = try value(member)
+                members[name] = try value(member, depth: depth + 1, &budget)
             }
             return .object(members)
         default:

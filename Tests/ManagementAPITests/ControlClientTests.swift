@@ -199,4 +199,16 @@ struct ControlClientTests {
     func unusable(text: String) {
         #expect(throws: ControlError.self) { _ = try read(text) }
     }
+
+    @Test("a few lines of aliases that mean millions of values, or endless depth, are refused at once")
+    func aliases() throws {
+        let few = try YAMLText.read("a: &a {x: 1}\nb: [*a, *a]")
+        #expect(few["b"]?.elements == [["x": 1], ["x": 1]])
+        let wide = (1...9).reduce("k0: &k0 [x]\n") { text, level in
+            let aliases = Array(repeating: "*k\(level - 1)", count: 10).joined(separator: ", ")
+            return text + "k\(level): &k\(level) [\(aliases)]\n"
+        }
+        let deep = (1...5_000).reduce("k0: &k0 [x]\n") { $0 + "k\($1): &k\($1) [*k\($1 - 1)]\n" }
+        for text in [wide, deep] { #expect(throws: ControlError.self) { _ = try YAMLText.read(text) } }
+    }
 }

@@ -47,9 +47,10 @@ enum StatusAssets {
         th, td { text-align: left; padding: .4rem 1rem .4rem 0; border-bottom: 1px solid var(--line);
           vertical-align: baseline; }
         td { white-space: nowrap; }
+        td:last-child { white-space: normal; overflow-wrap: anywhere; min-width: 6rem; }
         td em { white-space: normal; overflow-wrap: anywhere; }
         tbody tr:last-child > * { border-bottom: 0; }
-        tbody th { font-weight: 600; overflow-wrap: anywhere; }
+        tbody th { font-weight: 600; overflow-wrap: anywhere; min-width: 9rem; }
         thead th { color: var(--faint); font-weight: 500; font-size: .875rem; white-space: nowrap; }
         .state { display: inline-block; padding: 0 .5rem; border-radius: 1rem; font-size: .875rem; font-weight: 600;
           color: var(--busy); background: var(--busy-back); }
@@ -123,10 +124,22 @@ enum StatusAssets {
             if (!timer) timer = setTimeout(refresh, 250);
           }
 
-          const source = new EventSource('/v1/events?after=' + main.dataset.last);
-          source.onopen = () => { live.textContent = 'live'; live.className = 'live'; soon(); };
-          source.onerror = () => { live.textContent = 'reconnecting'; live.className = ''; };
-          for (const kind of main.dataset.kinds.split(' ')) source.addEventListener(kind, soon);
+          let last = main.dataset.last;
+          function follow() {
+            const source = new EventSource('/v1/events?after=' + last);
+            source.onopen = () => { live.textContent = 'live'; live.className = 'live'; soon(); };
+            source.onerror = () => {
+              live.textContent = 'reconnecting';
+              live.className = '';
+              // A browser gives up for good on an answer that is no stream, as one of a proxy while we start.
+              if (source.readyState === EventSource.CLOSED) setTimeout(follow, 3000);
+            };
+            for (const kind of main.dataset.kinds.split(' ')) {
+              source.addEventListener(kind, (event) => { last = event.lastEventId || last; soon(); });
+            }
+          }
+
+          follow();
           setInterval(soon, 30000);
         })();
 

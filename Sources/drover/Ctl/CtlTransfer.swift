@@ -34,6 +34,9 @@ struct CtlImport: AsyncParsableCommand {
             }
             return ProxySQLImport.Place(name: parts[0], writer: writer, reader: reader)
         }
+        guard Set(places.map(\.name)).count == places.count else {
+            throw ValidationError("--database names one database twice")
+        }
         guard let colon = fromProxysql.lastIndex(of: ":"), let port = Int(fromProxysql[colon...].dropFirst()) else {
             throw ValidationError("--from-proxysql takes host:port, not \(fromProxysql)")
         }
