@@ -63,6 +63,9 @@ package struct DigestColumn: Hashable, Sendable {
                     "there is no column \"\(name)\"; the columns are \(all.map(\.name).joined(separator: ", ")), and "
                         + "the words compatible and all")
             }
+            guard !columns.contains(column) else {
+                throw DigestError(.unusable, "the column \"\(name)\" is named twice")
+            }
             columns.append(column)
         }
         guard !columns.isEmpty else { throw DigestError(.unusable, "at least one column must be named") }

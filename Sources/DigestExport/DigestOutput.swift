@@ -21,8 +21,10 @@ package final class DigestFile: DigestOutput {
     private var descriptor: Int32
 
     /// Begins the file: bytes go to a hidden name beside it until `commit`.
-    /// - Throws: `busy` while another process writes the same file, `unwritable` with the system's reason.
+    /// - Throws: `busy` while another process writes the same file, `unwritable` with the system's reason, or where
+    ///   there is something that is no file: a rename would put a file in the place of a device.
     package init(path: String) throws(DigestError) {
+        let path = try Self.place(path)
         self.path = path
         let (folder, name) = Self.split(path)
         partialPath = "\(folder)/.\(name).partial"
@@ -106,6 +108,23 @@ package final class DigestFile: DigestOutput {
         guard let slash = path.lastIndex(of: "/") else { return (".", path) }
         let folder = path[..<slash]
         return (folder.isEmpty ? "/" : String(folder), String(path[path.index(after: slash)...]))
+    }
+
+    /// Where the file of that name is or will be: a link stays, what it leads to is replaced.
+    private static func place(_ path: String) throws(DigestError) -> String {
+        var named = stat()
+        guard lstat(path, &named) == 0 else { return path }
+        let isLink = named.st_mode & S_IFMT == S_IFLNK
+        guard stat(path, &named) == 0 else {
+            throw DigestError(.unwritable, "\(path) is a link that leads nowhere: \(lastError())")
+        }
+        guard named.st_mode & S_IFMT == S_IFREG else {
+            throw DigestError(
+                .unwritable, "\(path) is no file, and is left as it is; '--output -' writes to standard output")
+        }
+        guard isLink, let resolved = realpath(path, nil) else { return path }
+        defer { free(resolved) }
+        return String(cString: resolved)
     }
 
     private static func isSame(_ descriptor: Int32, _ path: String) -> Bool {

@@ -76,6 +76,7 @@ struct DumpCommand: AsyncParsableCommand {
         guard keep.map({ $0 > 0 }) ?? true, keep == nil || every != nil else {
             throw ValidationError("--keep is at least 1 and needs --every")
         }
+        guard output != "" else { throw ValidationError("--output is a file, a folder, or -, not empty") }
         guard timeoutSeconds >= 1, timeoutSeconds <= 86_400 else {
             throw ValidationError("--timeout-seconds is from 1 to 86400")
         }

@@ -98,7 +98,7 @@ struct MigrateCommand: AsyncParsableCommand {
                 throw ProgramExit.usage.code
             }
             do {
-                try equivalent.text.write(toFile: path, atomically: true, encoding: .utf8)
+                try equivalent.text.write(toFile: path, atomically: false, encoding: .utf8)
             } catch {
                 Console.complain("\(path) cannot be written: \(error.localizedDescription)")
                 throw ProgramExit.failure.code

@@ -68,7 +68,7 @@ struct SimulateCommand: AsyncParsableCommand {
             }
             if let plot {
                 do {
-                    try Plot(comparison).svg.write(toFile: plot, atomically: true, encoding: .utf8)
+                    try Plot(comparison).svg.write(toFile: plot, atomically: false, encoding: .utf8)
                 } catch {
                     throw SimulateCommand.refuse("writing \(plot) failed", error.localizedDescription)
                 }

@@ -100,6 +100,7 @@ struct EncoderTests {
     func unknownColumn() {
         #expect { try DigestColumn.list("digest,cost") } throws: { "\($0)".contains("\"cost\"") }
         #expect { try DigestColumn.list("") } throws: { "\($0)".contains("at least one column") }
+        #expect { try DigestColumn.list("digest, digest") } throws: { "\($0)".contains("twice") }
     }
 
     @Test("bytes that are no UTF-8 are replaced, so that every reader can read the file")

@@ -71,6 +71,33 @@ struct FileTests {
         }
     }
 
+    @Test("a file never takes the place of what is none, and a link stays one")
+    func noFile() async throws {
+        try await withFolder { folder in
+            #expect(mkfifo("\(folder)/pipe", 0o600) == 0)
+            try FileManager.default.createSymbolicLink(
+                atPath: "\(folder)/device", withDestinationPath: "/dev/null")
+            try FileManager.default.createSymbolicLink(
+                atPath: "\(folder)/nowhere", withDestinationPath: "\(folder)/none")
+            for name in ["pipe", "device", "nowhere"] {
+                #expect { _ = try DigestFile(path: "\(folder)/\(name)") } throws: {
+                    ($0 as? DigestError)?.code == .unwritable
+                }
+            }
+            #expect(try names(in: folder) == ["device", "nowhere", "pipe"])
+            try "old".write(toFile: "\(folder)/real", atomically: false, encoding: .utf8)
+            try FileManager.default.createSymbolicLink(
+                atPath: "\(folder)/link", withDestinationPath: "\(folder)/real")
+            let file = try DigestFile(path: "\(folder)/link")
+            try file.write(ArraySlice("new".utf8))
+            try file.commit()
+            #expect(try String(contentsOfFile: "\(folder)/real", encoding: .utf8) == "new")
+            #expect(try names(in: folder) == ["device", "link", "nowhere", "pipe", "real"])
+            #expect(
+                try FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/link") == "\(folder)/real")
+        }
+    }
+
     @Test("a series puts the time before the extension and forgets its oldest files, and no others")
     func series() async throws {
         let time = Timestamp(secondsSinceEpoch: 1_795_247_787)

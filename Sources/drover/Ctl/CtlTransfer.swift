@@ -126,6 +126,12 @@ struct CtlExport: AsyncParsableCommand {
         let folder = (path as NSString).deletingLastPathComponent
         let unfinished = path + ".unfinished"
         do {
+            var named = stat()
+            if stat(path, &named) == 0, named.st_mode & S_IFMT != S_IFREG {
+                // A device or a pipe is written to; the rename below would put a file in its place.
+                try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+                return Console.complain("wrote \(path)")
+            }
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             try? FileManager.default.removeItem(atPath: unfinished)
             guard
