@@ -302,7 +302,10 @@ let package = Package(
             ]),
         tests(
             "HooksTests",
-            ["Hooks", "FleetModel", "HTTPServing", .asyncHTTPClient, .hummingbird, .nioCore, .httpTypes, .logging]),
+            [
+                "Hooks", "FleetModel", "HTTPServing", .asyncHTTPClient, .hummingbird, .nioCore, .nioPosix, .httpTypes,
+                .logging,
+            ]),
         tests("NotificationsTests", ["Notifications", "Hooks", "FleetModel", "Pacing", "Persistence", .logging]),
         tests("WatchingTests", ["Watching", "FleetModel", "Pacing", "Persistence", "ProxySQLAdmin", .logging]),
         tests("PluginsTests", ["Plugins", "Agent", "Hooks", "Pacing", "FleetModel", .logging]),

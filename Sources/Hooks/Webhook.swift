@@ -78,12 +78,16 @@ package struct Webhook: Hook {
             }
         } catch {
             guard !Task.isCancelled else { throw HookFailure(.cancelled, "\(name) was not waited for") }
+            // The client counts the same seconds as we, and may be the first.
+            if error as? HTTPClientError == .deadlineExceeded { throw late }
             throw HookFailure(.unreachable, "\(name) was not reached: \(error)")
         }
-        guard let received else {
-            throw HookFailure(.deadlineExceeded, "\(name) did not answer within \(deadline)")
-        }
+        guard let received else { throw late }
         return try Self.judge(received.answer, received.retryAfter, name)
+    }
+
+    private var late: HookFailure {
+        HookFailure(.deadlineExceeded, "\(name) did not answer within \(deadline)")
     }
 
     private func bearer() throws(HookFailure) -> String? {

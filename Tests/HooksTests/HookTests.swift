@@ -6,6 +6,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import NIOPosix
 import Synchronization
 import TestSupport
 import Testing
@@ -139,12 +140,25 @@ final class Endpoint: Sendable {
 @Suite("Webhooks as hooks", .timeLimit(.minutes(1)))
 struct WebhookTests {
     private func webhook(
-        _ url: String, token: String? = nil, deadline: Duration = .seconds(10)
+        _ url: String, token: String? = nil, deadline: Duration = .seconds(10),
+        clock: any Clock<Duration> = ContinuousClock()
     ) -> Webhook {
         Webhook(
             Secret(url), token: token.map { .fixed(Secret($0)) } ?? .none, client: HTTPClient.shared,
-            deadline: .seconds(10),
-            clock: ContinuousClock())
+            deadline: deadline, clock: clock)
+    }
+
+    @Test("one that does not answer is late, whoever notices it first: we or the HTTP client")
+    func late() async throws {
+        let silent = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        // Our clock stands still, so it is the client.
+        let hook = webhook(
+            "http://127.0.0.1:\(silent.localAddress?.port ?? 0)/", deadline: .milliseconds(50), clock: ManualClock())
+        await #expect { try await hook.call([]) } throws: {
+            ($0 as? HookFailure)?.code == .deadlineExceeded
+        }
+        try await silent.close()
     }
 
     @Test("the document is the body of a POST, with the token")
