@@ -36,6 +36,7 @@ struct AgentCommand: AsyncParsableCommand {
     private static func run(_ words: [String]) async throws {
         let arguments = try Self.arguments(words)
         if arguments.wantsHelp { throw CleanExit.helpRequest(Self.self) }
+        if arguments.wantsVersion { return Console.say(BuildInformation.text) }
         if arguments.isHealthCheck {
             return try await ProbeCommand.ask(.ready, timeout: 0.9, isDirect: true, arguments)
         }
@@ -86,6 +87,7 @@ struct AgentCommand: AsyncParsableCommand {
     }
 
     private static func show(_ settings: AgentSettings) {
+        for warning in settings.warnings { Console.complain(warning) }
         for (key, value) in settings.shown {
             let name = key.theirs.map { "\(key.name) (\($0))" } ?? key.name
             Console.say("\(name) = \(value?.text ?? "")  # \(value?.source ?? "unset")")

@@ -29,9 +29,12 @@ struct ProbeCommand: AsyncParsableCommand {
         let isDirect = rest.contains("--direct")
         rest.removeAll { $0 == "--direct" }
         let timeout = try Self.timeout(&rest)
-        let name = rest.firstIndex { !$0.hasPrefix("-") }.map { rest.remove(at: $0) }
+        // A value may stand apart from its flag, so the probe is the word that names one.
+        let place = rest.firstIndex { names[$0] != nil } ?? rest.firstIndex { !$0.hasPrefix("-") }
+        let name = place.map { rest.remove(at: $0) }
         let arguments = try AgentCommand.arguments(rest)
         if arguments.wantsHelp { throw CleanExit.helpRequest(self) }
+        if arguments.wantsVersion { return Console.say(BuildInformation.text) }
         guard let name, let kind = names[name] else {
             Console.complain(
                 "\(name.map { "'\($0)' is no probe" } ?? "no probe is named"); started, ready and live are")

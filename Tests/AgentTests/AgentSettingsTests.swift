@@ -73,6 +73,35 @@ struct AgentSettingsTests {
         #expect(problem?.description.contains("agent.nonsense") == true)
     }
 
+    @Test("a key of their file without a value keeps its default, an empty section says nothing")
+    func emptyKeys() throws {
+        let yaml = "run_mode: core\nproxysql:\n  address:\nstart_delay: ~\nlog:\ncore: {interval: }\n"
+        let settings = try load(
+            environment: ["AGENT_CONFIG_FILE": "/a.yaml"], files: ["/a.yaml": yaml])
+        #expect(settings.text("agent.proxysql.address") == "127.0.0.1:6032")
+        #expect(settings.text("agent.core.interval-seconds") == "10")
+        #expect(settings.warnings == [])
+        let odd = try load(
+            environment: ["AGENT_CONFIG_FILE": "/a.yaml"], files: ["/a.yaml": "run_mode: core\nproxysql: 5\n"])
+        #expect(odd.warnings.count == 1 && odd.warnings[0].contains("proxysql"))
+        #expect(try load(["--run_mode=core"], files: ["./config.yaml": "---\n"]).warnings == [])
+    }
+
+    @Test("merged YAML mappings count, and give way to what stands beside them")
+    func mergedKeys() throws {
+        let yaml = """
+            base: &base {app: one, component: two}
+            other: &other {app: three, namespace: four}
+            core:
+              podselector: {<<: [*base, *other], component: own}
+            run_mode: core
+            """
+        let settings = try load(files: ["./config.yaml": yaml])
+        #expect(settings.text("agent.core.pod-selector.app") == "one")
+        #expect(settings.text("agent.core.pod-selector.component") == "own")
+        #expect(settings.text("agent.core.pod-selector.namespace") == "four")
+    }
+
     @Test("the file of AGENT_CONFIG_FILE is the only one of theirs; a missing one is fine, a broken one is fatal")
     func location() throws {
         let files = ["/a.yaml": "run_mode: core\n", "./config.yaml": "run_mode: satellite\n"]
@@ -92,6 +121,7 @@ struct AgentSettingsTests {
             ["--run_mode=other"], [], ["--run_mode=core", "--start_delay=-1"],
             ["--run_mode=core", "--core.interval=-1"],
             ["--run_mode=core", "--proxysql.address=127.0.0.1"],
+            ["--run_mode=core", "--proxysql.address= 127.0.0.1:6032"],
             ["--run_mode=core", "--shutdown.drain_timeout=60"],
         ]
         for words in wrong {
@@ -99,6 +129,7 @@ struct AgentSettingsTests {
         }
         #expect(throws: AgentArguments.Problem.self) { _ = try AgentArguments(["--nonsense=1"]) }
         #expect(throws: AgentArguments.Problem.self) { _ = try AgentArguments(["word"]) }
+        #expect(try AgentArguments(["--version"]).wantsVersion)
     }
 
     @Test("secrets are redacted wherever settings are shown or complained about")

@@ -13,6 +13,8 @@ package struct AgentArguments: Hashable, Sendable {
     package var showsConfiguration = false
     /// `--help` was given.
     package var wantsHelp = false
+    /// `--version` was given.
+    package var wantsVersion = false
     /// `--health-check` was given: the agent's binary as a probe, which the Go agent's plans had.
     package var isHealthCheck = false
     /// `--config FILE`: Drover's file.
@@ -33,6 +35,7 @@ package struct AgentArguments: Hashable, Sendable {
             case "show-config": showsConfiguration = try Self.truth(attached, name)
             case "health-check": isHealthCheck = try Self.truth(attached, name)
             case "help", "h": wantsHelp = true
+            case "version": wantsVersion = true
             case "config": file = try Self.value(attached, name, &rest)
             default:
                 guard let key = AgentSettingKey.all.first(where: { $0.theirs == name || $0.flag == name }) else {

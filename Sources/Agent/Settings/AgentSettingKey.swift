@@ -86,7 +86,7 @@ package struct AgentSettingKey: Hashable, Sendable {
         case .flag:
             return Self.truth(value) == nil ? "it must be true or false" : nil
         case .address:
-            guard let address = AgentAddress(value), address.port > 0 else {
+            guard let address = AgentAddress(value), address.port > 0, !value.contains(where: \.isWhitespace) else {
                 return "it must be host:port, the port included"
             }
         case .word(let words):

@@ -106,9 +106,17 @@ package struct AgentSettings: Sendable {
             guard let leaves = Self.leaves(path, read, &complaints) else { continue }
             for (key, text) in leaves.sorted(by: { $0.key < $1.key }) {
                 guard let known = AgentSettingKey.all.first(where: { $0.theirs == key.lowercased() }) else {
-                    warnings.append("the key \(key) in \(path) is unknown and ignored; see 'drover agent --help'")
+                    // A section without a single key, which Helm and people leave behind, is no key.
+                    let isSection = AgentSettingKey.all.contains {
+                        $0.theirs?.hasPrefix(key.lowercased() + ".") == true
+                    }
+                    if !isSection || !text.isEmpty {
+                        warnings.append("the key \(key) in \(path) is unknown and ignored; see 'drover agent --help'")
+                    }
                     continue
                 }
+                // A key without a value keeps its default, as in the Go agent; so does an empty variable.
+                guard !text.isEmpty else { continue }
                 values[known.name] = Value(text: text, source: path)
             }
             return
@@ -171,7 +179,7 @@ package struct AgentSettings: Sendable {
     ) -> [String: String]? {
         do {
             guard let text = try read(path) else { return nil }
-            guard let root = try Yams.compose(yaml: text) else { return [:] }
+            guard let root = try Yams.compose(yaml: text), root.null == nil else { return [:] }
             guard root.mapping != nil else {
                 complaints.append("the configuration file \(path) is not a set of keys with values")
                 return nil
@@ -187,7 +195,13 @@ package struct AgentSettings: Sendable {
 
     private static func collect(_ node: Node, _ prefix: String, _ leaves: inout [String: String]) {
         if let mapping = node.mapping {
-            for (key, value) in mapping {
+            // What is merged in gives way to what stands beside it, and among several the first counts.
+            for (key, value) in mapping where key.string == "<<" {
+                for merged in value.sequence.map({ Array($0) })?.reversed() ?? [value] {
+                    collect(merged, prefix, &leaves)
+                }
+            }
+            for (key, value) in mapping where key.string != "<<" {
                 collect(value, prefix.isEmpty ? key.string ?? "?" : "\(prefix).\(key.string ?? "?")", &leaves)
             }
         } else if let sequence = node.sequence {
