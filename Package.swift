@@ -329,8 +329,8 @@ let package = Package(
         tests(
             "ManagementAPITests",
             [
-                "ControlClient", "ManagementAPI", "Persistence", "FleetModel", "JSONValues", "Pacing", "Scaler",
-                "ProxySQLAdmin",
+                "ControlClient", "HTTPServing", "ManagementAPI", "Persistence", "FleetModel", "JSONValues", "Pacing",
+                "Scaler", "ProxySQLAdmin",
                 "FakeProxySQL",
                 "MySQLWire", .asyncHTTPClient, .hummingbird, .hummingbirdCore, .hummingbirdTesting, .nioCore,
                 .nioEmbedded, .nioHTTP1, .nioPosix, .nioSSL, .httpTypes, .logging, .crypto,

@@ -56,4 +56,13 @@ extension RouterMethods {
     ) {
         on(RouterPath(name.endpoint.path), method: name.endpoint.method.token, use: closure)
     }
+
+    /// Answers HEAD where a route of the manual answers GET: the same without its body.
+    package func serveHead(
+        _ name: some EndpointName, use closure: @Sendable @escaping (Request, Context) async throws -> Response
+    ) {
+        on(RouterPath(name.endpoint.path), method: .head) { request, context in
+            try await closure(request, context).createHeadResponse()
+        }
+    }
 }

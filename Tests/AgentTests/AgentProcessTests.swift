@@ -1,6 +1,8 @@
 import FakeProxySQL
 import FleetModel
+import NIOCore
 import NIOHTTP1
+import NIOPosix
 import TestSupport
 import Testing
 
@@ -28,6 +30,35 @@ struct AgentProcessTests {
                 #expect(ready.body["backends"] as? [String: Int] == ["online": 1, "shunned": 0, "total": 1])
                 let live = try await agent.call(.GET, "/healthz/live")
                 #expect(live.body["probe"] as? String == "liveness")
+            }
+        }
+    }
+
+    @Test("Probes may be asked with HEAD, as load balancers do")
+    func head() async throws {
+        try await withNode(node("a")) { fake in
+            try await withAgent(fake, mode: "core") { agent in
+                _ = try await agent.status { $0["started"] as? Bool == true }
+                for path in ["/healthz/started", "/healthz/ready", "/healthz/live"] {
+                    let answer = try await agent.call(.HEAD, path)
+                    #expect(answer.status == 200, "\(path)")
+                    #expect(answer.body["text"] as? String == "", "\(path)")
+                }
+            }
+        }
+    }
+
+    @Test("A client that connects and asks nothing, or half a question, does not keep its connection")
+    func idleClients() async throws {
+        try await withNode(node("a")) { fake in
+            try await withAgent(fake, httpPatience: .milliseconds(50)) { agent in
+                let port = try #require(Int(agent.base.split(separator: ":").last ?? ""))
+                for words in ["", "GET /healthz/live HTTP/1.1\r\nHos"] {
+                    let connection = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                        .connect(host: "127.0.0.1", port: port).get()
+                    if !words.isEmpty { try await connection.writeAndFlush(ByteBuffer(string: words)) }
+                    try await connection.closeFuture.get()
+                }
             }
         }
     }
@@ -163,6 +194,20 @@ struct AgentProcessTests {
                 #expect(wrong.status == 400)
                 let shown = try await agent.call(.GET, "/v1/backends")
                 #expect((shown.body["text"] as? String)?.contains("OFFLINE_SOFT") == true)
+            }
+        }
+    }
+
+    @Test("A backend with an IPv6 address is found, however the path spells it")
+    func backendOfSix() async throws {
+        try await withNode(node("a")) { fake in
+            _ = await fake.query("INSERT INTO mysql_servers (hostgroup_id, hostname) VALUES (1, '::9')")
+            try await withAgent(fake) { agent in
+                for (address, status) in [("[::9]:3306", "offline-soft"), ("%5B::9%5D:3306", "online")] {
+                    let path = "/v1/backends/1/\(address)/\(status)"
+                    let answer = try await agent.call(.POST, path, token: "let-me")
+                    #expect(answer.status == 200, "\(answer.body)")
+                }
             }
         }
     }

@@ -20,6 +20,14 @@ struct NodeHealthTests {
         ]
     }
 
+    @Test("Only a probe's first success and what differs from before is news")
+    func news() {
+        let answers = ProbeAnswers()
+        let seen = [false, true, true, false, false, true].map { answers.isNew($0, of: .ready) }
+        #expect(seen == [false, true, false, true, false, true])
+        #expect(answers.isNew(true, of: .live))
+    }
+
     @Test("As the Go agent's: backends are told and change no verdict", arguments: [(2, 0), (1, 1), (0, 2)])
     func compatible(online: Int, shunned: Int) {
         let health = health(backends(online, shunned))

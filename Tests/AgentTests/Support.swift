@@ -54,16 +54,17 @@ struct RunningAgent: Sendable {
 /// Starts an agent for `fake`, gives it to `body`, and ends it; `body` returning while the agent goes on is the rule.
 func withAgent<Value: Sendable>(
     _ fake: FakeProxySQL, mode: String = "satellite", _ more: [String: String] = [:],
-    environment: [String: String] = [:], _ body: (RunningAgent) async throws -> Value
+    environment: [String: String] = [:], httpPatience: Duration = .seconds(120),
+    _ body: (RunningAgent) async throws -> Value
 ) async throws -> Value {
     try await withAgent(
-        address: "\(fake.adminEndpoint)", mode: mode, more, environment: environment, body)
+        address: "\(fake.adminEndpoint)", mode: mode, more, environment: environment, httpPatience: httpPatience, body)
 }
 
 /// The same for any node.
 func withAgent<Value: Sendable>(
     address: String, mode: String, _ more: [String: String] = [:], environment: [String: String] = [:],
-    _ body: (RunningAgent) async throws -> Value
+    httpPatience: Duration = .seconds(120), _ body: (RunningAgent) async throws -> Value
 ) async throws -> Value {
     let folder = NSTemporaryDirectory() + "drover-agent-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -78,9 +79,10 @@ func withAgent<Value: Sendable>(
         "agent.health.interval-seconds": "0.05", "agent.health.timeout-seconds": "0.2",
         "agent.satellite.interval-seconds": "0.1", "agent.kubernetes": "off",
     ].merging(more) { $1 }
+    var around = AgentProcess.Surroundings(environment: environment, logger: quiet)
+    around.httpPatience = httpPatience
     let process = AgentProcess(
-        settings: try AgentSettings(arguments: arguments, environment: [:], read: { _ in nil }),
-        around: .init(environment: environment, logger: quiet))
+        settings: try AgentSettings(arguments: arguments, environment: [:], read: { _ in nil }), around: around)
     let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
     return try await withThrowingTaskGroup(of: Void.self) { tasks in
         tasks.addTask {

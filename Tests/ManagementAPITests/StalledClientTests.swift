@@ -1,4 +1,5 @@
 import FleetModel
+import HTTPServing
 import Hummingbird
 import HummingbirdCore
 import HummingbirdTesting

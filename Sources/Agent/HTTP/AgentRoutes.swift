@@ -76,6 +76,7 @@ package struct AgentRoutes: Sendable {
     let metrics: PrometheusMetrics?
     let wallClock: any WallClock
     let logger: Logger
+    private let answers = ProbeAnswers()
     /// A table of the admin interface that is asked for by a person is waited for this long.
     static let readLimit = Duration.seconds(5)
 
@@ -96,6 +97,10 @@ package struct AgentRoutes: Sendable {
         router.serve(AgentEndpoint.started) { _, _ in started() }
         router.serve(AgentEndpoint.ready) { _, _ in probe(.ready) }
         router.serve(AgentEndpoint.live) { _, _ in probe(.live) }
+        // Any method reached the Go agent's probes; load balancers ask with HEAD.
+        router.serveHead(AgentEndpoint.started) { _, _ in started() }
+        router.serveHead(AgentEndpoint.ready) { _, _ in probe(.ready) }
+        router.serveHead(AgentEndpoint.live) { _, _ in probe(.live) }
         router.serve(AgentEndpoint.shutdownByGet) { _, _ in await shutDown() }
         router.serve(AgentEndpoint.shutdownByPost) { _, _ in await shutDown() }
         router.serve(AgentEndpoint.status) { _, _ in Self.json(status()) }
@@ -127,10 +132,14 @@ package struct AgentRoutes: Sendable {
             ProbeDocument(verdict, probe, health, at: now), verdict.passes ? .ok : .serviceUnavailable)
     }
 
+    /// Every probe if that is wanted, else those whose answer is another than before: what a kubelet acts on must be in
+    /// the log, and a look that hangs says nothing of itself.
     private func log(_ probe: HealthPolicy.Probe, _ verdict: HealthPolicy.Verdict) {
-        guard settings.logsProbes else { return }
-        logger.info(
-            "probe",
+        let hasChanged = answers.isNew(verdict.passes, of: probe)
+        guard settings.logsProbes || hasChanged else { return }
+        let isExpected = verdict.passes || !hasChanged || verdict.status == "draining"
+        logger.log(
+            level: isExpected ? .info : .warning, hasChanged ? "a probe's answer changed" : "probe",
             metadata: [
                 "probe.name": "\(probe.rawValue)", "probe.passes": "\(verdict.passes)",
                 "probe.message": "\(verdict.message)",

@@ -24,6 +24,8 @@ package struct AgentProcess: Sendable {
         package var environment: [String: String]
         /// Whether signals are this agent's; several agents in one process must not take them.
         package var takesSignals: Bool
+        /// An HTTP connection on which nothing is asked, or nothing taken of an answer, is closed after this.
+        package var httpPatience = Duration.seconds(120)
         /// Where everything is logged.
         package var logger: Logger
 
@@ -165,7 +167,12 @@ package struct AgentProcess: Sendable {
         // One line a request would be one line a probe.
         quiet.logLevel = max(.notice, quiet.logLevel)
         return Application(
-            router: router, server: .cancellable,
+            router: router,
+            // Clients that connect and then say or take nothing must not use up the descriptors that probes need.
+            server: .cancellable(
+                .init(
+                    additionalChannelHandlers: [StalledWriteHandler(timeout: TimeAmount(around.httpPatience))],
+                    idleTimeout: TimeAmount(around.httpPatience))),
             configuration: .init(
                 address: .hostname(settings.text("agent.api.host"), port: settings.integer("agent.api.port")),
                 serverName: "drover"),
