@@ -1,4 +1,4 @@
-import KubernetesClient
+import Pacing
 import Synchronization
 
 /// When a module has to be loaded once more. ProxySQL tells versions of a module apart by the second of their LOAD: peers

@@ -14,12 +14,31 @@ struct GoogleErrorAnswer: Decodable {
             var reason: String?
             var requestId: String?
             var retryDelay: String?
+
+            private enum Key: String, CodingKey { case reason, requestId, retryDelay }
+
+            /// What is not as expected counts as absent: an error must not hide behind a part that nobody needs.
+            init(from decoder: any Decoder) throws {
+                guard let members = try? decoder.container(keyedBy: Key.self) else { return }
+                reason = try? members.decode(String.self, forKey: .reason)
+                requestId = try? members.decode(String.self, forKey: .requestId)
+                retryDelay = try? members.decode(String.self, forKey: .retryDelay)
+            }
         }
 
         var message: String?
         var status: String?
-        var errors: [Detail]?
-        var details: [Detail]?
+        /// `errors`, then `details`.
+        var details: [Detail]
+
+        private enum Key: String, CodingKey { case message, status, errors, details }
+
+        init(from decoder: any Decoder) throws {
+            let members = try decoder.container(keyedBy: Key.self)
+            message = try? members.decode(String.self, forKey: .message)
+            status = try? members.decode(String.self, forKey: .status)
+            details = [.errors, .details].flatMap { (try? members.decode([Detail].self, forKey: $0)) ?? [] }
+        }
     }
 
     /// What of an answer's headers matters for its error.
@@ -27,23 +46,48 @@ struct GoogleErrorAnswer: Decodable {
         var call: String
         var requestID: String?
         var retryAfter: String?
+        /// The answer's own time, against which a date in `Retry-After` counts: clocks differ.
+        var date: String?
     }
 
     var error: Body
 
+    /// A message is no longer than this many characters.
+    private static let longestMessage = 1_000
+    private static let longestText = 300
+
     /// Sorts an error by its reason first, then by its canonical status, and by HTTP's only where both say nothing.
     static func failure(_ status: Int, _ data: Data, _ context: Context) -> GoogleFailure {
-        let body = try? JSONDecoder().decode(GoogleErrorAnswer.self, from: data).error
-        let oauth = try? JSONDecoder().decode(TokenErrorAnswer.self, from: data)
-        let details = (body?.errors ?? []) + (body?.details ?? [])
+        let decoder = JSONDecoder()
+        // Calls that answer with a stream put the error into an array.
+        let answer =
+            (try? decoder.decode(GoogleErrorAnswer.self, from: data))
+            ?? (try? decoder.decode([GoogleErrorAnswer].self, from: data))?.first
+        let body = answer?.error
+        let oauth = try? decoder.decode(TokenErrorAnswer.self, from: data)
+        let details = body?.details ?? []
         let reason = details.lazy.compactMap(\.reason).first ?? body?.status ?? oauth?.error ?? ""
         let delay = details.lazy.compactMap(\.retryDelay).first.flatMap(seconds)
         let code =
             byReason(normalized(reason), status) ?? body?.status.flatMap(byCanonicalStatus) ?? byHTTPStatus(status)
+        let message = body?.message ?? oauth?.error_description ?? words(of: data)
         return GoogleFailure(
-            code, call: context.call, body?.message ?? oauth?.error_description ?? "no message", status: status,
-            reason: reason, requestID: details.lazy.compactMap(\.requestId).first ?? context.requestID,
-            retryAfter: delay ?? context.retryAfter.flatMap(seconds))
+            code, call: context.call, String(message.prefix(longestMessage)), status: status, reason: reason,
+            requestID: details.lazy.compactMap(\.requestId).first ?? context.requestID,
+            retryAfter: delay ?? pause(context))
+    }
+
+    /// What a body that is no JSON says: load balancers answer pages, and the metadata server sentences.
+    private static func words(of data: Data) -> String {
+        let text = String(decoding: data.prefix(16_384), as: UTF8.self)
+        let words =
+            if let start = text.firstRange(of: "<title>"),
+                let end = text[start.upperBound...].firstRange(of: "</title>")
+            { text[start.upperBound..<end.lowerBound] } else { text[...] }
+        let line = words.split { $0.isWhitespace || $0.unicodeScalars.contains { $0.value < 0x20 } }
+            .joined(separator: " ")
+        let isDocument = line.first.map { "{[<".contains($0) } ?? true
+        return isDocument ? "no message" : String(line.prefix(longestText))
     }
 
     /// OAuth's error body (RFC 6749, section 5.2).
@@ -52,7 +96,17 @@ struct GoogleErrorAnswer: Decodable {
         var error_description: String?
     }
 
-    /// `Retry-After: 7` and `"retryDelay": "7.5s"`; dates, which Google does not send, count as absent.
+    /// `Retry-After` in its two forms, seconds and a date (RFC 9110, section 10.2.3); a date needs the answer's own.
+    private static func pause(_ context: Context) -> Duration? {
+        guard let text = context.retryAfter else { return nil }
+        if let seconds = seconds(text) { return seconds }
+        guard let until = Timestamp(httpDate: text), let date = context.date.flatMap(Timestamp.init(httpDate:)) else {
+            return nil
+        }
+        return min(max(until.since(date), .zero), .seconds(86_400))
+    }
+
+    /// `Retry-After: 7` and `"retryDelay": "7.5s"`.
     private static func seconds(_ text: String) -> Duration? {
         let number = text.hasSuffix("s") ? String(text.dropLast()) : text
         guard let seconds = Double(number), (0...86_400).contains(seconds) else { return nil }

@@ -5,6 +5,7 @@ package import Logging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Pacing
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -79,6 +80,7 @@ package struct GoogleRequest: Sendable {
     private func repeated(_ call: GoogleCall, _ timeout: Duration) async throws(GoogleFailure) -> Answer {
         var repetition = Repetition(call.effect)
         var hasNewToken = false
+        let stopwatch = begin()
         while true {
             let token = try await credentials.accessToken()
             do throws(GoogleFailure) {
@@ -92,7 +94,9 @@ package struct GoogleRequest: Sendable {
                     continue
                 }
                 guard !Task.isCancelled,
-                    let pause = repetition.pause(after: error, spread: Double.random(in: 0.5...1.5))
+                    let pause = repetition.pause(after: error, spread: Double.random(in: 0.5...1.5)),
+                    // Who would wait past the deadline learns now what stands against the call.
+                    stopwatch.elapsed + pause < timeout
                 else { throw error }
                 logger.debug(
                     "call repeated",
@@ -103,6 +107,12 @@ package struct GoogleRequest: Sendable {
                 guard (try? await clock.sleep(for: pause)) != nil else { throw error }
             }
         }
+    }
+
+    private func begin() -> Stopwatch {
+        // Without the local one the compiler does not open the existential.
+        let clock: any Clock<Duration> = clock
+        return Stopwatch(clock)
     }
 
     private func prepare(_ call: GoogleCall, _ token: AccessToken?) throws(GoogleFailure) -> HTTPClientRequest {
@@ -140,13 +150,18 @@ package struct GoogleRequest: Sendable {
         let bytes: ByteBuffer
         do {
             response = try await client.execute(request, timeout: TimeAmount(timeout))
-            bytes = try await response.body.collect(upTo: Self.maximumAnswer)
+            bytes = try await Self.body(of: response)
+        } catch is NIOTooManyBytesError {
+            throw GoogleFailure(.unreadable, call: call.name, "the answer has more than \(Self.maximumAnswer) bytes")
         } catch let error as HTTPClientError where error == .connectTimeout {
             throw GoogleFailure(.unreachable, call: call.name, "no connection: \(error)")
         } catch let error as NIOConnectionError {
             throw GoogleFailure(.unreachable, call: call.name, "no connection: \(error)")
         } catch let error as IOError where Self.neverArrived.contains(error.errnoCode) {
             throw GoogleFailure(.unreachable, call: call.name, "no connection: \(error)")
+        } catch let error as HTTPClientError {
+            // The whole error could show a header with a token.
+            throw GoogleFailure(.unavailable, call: call.name, "no answer: \(error.shortDescription)")
         } catch {
             throw GoogleFailure(.unavailable, call: call.name, "no answer: \(error)")
         }
@@ -157,9 +172,21 @@ package struct GoogleRequest: Sendable {
             let id = headers.first(name: "x-goog-request-id") ?? headers.first(name: "x-cloud-trace-context")
             throw GoogleErrorAnswer.failure(
                 status, Data(bytes.readableBytesView),
-                .init(call: call.name, requestID: id, retryAfter: headers.first(name: "Retry-After")))
+                .init(
+                    call: call.name, requestID: id, retryAfter: headers.first(name: "Retry-After"),
+                    date: headers.first(name: "Date")))
         }
         return Answer(headers: headers, body: Data(bytes.readableBytesView))
+    }
+
+    /// An error is an error, however long what it says.
+    private static func body(of response: HTTPClientResponse) async throws -> ByteBuffer {
+        do {
+            return try await response.body.collect(upTo: maximumAnswer)
+        } catch let error as NIOTooManyBytesError {
+            guard (200..<300).contains(response.status.code) else { return ByteBuffer() }
+            throw error
+        }
     }
 
     /// Whether plain HTTP to `endpoint` stays on this machine: 127.0.0.0/8, written as numbers.
