@@ -216,6 +216,22 @@ struct GoogleRequestTests {
         }
         #expect(ProxyEnvironment(["https_proxy": "p:1", "no_proxy": "*"]).proxy(for: "https://a.example") == nil)
         #expect(ProxyEnvironment([:]).proxy(for: "https://a.example") == nil)
+        let ports = ProxyEnvironment(["https_proxy": "p:1", "no_proxy": "a.example:8443"])
+        #expect(ports.proxy(for: "https://a.example:8443/x") == nil)
+        #expect(ports.proxy(for: "https://a.example/x") == .init(host: "p", port: 1))
+    }
+
+    @Test("a proxy's user and password, its kind and an address in brackets are read from its address")
+    func proxyAddresses() {
+        func proxy(_ address: String) -> ProxyEnvironment.Address? {
+            ProxyEnvironment(["https_proxy": address]).proxy(for: "https://a.example")
+        }
+        #expect(
+            proxy("http://us%40er:p%3Ass@proxy:3128/")
+                == .init(host: "proxy", port: 3128, credentials: Secret("us@er:p:ss")))
+        #expect(proxy("socks5://proxy") == .init(host: "proxy", port: 1080, isSOCKS: true))
+        #expect(proxy("[::2]:3128") == .init(host: "::2", port: 3128))
+        #expect(proxy("http://") == nil)
     }
 
     @Test("an emulator's variable replaces the address")

@@ -1,4 +1,5 @@
 package import AsyncHTTPClient
+import FleetModel
 import NIOCore
 
 #if canImport(FoundationEssentials)
@@ -37,7 +38,14 @@ package enum HTTPClients {
     private static func client(through proxy: ProxyEnvironment.Address?) -> HTTPClient? {
         proxy.map {
             var configuration = configuration
-            configuration.proxy = .server(host: $0.host, port: $0.port)
+            configuration.proxy =
+                $0.isSOCKS
+                ? .socksServer(host: $0.host, port: $0.port)
+                : .server(
+                    host: $0.host, port: $0.port,
+                    authorization: $0.credentials.map {
+                        .basic(credentials: Data($0.reveal().utf8).base64EncodedString())
+                    })
             return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         }
     }

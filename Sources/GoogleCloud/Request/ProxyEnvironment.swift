@@ -1,3 +1,5 @@
+import FleetModel
+
 /// Which proxy a host is reached through, by the variables that curl and Google's own clients read: `HTTPS_PROXY`,
 /// `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, also in lower case.
 struct ProxyEnvironment: Hashable, Sendable {
@@ -5,6 +7,10 @@ struct ProxyEnvironment: Hashable, Sendable {
     struct Address: Hashable, Sendable {
         var host: String
         var port: Int
+        /// `user:password`, as the proxy wants them.
+        var credentials: Secret?
+        /// Whether it speaks SOCKS 5 instead of HTTP.
+        var isSOCKS = false
     }
 
     private var secure: Address?
@@ -30,8 +36,10 @@ struct ProxyEnvironment: Hashable, Sendable {
         guard let address = isSecure ? secure : plain, let host = Self.host(of: url)?.lowercased() else { return nil }
         let own = ["localhost", "metadata.google.internal", "169.254.169.254", "::1"]
         guard !own.contains(host), !host.hasPrefix("127.") else { return nil }
+        let port = Self.authority(of: url).flatMap { Self.split($0).port } ?? (isSecure ? 443 : 80)
         let isException = exceptions.contains { exception in
-            let suffix = exception.hasPrefix("*") ? String(exception.dropFirst()) : exception
+            let place = exception.hasSuffix(":\(port)") ? exception.prefix { $0 != ":" } : exception[...]
+            let suffix = String(place.hasPrefix("*") ? place.dropFirst() : place)
             if suffix.isEmpty { return true }
             let bare = suffix.hasPrefix(".") ? String(suffix.dropFirst()) : suffix
             return host == bare || host.hasSuffix(".\(bare)")
@@ -40,22 +48,49 @@ struct ProxyEnvironment: Hashable, Sendable {
     }
 
     /// The host in a URL.
-    static func host(of url: String) -> String? {
+    static func host(of url: String) -> String? { authority(of: url).map { split($0).host } }
+
+    /// What stands between `://` and the path.
+    private static func authority(of url: String) -> Substring? {
         guard let scheme = url.firstRange(of: "://") else { return nil }
-        let authority = url[scheme.upperBound...].prefix { !"/?#".contains($0) }
-        let afterUser = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority
-        if afterUser.hasPrefix("[") { return String(afterUser.dropFirst().prefix { $0 != "]" }) }
-        return String(afterUser.prefix { $0 != ":" })
+        return url[scheme.upperBound...].prefix { !"/?#".contains($0) }
+    }
+
+    private static func split(_ authority: Substring) -> (user: Substring?, host: String, port: Int?) {
+        let at = authority.lastIndex(of: "@")
+        let user = at.map { authority[..<$0] }
+        let place = at.map { authority[authority.index(after: $0)...] } ?? authority
+        let isBracketed = place.hasPrefix("[")
+        let host = isBracketed ? place.dropFirst().prefix { $0 != "]" } : place.prefix { $0 != ":" }
+        let rest = place[host.endIndex...].drop { $0 == "]" }
+        return (user, String(host), rest.hasPrefix(":") ? Int(rest.dropFirst()) : nil)
     }
 
     private static func address(_ text: String) -> Address? {
         let url = text.contains("://") ? text : "http://\(text)"
-        guard let host = host(of: url), !host.isEmpty else { return nil }
-        let authority = url.dropFirst(
-            url.firstRange(of: "://").map { url.distance(from: url.startIndex, to: $0.upperBound) } ?? 0
-        )
-        .prefix { !"/?#".contains($0) }
-        let port = authority.lastIndex(of: ":").flatMap { Int(authority[authority.index(after: $0)...]) }
-        return Address(host: host, port: port ?? (url.hasPrefix("https://") ? 443 : 80))
+        guard let authority = authority(of: url) else { return nil }
+        let (user, host, port) = split(authority)
+        guard !host.isEmpty else { return nil }
+        let scheme = url.prefix { $0 != ":" }.lowercased()
+        let isSOCKS = scheme.hasPrefix("socks")
+        return Address(
+            host: host, port: port ?? (isSOCKS ? 1080 : scheme == "https" ? 443 : 80),
+            credentials: user.map { Secret(decoded($0)) }, isSOCKS: isSOCKS)
+    }
+
+    /// Without percent-encoding.
+    private static func decoded(_ text: Substring) -> String {
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            let digits = rest.prefix(2)
+            if byte == UInt8(ascii: "%"), digits.count == 2, let code = UInt8(Substring(digits), radix: 16) {
+                bytes.append(code)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 }
