@@ -94,9 +94,12 @@ package enum AlertParser {
     private static func decode<Value: Decodable>(_ data: Data, _ what: String) throws(AlertError) -> Value {
         do {
             return try JSONDecoder().decode(Value.self, from: data)
-        } catch let DecodingError.typeMismatch(_, context) {
+        } catch let DecodingError.typeMismatch(_, context) where !context.codingPath.isEmpty {
             let path = context.codingPath.map(\.stringValue).joined(separator: ".")
             throw AlertError("\(what) has a value of another type than expected at \"\(path)\"")
+        } catch let DecodingError.keyNotFound(key, context) {
+            let path = (context.codingPath + [key]).map(\.stringValue).joined(separator: ".")
+            throw AlertError("\(what) has no \"\(path)\"")
         } catch {
             throw AlertError("\(what) is not a JSON object")
         }

@@ -74,6 +74,7 @@ package struct EffectiveSettings: Sendable {
             }
             values[key.name] = value
         }
+        complaints += Self.ingestComplaints(values)
         let isOpen = (authentication ?? "none") == "none"
         if servesAPI, isOpen, let address = values["api.address"].flatMap({ HostAndPort($0.text) }), !address.isLoopback
         {
@@ -136,12 +137,22 @@ package struct EffectiveSettings: Sendable {
             variables[String(name.dropFirst("DROVER_".count))] = value
         }
         for key in SettingKey.all {
-            guard let value = key.chesterVariables.lazy.compactMap({ environment[$0] }).first else { continue }
+            // To Chester an empty variable is none: templates of manifests leave such.
+            let given = key.chesterVariables.lazy.compactMap { environment[$0] }.first { !$0.isEmpty }
+            guard let value = given else { continue }
             let name = String(key.environmentVariable.dropFirst("DROVER_".count))
-            // Chester reads True and TRUE too.
-            if variables[name] == nil { variables[name] = key.kind == .flag ? value.lowercased() : value }
+            if variables[name] == nil { variables[name] = key.kind == .flag ? Self.flag(value) : value }
         }
         return variables
+    }
+
+    /// Chester reads what Go's `strconv.ParseBool` does: 1, t, T, TRUE, true, True, and the same for false.
+    private static func flag(_ text: String) -> String {
+        switch text.lowercased() {
+        case "1", "t": "true"
+        case "0", "f": "false"
+        case let other: other
+        }
     }
 
     private static let otherVariables: Set<String> = [

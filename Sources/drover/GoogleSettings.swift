@@ -148,7 +148,7 @@ extension EffectiveSettings {
             let verifier = PushTokenVerifier(
                 expectation: .init(audience: audience, email: email),
                 request: GoogleRequest(endpoint: text("ingest.push-keys-url"), timeout: .seconds(10), logger: logger),
-                wallClock: SystemWallClock())
+                wallClock: SystemWallClock(), logger: logger)
             authentication.acceptsPush = { await verifier.accepts($0) }
         }
         guard authentication.isRequired || !flag("ingest.auth-enabled") else {

@@ -52,7 +52,7 @@ struct IngestCommand: AsyncParsableCommand {
     }
 
     private static func address(_ settings: EffectiveSettings) throws -> HostAndPort {
-        let port = ProcessInfo.processInfo.environment["PORT"]
+        let port = ProcessInfo.processInfo.environment["PORT"].flatMap { $0.isEmpty ? nil : $0 }
         let text =
             if let port, !settings.isSet("ingest.address") { "0.0.0.0:\(port)" } else {
                 settings.text("ingest.address")

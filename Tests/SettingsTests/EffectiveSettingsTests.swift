@@ -71,6 +71,31 @@ struct EffectiveSettingsTests {
         #expect(try await load(environment: both).text("cloudsql.project") == "b")
     }
 
+    @Test("an empty variable of Chester's is none, and its flags are Go's")
+    func chesterWords() async throws {
+        let empty = ["SECRET_ID": "", "AUTH_ENABLED": "", "PUBSUB_TOPIC": "", "TOPIC": "t"]
+        let settings = try await load(environment: empty)
+        #expect(!settings.isSet("ingest.secret-id"))
+        #expect(!settings.isSet("ingest.auth-enabled"))
+        #expect(settings.text("pubsub.topic") == "t")
+        for (text, value) in [("1", true), ("T", true), ("TRUE", true), ("0", false), ("f", false)] {
+            #expect(try await load(environment: ["FORCE_ENCRYPT": text]).flag("kms.force-encrypt") == value)
+        }
+        await #expect(throws: SettingsError.self) { _ = try await load(environment: ["FORCE_ENCRYPT": "yes"]) }
+    }
+
+    @Test(
+        "what would leave the webhook open is refused: half of a proof, and an empty one",
+        arguments: [
+            ["DROVER_INGEST_AUTH_TOKEN": ""], ["DROVER_INGEST_SECRET_ID": ""],
+            ["DROVER_INGEST_BASIC_USERNAME": "u"], ["DROVER_INGEST_BASIC_PASSWORD": "p"],
+            ["DROVER_INGEST_BASIC_USERNAME": "u", "DROVER_INGEST_BASIC_PASSWORD": ""],
+            ["DROVER_INGEST_PUSH_AUDIENCE": "a"], ["DROVER_INGEST_PUSH_EMAIL": "e"],
+        ])
+    func proofs(environment: [String: String]) async {
+        await #expect(throws: SettingsError.self) { _ = try await load(environment: environment) }
+    }
+
     @Test("without authentication the API is for this machine only")
     func loopbackOnly() async {
         await #expect(throws: SettingsError.self) { _ = try await load(flags: ["api.address": "0.0.0.0:8082"]) }

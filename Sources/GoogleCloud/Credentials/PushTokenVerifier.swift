@@ -1,4 +1,5 @@
 import FleetModel
+package import Logging
 package import Pacing
 import _CryptoExtras
 
@@ -47,6 +48,7 @@ package actor PushTokenVerifier {
     private let expectation: Expectation
     private let request: GoogleRequest
     private let wallClock: any WallClock
+    private let logger: Logger
     private var keys: [String: _RSA.Signing.PublicKey] = [:]
     private var readAt: Timestamp?
     /// Clocks differ.
@@ -55,12 +57,14 @@ package actor PushTokenVerifier {
     private static let lifetime = Duration.seconds(3_600)
     /// Tokens with invented key ids must not make us ask for keys again and again.
     private static let shortestPause = Duration.seconds(60)
+    private static let pauseAfterFailure = Duration.seconds(5)
 
     /// Reads Google's keys through `request`, whose endpoint is the whole address of the key set.
-    package init(expectation: Expectation, request: GoogleRequest, wallClock: any WallClock) {
+    package init(expectation: Expectation, request: GoogleRequest, wallClock: any WallClock, logger: Logger) {
         self.expectation = expectation
         self.request = request
         self.wallClock = wallClock
+        self.logger = logger
     }
 
     /// Whether `text` is such a token.
@@ -73,7 +77,7 @@ package actor PushTokenVerifier {
         let now = wallClock.now().secondsSinceEpoch
         return ["accounts.google.com", "https://accounts.google.com"].contains(claims.iss)
             && claims.aud == expectation.audience && claims.email == expectation.email
-            && claims.email_verified == true && now < end + Self.skew && start - Self.skew <= now
+            && claims.email_verified == true && now - Self.skew < end && start <= now + Self.skew
     }
 
     private func key(_ id: String) async -> _RSA.Signing.PublicKey? {
@@ -86,8 +90,18 @@ package actor PushTokenVerifier {
 
     private func readKeys(at now: Timestamp) async {
         readAt = now
-        // While Google cannot be asked, the keys that are known go on.
-        guard let set: KeySet = try? await request.send(GoogleCall(.GET, "")) else { return }
+        var call = GoogleCall(.GET, "")
+        call.title = "GET the keys of Google's OIDC tokens"
+        let set: KeySet
+        do throws(GoogleFailure) {
+            set = try await request.send(call)
+        } catch {
+            // While Google cannot be asked, the keys that are known go on.
+            logger.error(
+                "keys of push tokens not read; tokens of unknown keys are refused", metadata: ["error": "\(error)"])
+            readAt = now.advanced(by: Self.pauseAfterFailure - Self.shortestPause)
+            return
+        }
         var found: [String: _RSA.Signing.PublicKey] = [:]
         for key in set.keys ?? [] where key.kty == "RSA" {
             guard let id = key.kid, let n = key.n.flatMap({ Data(base64URL: $0) }),
