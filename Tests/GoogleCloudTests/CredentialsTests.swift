@@ -233,6 +233,13 @@ struct CredentialsTests {
                 "{\"type\":\"external_account\",\"audience\":\"a\",\"token_url\":\"https://sts\","
                     + "\"subject_token_type\":\"t\",\"credential_source\":{\"executable\":{}}}", "file- and URL-sourced"
             ),
+            (
+                "{\"type\":\"external_account\",\"audience\":\"a\",\"token_url\":\"https://sts\","
+                    + "\"subject_token_type\":\"t\",\"credential_source\":{\"file\":\"f\",\"format\":{\"type\":\"xml\"}}}",
+                "text or json"
+            ),
+            ("{\"type\":null}", "\"type\" is null"),
+            ("{\"type\":\"service_account\",\"client_email\":3}", "\"client_email\" is of the wrong type"),
         ])
     func unusable(text: String, complaint: String) throws {
         let folder = try Folder()

@@ -47,11 +47,16 @@ indirect enum CredentialDocument: Decodable, Sendable {
             var format: Format?
         }
 
+        struct Impersonation: Decodable, Sendable {
+            var token_lifetime_seconds: Int64?
+        }
+
         var audience: String
         var subject_token_type: String
         var token_url: String
         var credential_source: Source
         var service_account_impersonation_url: String?
+        var service_account_impersonation: Impersonation?
         var client_id: String?
         var client_secret: Secret?
         var workforce_pool_user_project: String?
@@ -109,6 +114,12 @@ indirect enum CredentialDocument: Decodable, Sendable {
             return try JSONDecoder().decode(CredentialDocument.self, from: data)
         } catch let DecodingError.keyNotFound(key, _) {
             throw GoogleFailure(.unauthenticated, call: what, "it has no \"\(key.stringValue)\"")
+        } catch let DecodingError.typeMismatch(_, context) where !context.codingPath.isEmpty {
+            let path = context.codingPath.map(\.stringValue).joined(separator: ".")
+            throw GoogleFailure(.unauthenticated, call: what, "its \"\(path)\" is of the wrong type")
+        } catch let DecodingError.valueNotFound(_, context) where !context.codingPath.isEmpty {
+            let path = context.codingPath.map(\.stringValue).joined(separator: ".")
+            throw GoogleFailure(.unauthenticated, call: what, "its \"\(path)\" is null")
         } catch let DecodingError.dataCorrupted(context) where !context.codingPath.isEmpty {
             throw GoogleFailure(.unauthenticated, call: what, context.debugDescription)
         } catch {

@@ -20,6 +20,12 @@ struct ExternalAccountTokens: TokenSource {
                 "only file- and URL-sourced credentials are supported; recreate the file with --credential-source-file "
                     + "or --credential-source-url")
         }
+        let format = account.credential_source.format?.type ?? "text"
+        guard ["text", "json"].contains(format) else {
+            throw GoogleFailure(
+                .unauthenticated, call: "the external account for \(account.audience)",
+                "the subject token's format is \"\(format)\": it must be text or json")
+        }
         self.account = account
         self.exchange = exchange
     }
@@ -27,7 +33,8 @@ struct ExternalAccountTokens: TokenSource {
     func newToken() async throws(GoogleFailure) -> AccessToken {
         guard let url = account.service_account_impersonation_url else { return try await federated() }
         return try await ImpersonatedTokens(
-            url: url, delegates: [], source: Federated(tokens: self), exchange: exchange
+            url: url, delegates: [], source: Federated(tokens: self), exchange: exchange,
+            lifetime: account.service_account_impersonation?.token_lifetime_seconds ?? 3_600
         ).newToken()
     }
 
@@ -48,13 +55,20 @@ struct ExternalAccountTokens: TokenSource {
             let text = Data("\(id):\(secret.reveal())".utf8).base64EncodedString()
             headers.append(("Authorization", "Basic \(text)"))
         } else if let project = account.workforce_pool_user_project {
-            form.append(("options", "{\"userProject\":\"\(project)\"}"))
+            let options = try? JSONEncoder().encode(["userProject": project])
+            form.append(("options", String(decoding: options ?? Data(), as: UTF8.self)))
         }
         return try await exchange.token(from: account.token_url, form, headers: headers)
     }
 
     /// Read each time anew: whoever provides it renews it.
     private func subjectToken() async throws(GoogleFailure) -> Secret {
+        let (token, what) = try await providedToken()
+        guard !token.reveal().isEmpty else { throw GoogleFailure(.unauthenticated, call: what, "it is empty") }
+        return token
+    }
+
+    private func providedToken() async throws(GoogleFailure) -> (token: Secret, what: String) {
         let source = account.credential_source
         let what: String
         let data: Data
@@ -65,19 +79,20 @@ struct ExternalAccountTokens: TokenSource {
             }
             data = read
         } else {
-            what = "the subject token's URL"
-            var call = GoogleCall(.GET, "")
+            let url = source.url ?? ""
+            var call = GoogleCall(.GET, address: url)
+            what = "the subject token of \(call.name)"
             call.headers = (source.headers ?? [:]).sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
-            data = try await exchange.request(source.url ?? "").send(call).body
+            data = try await exchange.request(url).send(call).body
         }
         guard source.format?.type == "json" else {
-            return Secret(String(decoding: data, as: UTF8.self).trimmingWhitespace)
+            return (Secret(String(decoding: data, as: UTF8.self).trimmingWhitespace), what)
         }
         let field = source.format?.subject_token_field_name ?? "access_token"
         guard let members = try? JSONDecoder().decode([String: Lenient].self, from: data),
             let token = members[field]?.text
         else { throw GoogleFailure(.unauthenticated, call: what, "it is no JSON object with the text \"\(field)\"") }
-        return Secret(token)
+        return (Secret(token), what)
     }
 
     /// A text, or anything else, which does not matter.
@@ -96,10 +111,12 @@ struct ImpersonatedTokens: TokenSource {
     var delegates: [String]
     var source: any TokenSource
     var exchange: TokenExchange
+    /// In seconds.
+    var lifetime: Int64 = 3_600
 
     private struct Wish: Encodable {
         var scope = [GoogleCredentials.scope]
-        var lifetime = "3600s"
+        var lifetime: String
         var delegates: [String]?
     }
 
@@ -110,14 +127,14 @@ struct ImpersonatedTokens: TokenSource {
 
     func newToken() async throws(GoogleFailure) -> AccessToken {
         let base = try await source.newToken()
-        var call = GoogleCall(.POST, "", effect: .idempotent)
-        call = try call.json(Wish(delegates: delegates.isEmpty ? nil : delegates))
+        var call = GoogleCall(.POST, address: url, effect: .idempotent)
+        call = try call.json(Wish(lifetime: "\(lifetime)s", delegates: delegates.isEmpty ? nil : delegates))
         call.headers.append(("Authorization", "Bearer \(base.value.reveal())"))
         let answer: Answer = try await exchange.request(try exchange.checked(url)).send(call)
         guard let expires = Timestamp(rfc3339: answer.expireTime) else {
-            throw GoogleFailure(.unreadable, call: "impersonating at \(url)", "expireTime is no time")
+            throw GoogleFailure(.unreadable, call: call.name, "expireTime is no time")
         }
-        return AccessToken(value: answer.accessToken, expiresAt: expires)
+        return AccessToken(value: try TokenExchange.checked(answer.accessToken, from: call), expiresAt: expires)
     }
 }
 

@@ -38,9 +38,10 @@ package struct GoogleCredentials: Sendable {
     private let logger: Logger
     private let timeout: Duration
 
-    /// Looks in `environment`; asking for a token may take `timeout`.
+    /// Looks in `environment`; asking for a token may take `timeout`, which is less than what the calls that wait for it
+    /// usually have, so that they can say why they failed.
     package init(
-        environment: [String: String], wallClock: any WallClock, logger: Logger, timeout: Duration = .seconds(20)
+        environment: [String: String], wallClock: any WallClock, logger: Logger, timeout: Duration = .seconds(15)
     ) {
         self.environment = environment
         self.wallClock = wallClock

@@ -73,7 +73,7 @@ final class ServiceAccountTokens: TokenSource {
 
     /// What the endpoint's `Date` header says against our clock.
     private func measuredSkew() async -> Duration? {
-        let call = GoogleCall(.HEAD, "", effect: .idempotent)
+        let call = GoogleCall(.HEAD, address: endpoint, effect: .idempotent)
         guard let url = try? exchange.checked(endpoint) else { return nil }
         let date = await exchange.request(url).date(call)
         return date.map { $0.since(exchange.wallClock.now()) }

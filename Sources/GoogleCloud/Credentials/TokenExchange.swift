@@ -33,7 +33,7 @@ struct TokenExchange: Sendable {
     /// RFC 6749, section 5.1.
     private struct TokenAnswer: Decodable {
         var access_token: Secret
-        var expires_in: Int64?
+        var expires_in: Lifetime?
     }
 
     /// Sends a form to a token endpoint. Its lifetime counts from before the call, so that it never seems longer.
@@ -41,11 +41,21 @@ struct TokenExchange: Sendable {
         from url: String, _ form: [(String, String)], headers: [(name: String, value: String)] = []
     ) async throws(GoogleFailure) -> AccessToken {
         let began = wallClock.now()
-        var call = GoogleCall(.POST, "", effect: .idempotent).form(form)
+        var call = GoogleCall(.POST, address: url, effect: .idempotent).form(form)
         call.headers += headers
         let answer: TokenAnswer = try await request(try checked(url)).send(call)
         return AccessToken(
-            value: answer.access_token, expiresAt: began.advanced(by: .seconds(answer.expires_in ?? 3_600)))
+            value: try Self.checked(answer.access_token, from: call),
+            expiresAt: began.advanced(by: .seconds(answer.expires_in?.seconds ?? 3_600)))
+    }
+
+    /// Refuses what cannot travel in a header; the HTTP client would show it in its error.
+    static func checked(_ token: Secret, from call: GoogleCall) throws(GoogleFailure) -> Secret {
+        let bytes = token.reveal().utf8
+        guard !bytes.isEmpty, bytes.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw GoogleFailure(.unreadable, call: call.name, "the access token is empty, or is none")
+        }
+        return token
     }
 
     /// A request to an address that came from a credentials file or from the environment.
@@ -63,18 +73,44 @@ struct TokenExchange: Sendable {
     }
 }
 
+/// Seconds, as a number or as a text: some providers of identities write them so.
+struct Lifetime: Decodable {
+    var seconds: Int64
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let number = try? container.decode(Int64.self) {
+            seconds = number
+        } else {
+            let number = try (try? container.decode(Double.self)) ?? Double(container.decode(String.self))
+            guard let number, let whole = Int64(exactly: number.rounded(.down)) else {
+                throw DecodingError.dataCorruptedError(in: container, debugDescription: "no number of seconds")
+            }
+            seconds = whole
+        }
+    }
+}
+
 /// `authorized_user`: a refresh token becomes an access token.
 struct AuthorizedUserTokens: TokenSource {
     var user: CredentialDocument.AuthorizedUser
     var exchange: TokenExchange
 
     func newToken() async throws(GoogleFailure) -> AccessToken {
-        try await exchange.token(
-            from: user.token_uri ?? TokenExchange.standardEndpoint,
-            [
-                ("grant_type", "refresh_token"), ("client_id", user.client_id),
-                ("client_secret", user.client_secret.reveal()), ("refresh_token", user.refresh_token.reveal()),
-            ])
+        do throws(GoogleFailure) {
+            return try await exchange.token(
+                from: user.token_uri ?? TokenExchange.standardEndpoint,
+                [
+                    ("grant_type", "refresh_token"), ("client_id", user.client_id),
+                    ("client_secret", user.client_secret.reveal()), ("refresh_token", user.refresh_token.reveal()),
+                ])
+        } catch {
+            var error = error
+            if error.code == .unauthenticated {
+                error.message += "; run 'gcloud auth application-default login' again"
+            }
+            throw error
+        }
     }
 }
 
@@ -86,29 +122,33 @@ struct MetadataServerTokens: TokenSource {
 
     private struct Answer: Decodable {
         var access_token: Secret
-        var expires_in: Int64
+        var expires_in: Lifetime
     }
 
     func newToken() async throws(GoogleFailure) -> AccessToken {
         let began = exchange.wallClock.now()
-        let data = try await get("instance/service-accounts/default/token")
-        do {
-            let answer = try JSONDecoder().decode(Answer.self, from: data)
-            return AccessToken(
-                value: answer.access_token, expiresAt: began.advanced(by: .seconds(answer.expires_in)))
-        } catch {
-            throw GoogleFailure(.unreadable, call: "the metadata server's token", "the answer cannot be read")
+        let call = call("instance/service-accounts/default/token")
+        let data = try await send(call)
+        guard let answer = try? JSONDecoder().decode(Answer.self, from: data) else {
+            throw GoogleFailure(.unreadable, call: call.name, "the answer cannot be read")
         }
+        return AccessToken(
+            value: try TokenExchange.checked(answer.access_token, from: call),
+            expiresAt: began.advanced(by: .seconds(answer.expires_in.seconds)))
     }
 
     /// The project that this machine is in.
     func projectID() async throws(GoogleFailure) -> String {
-        String(decoding: try await get("project/project-id"), as: UTF8.self)
+        String(decoding: try await send(call("project/project-id")), as: UTF8.self)
     }
 
-    private func get(_ path: String) async throws(GoogleFailure) -> Data {
+    private func call(_ path: String) -> GoogleCall {
         var call = GoogleCall(.GET, "/computeMetadata/v1/\(path)")
         call.headers.append(("Metadata-Flavor", "Google"))
+        return call
+    }
+
+    private func send(_ call: GoogleCall) async throws(GoogleFailure) -> Data {
         do throws(GoogleFailure) {
             let answer = try await exchange.request("http://\(host)").send(call)
             // Somebody else may answer at that name on a machine that is not Google's.
@@ -117,6 +157,12 @@ struct MetadataServerTokens: TokenSource {
             }
             return answer.body
         } catch {
+            if error.status == 404 {
+                throw GoogleFailure(
+                    .unauthenticated, call: call.name,
+                    "this machine has no service account: give it one, or set GOOGLE_APPLICATION_CREDENTIALS "
+                        + "(\(error.message))", status: 404)
+            }
             guard [.unreachable, .unavailable, .deadlineExceeded].contains(error.code), error.status == nil else {
                 throw error
             }

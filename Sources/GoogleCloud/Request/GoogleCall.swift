@@ -18,6 +18,8 @@ struct GoogleCall: Sendable {
     var effect: Repetition.Effect
     /// Replaces the service's own deadline.
     var timeout: Duration?
+    /// Replaces method and path for people, where the path alone does not say what is called.
+    var title: String?
 
     init(
         _ method: Method, _ path: String, query: [(String, String)] = [], effect: Repetition.Effect? = nil
@@ -26,6 +28,12 @@ struct GoogleCall: Sendable {
         let encoded = query.map { "\($0)=\(Self.encode($1))" }.joined(separator: "&")
         self.path = encoded.isEmpty ? path : "\(path)?\(encoded)"
         self.effect = effect ?? (method == .GET ? .idempotent : .once)
+    }
+
+    /// A call of a whole address, which is not below any API's.
+    init(_ method: Method, address: String, effect: Repetition.Effect? = nil) {
+        self.init(method, "", effect: effect)
+        title = "\(method.rawValue) \(address.prefix { !"?#".contains($0) })"
     }
 
     /// The same call with `document` as its JSON body.
@@ -52,7 +60,7 @@ struct GoogleCall: Sendable {
     }
 
     /// Method and path for people and logs; a query may carry what is not theirs.
-    var name: String { "\(method.rawValue) \(path.prefix { $0 != "?" })" }
+    var name: String { title ?? "\(method.rawValue) \(path.prefix { $0 != "?" })" }
 
     /// Percent-encodes everything but RFC 3986's unreserved characters.
     static func encode(_ text: String) -> String {
