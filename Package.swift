@@ -108,7 +108,7 @@ let package = Package(
             "GoogleCloud",
             [
                 .asyncHTTPClient, .crypto, .cryptoExtras, .nioCore, .nioHTTP1, .nioPosix, .logging,
-                .serviceLifecycle, "FleetModel", "Observability", "Pacing",
+                .serviceLifecycle, "FleetModel", "JSONValues", "Observability", "Pacing",
             ]),
 
         module(

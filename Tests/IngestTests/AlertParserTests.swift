@@ -38,6 +38,13 @@ struct AlertParserTests {
         #expect(alert.closedAt == Timestamp(secondsSinceEpoch: 1_700_000_060))
     }
 
+    @Test("a documentation without its content is named as such")
+    func noContent() {
+        let text = #"{"incident":{"incident_id":"x","state":"open","documentation":{}}}"#
+        let error = #expect(throws: AlertError.self) { try AlertParser.parse(Array(text.utf8)) }
+        #expect(error?.description == #"the body has no "incident.documentation.content""#)
+    }
+
     @Test("the test button is recognised")
     func testButton() throws {
         let text = #"{"version":"test","incident":{"incident_id":"12345","state":"OPEN","documentation":"x"}}"#

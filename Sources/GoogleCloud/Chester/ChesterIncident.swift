@@ -177,7 +177,8 @@ extension ChesterIncident {
             alert: Alert(
                 incidentID: incident_id, policyName: policy_name, state: state,
                 startedAt: Timestamp(secondsSinceEpoch: started_at), closedAt: Self.time(closed_timestamp),
-                primaryInstance: primary, group: group, replicaBaseName: replica_basename, action: action,
+                primaryInstance: primary, group: group, replicaBaseName: Self.base(replica_basename, primary),
+                action: action,
                 documentation: documentation.content),
             at: Self.time(last_updated) ?? Timestamp(secondsSinceEpoch: started_at))
         incident.lastProcess =
@@ -187,6 +188,12 @@ extension ChesterIncident {
         incident.lastAddress = last_ip_address
         incident.updatedBy = last_updated_by
         return incident
+    }
+
+    /// What replicas' names begin with: what is stored, where a name can begin so.
+    private static func base(_ stored: String, _ primary: InstanceName) -> String {
+        // What comes behind it has at most ten characters.
+        (try? InstanceName(stored + "0000000000")) == nil ? "\(primary)-" : stored
     }
 
     /// Chester copies times as the webhook gave them: RFC 3339, or seconds.

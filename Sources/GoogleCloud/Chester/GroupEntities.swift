@@ -62,11 +62,11 @@ struct GroupEntities: Sendable {
             && (maximum == nil || maximum == record.policy.maximumReplicas)
     }
 
-    /// `MaxChesterInstances`.
+    /// `MaxChesterInstances`, in the range of our own: fewer than none is none.
     var maximum: Int? {
         // One step at a time: optimising the whole as one chain crashes the compiler (Swift 6.3.1, release builds).
         guard let value = metadata?["MaxChesterInstances"], let number = value.integer else { return nil }
-        return Int(exactly: number)
+        return Int(min(max(number, 0), 1_000))
     }
 
     /// Our entity for `record`, whose passwords are in their stored form.

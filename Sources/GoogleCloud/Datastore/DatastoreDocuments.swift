@@ -1,3 +1,5 @@
+import JSONValues
+
 // The parts of Cloud Datastore API v1's documents that are read or written here; int64 are texts there.
 
 /// `Key`: which entity.
@@ -40,6 +42,8 @@ struct DatastoreValue: Hashable, Sendable {
         case key(DatastoreKey)
         case array([DatastoreValue])
         case entity([String: DatastoreValue])
+        /// Whatever else there is, as it came: somebody else's property must neither be lost nor stop the reading.
+        case other([String: JSONValue])
     }
 
     var content: Content
@@ -112,7 +116,7 @@ extension DatastoreValue: Codable {
             content = .entity(value.properties ?? [:])
         } else if let value = try container.decodeIfPresent(Array.self, forKey: .arrayValue) {
             content = .array(value.values ?? [])
-        } else if let value = try container.decodeIfPresent(Double.self, forKey: .doubleValue) {
+        } else if let value = try? container.decodeIfPresent(Double.self, forKey: .doubleValue) {
             content = .double(value)
         } else if let value = try container.decodeIfPresent(String.self, forKey: .timestampValue) {
             content = .timestamp(value)
@@ -123,12 +127,18 @@ extension DatastoreValue: Codable {
         } else if container.contains(.nullValue) {
             content = .null
         } else {
-            throw DecodingError.dataCorrupted(
-                .init(codingPath: decoder.codingPath, debugDescription: "a kind of value that is not known here"))
+            // Points on the earth, and numbers that are none, which are texts.
+            var members = try [String: JSONValue](from: decoder)
+            members["excludeFromIndexes"] = nil
+            content = .other(members)
         }
     }
 
     func encode(to encoder: any Encoder) throws {
+        if case .other(var members) = content {
+            if isExcluded { members["excludeFromIndexes"] = true }
+            return try members.encode(to: encoder)
+        }
         var container = encoder.container(keyedBy: Key.self)
         if isExcluded { try container.encode(true, forKey: .excludeFromIndexes) }
         switch content {
@@ -142,6 +152,7 @@ extension DatastoreValue: Codable {
         case .key(let value): try container.encode(value, forKey: .keyValue)
         case .array(let values): try container.encode(Array(values: values), forKey: .arrayValue)
         case .entity(let members): try container.encode(Members(properties: members), forKey: .entityValue)
+        case .other: break
         }
     }
 }

@@ -1,0 +1,55 @@
+import FleetModel
+import Foundation
+import JSONValues
+import Testing
+
+@testable import GoogleCloud
+
+@Suite("What Chester never wrote", .timeLimit(.minutes(1)))
+struct ForeignDataTests {
+    @Test(
+        "a property of any kind is read and comes back as it was",
+        arguments: [
+            #"{"geoPointValue":{"latitude":1.5,"longitude":2.5}}"#, #"{"doubleValue":"NaN"}"#,
+            #"{"doubleValue":"-Infinity","excludeFromIndexes":true}"#, #"{"nullValue":null}"#,
+            #"{"arrayValue":{"values":[{"geoPointValue":{"latitude":1.5}},{"integerValue":"7"}]}}"#,
+            #"{"entityValue":{"properties":{"a":{"later":{"b":[1,"c"]}}}}}"#, #"{"doubleValue":1.5}"#,
+            #"{"timestampValue":"2026-01-02T03:04:05Z"}"#, #"{"blobValue":"YQ=="}"#,
+        ])
+    func values(text: String) throws {
+        let value = try JSONDecoder().decode(DatastoreValue.self, from: Data(text.utf8))
+        let encoded = try JSONEncoder().encode(value)
+        let (before, after) = (
+            try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8)),
+            try JSONDecoder().decode(JSONValue.self, from: encoded)
+        )
+        #expect(before == after)
+        #expect(value.string == nil && value.integer == nil)
+    }
+
+    private func incident(base: String) throws -> Incident {
+        var stored = ChesterIncident()
+        stored.incident_id = "0-a"
+        stored.sql_master_instance = "shop"
+        stored.action = "add"
+        stored.replica_basename = base
+        return try stored.incident()
+    }
+
+    @Test(
+        "replicas are named after the primary where the stored beginning cannot begin a name",
+        arguments: [
+            ("shop-ro-", "shop-ro-"), ("", "shop-"), ("Shop_", "shop-"), ("7-", "shop-"),
+            (String(repeating: "x", count: 75), "shop-"),
+        ])
+    func base(stored: String, used: String) throws {
+        #expect(try incident(base: stored).replicaBaseName == used)
+    }
+
+    @Test("an impossible maximum is the nearest possible one", arguments: [(-3, 0), (7, 7), (1 << 60, 1_000)])
+    func maximum(stored: Int, used: Int) throws {
+        let key = DatastoreKey(partitionId: .init(), path: [])
+        let metadata = DatastoreEntity(key: key, properties: ["MaxChesterInstances": .integer(stored)])
+        #expect(GroupEntities(configuration: nil, metadata: metadata, own: nil).maximum == used)
+    }
+}
