@@ -124,6 +124,10 @@ package final class PolicyModel: Sendable {
     func createRole(_ project: String, _ body: JSONValue) throws(GoogleError) -> JSONValue {
         try state.withLock { state throws(GoogleError) in
             let name = "projects/\(project)/roles/\(body[at: "roleId"].string ?? "")"
+            if state.roles[name]?[at: "deleted"] == true {
+                throw .canonical(
+                    400, "FAILED_PRECONDITION", "You can't create a role_id which has been marked for deletion.")
+            }
             guard state.roles[name] == nil else {
                 throw .canonical(409, "ALREADY_EXISTS", "A role named \(name) already exists.")
             }

@@ -165,4 +165,19 @@ struct AccessTests {
             #expect(Set(permissions) == Set(AccessPlan.permissions).union(["cloudsql.instances.update"]))
         }
     }
+
+    @Test("a role that was deleted, whose id is still taken, comes back")
+    func deletedRole() async throws {
+        try await inWorld { world in
+            _ = try await world.outcomes()
+            let name = "projects/pp/roles/droverScaler"
+            try await withServer(world.access.router()) { url in
+                let request = GoogleRequest(endpoint: url, timeout: .seconds(5))
+                _ = try await request.send(try GoogleCall(.PATCH, "/v1/\(name)").json(["deleted": true]))
+            }
+            let outcomes = try await world.outcomes()
+            #expect(outcomes["role droverScaler"] == .present)
+            #expect(world.access.policies.role(name)[at: "deleted"] == false)
+        }
+    }
 }

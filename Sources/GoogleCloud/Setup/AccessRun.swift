@@ -31,7 +31,9 @@ struct AccessRun: Sendable {
     private func createRole(
         _ plan: AccessPlan, _ iam: GoogleRequest
     ) async throws(GoogleFailure) -> SetupRun.Outcome {
-        let outcome = try await Self.created { () async throws(GoogleFailure) in
+        // The id of a role that was deleted is taken for weeks, but its role is not there, so IAM calls it a precondition.
+        let outcome = try await Self.created(unless: [.alreadyExists, .failedPrecondition]) {
+            () async throws(GoogleFailure) in
             let _: Ignored = try await iam.send(try GoogleCall(.POST, plan.rolesPath).json(plan.roleCreation))
         }
         guard outcome == .present else { return outcome }
@@ -52,13 +54,13 @@ struct AccessRun: Sendable {
     }
 
     private static func created(
-        _ body: () async throws(GoogleFailure) -> Void
+        unless codes: Set<GoogleFailure.Code> = [.alreadyExists], _ body: () async throws(GoogleFailure) -> Void
     ) async throws(GoogleFailure) -> SetupRun.Outcome {
         do throws(GoogleFailure) {
             try await body()
             return .created
         } catch {
-            guard error.code == .alreadyExists else { throw error }
+            guard codes.contains(error.code) else { throw error }
             return .present
         }
     }
