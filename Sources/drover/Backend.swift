@@ -56,7 +56,7 @@ struct Backend {
             }
             if receives {
                 let receiver = try settings.workQueue(
-                    receives: true, logger, notifications: notifications(incidents, logger))
+                    receives: true, logger, notifications: notifications(client, logger))
                 services.append(receiver)
                 queue = receiver
             } else {
@@ -100,10 +100,10 @@ struct Backend {
 
     /// Takes up what Cloud Monitoring sends by its own Pub/Sub channel; what cannot be acted on is dropped, because it
     /// would come again for days.
-    private static func notifications(
-        _ incidents: any IncidentStore, _ logger: Logger
-    ) -> PubSubWorkQueue.Notifications {
-        { bytes throws(StoreError) in
+    /// They have woken the scaler already, so nothing is published; the scaler's account may not.
+    private static func notifications(_ client: DatastoreClient, _ logger: Logger) -> PubSubWorkQueue.Notifications {
+        let incidents = DatastoreIncidentStore(client: client, logger: logger) { _, _ in }
+        return { bytes throws(StoreError) in
             let notification: AlertParser.Notification
             do throws(AlertError) {
                 notification = try AlertParser.parse(bytes)
