@@ -111,12 +111,15 @@ struct KMSTests {
             #expect(sealed == theirs)
             #expect(calls() == ["decrypt"])
             await #expect(throws: StoreError.self) { _ = try await vault.open("no base64!", with: version) }
+            // The key opens no such thing, and the answer says nothing, not even a checksum.
+            await #expect(throws: StoreError.self) { _ = try await vault.open("c3RyYW5nZQ==", with: version) }
         }
     }
 
     @Test("a secret is read without the line break that echo leaves")
     func secretManager() async throws {
         let router = Router()
+        router.get("/v1/projects/p/secrets/blank/versions/{version}") { _, _ in "{\"payload\":{\"data\":\"Cg==\"}}" }
         router.get("/v1/projects/p/secrets/token/versions/{version}") { _, context in
             let data = Data("s3cret\n".utf8).base64EncodedString()
             #expect(context.parameters.get("version") == "latest:access")
@@ -127,6 +130,8 @@ struct KMSTests {
             let read = try await secrets.secret("token")
             #expect(read == Secret("s3cret"))
             await #expect(throws: GoogleFailure.self) { _ = try await secrets.secret("other") }
+            // A line break alone would become a token that everybody has.
+            await #expect(throws: GoogleFailure.self) { _ = try await secrets.secret("blank") }
         }
     }
 }

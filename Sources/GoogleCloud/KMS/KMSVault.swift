@@ -19,7 +19,10 @@ package actor KMSVault: PasswordVault {
     }
 
     private struct DecryptRequest: Encodable { var ciphertext: String }
-    private struct DecryptAnswer: Decodable, Sendable { var plaintext: String? }
+    private struct DecryptAnswer: Decodable, Sendable {
+        var plaintext: String?
+        var plaintextCrc32c: String?
+    }
 
     private let request: GoogleRequest
     private var publicKeys: [KMSKeyVersion: PublicKey] = [:]
@@ -69,8 +72,10 @@ package actor KMSVault: PasswordVault {
                 .json(DecryptRequest(ciphertext: ciphertext.base64EncodedString()))
             return try await request.send(call, as: DecryptAnswer.self)
         }
-        // An empty password leaves the field out.
-        guard let bytes = Data(base64Encoded: answer.plaintext ?? ""), let plain = String(bytes: bytes, encoding: .utf8)
+        // An empty password leaves the field out, but not its checksum; an answer with neither must not become one.
+        let encoded = answer.plaintext ?? (answer.plaintextCrc32c == nil ? nil : "")
+        guard let bytes = encoded.flatMap({ Data(base64Encoded: $0) }),
+            let plain = String(bytes: bytes, encoding: .utf8)
         else { throw .unavailable(reason: "\(what): the answer is no text") }
         let password = Secret(plain)
         remember(password, text, key)

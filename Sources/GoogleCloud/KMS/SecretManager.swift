@@ -32,9 +32,10 @@ package struct SecretManager: Sendable {
         let call = GoogleCall(.GET, "/v1/\(resource):access")
         let answer: Answer = try await request.send(call)
         guard let bytes = Data(base64Encoded: answer.payload?.data ?? ""),
-            var text = String(bytes: bytes, encoding: .utf8), !text.isEmpty
-        else { throw GoogleFailure(.unreadable, call: call.name, "the secret is empty or no text") }
+            var text = String(bytes: bytes, encoding: .utf8)
+        else { throw GoogleFailure(.unreadable, call: call.name, "the secret is no text") }
         if text.last?.isNewline == true { text.removeLast() }
+        guard !text.isEmpty else { throw GoogleFailure(.unreadable, call: call.name, "the secret is empty") }
         return Secret(text)
     }
 }
