@@ -5,7 +5,7 @@ import Testing
 
 @testable import GoogleCloud
 
-@Suite("What Chester never wrote", .timeLimit(.minutes(1)))
+@Suite("What nobody here ever wrote", .timeLimit(.minutes(1)))
 struct ForeignDataTests {
     @Test(
         "a property of any kind is read and comes back as it was",
@@ -51,5 +51,16 @@ struct ForeignDataTests {
         let key = DatastoreKey(partitionId: .init(), path: [])
         let metadata = DatastoreEntity(key: key, properties: ["MaxChesterInstances": .integer(stored)])
         #expect(GroupEntities(configuration: nil, metadata: metadata, own: nil).maximum == used)
+    }
+
+    @Test(
+        "an instance of another kind does not hide the others of a list",
+        arguments: [
+            "{}", #"{"cascadableReplica":true}"#, #"{"kind":"sql#demoteMasterConfiguration","failoverTarget":null}"#,
+        ])
+    func otherKinds(configuration: String) throws {
+        let text = #"{"items":[{"name":"a","replicaConfiguration":\#(configuration)},{"name":"b"}]}"#
+        let list = try JSONDecoder().decode(InstanceList.self, from: Data(text.utf8))
+        #expect(list.items?.map(\.name) == ["a", "b"])
     }
 }

@@ -42,6 +42,7 @@ struct MonitoringTests {
                 Self.series("shop-fixed", end, #"{"int64Value":"3"}"#),
                 Self.series("shop-fixed", end, #"{"int64Value":"4"}"#),
                 Self.series("shop-fixed", "2027-01-15T07:57:00Z", #"{"int64Value":"100"}"#),
+                Self.series("shop-none", end, #"{"doubleValue":"NaN"}"#), Self.series("shop-empty", end, "{}"),
             ]
             return "{\"timeSeries\":[\(parts.joined(separator: ","))]}"
         }

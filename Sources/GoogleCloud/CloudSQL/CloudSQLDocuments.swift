@@ -39,10 +39,10 @@ struct InstanceSettings: Codable, Hashable, Sendable {
     var deletionProtectionEnabled: Bool?
 }
 
-/// `replicaConfiguration`.
+/// `replicaConfiguration`; of other kinds of replicas, other members are answered.
 struct ReplicaConfiguration: Codable, Hashable, Sendable {
-    var kind = "sql#replicaConfiguration"
-    var failoverTarget = false
+    var kind: String? = "sql#replicaConfiguration"
+    var failoverTarget: Bool? = false
 }
 
 /// `ipAddresses[]`.

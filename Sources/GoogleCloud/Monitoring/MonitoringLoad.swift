@@ -57,12 +57,17 @@ package struct MonitoringLoad: LoadSource {
             struct Point: Decodable, Sendable {
                 struct Interval: Decodable, Sendable { var endTime: String? }
                 struct Value: Decodable, Sendable {
-                    var doubleValue: Double?
-                    var int64Value: String?
-                    var boolValue: Bool?
+                    /// Nil for what is no number: NaN and infinity are texts here, and say nothing of a load.
+                    var number: Double?
 
-                    var number: Double? {
-                        doubleValue ?? int64Value.flatMap { Double($0) } ?? boolValue.map { $0 ? 1 : 0 }
+                    private enum Key: String, CodingKey { case doubleValue, int64Value, boolValue }
+
+                    init(from decoder: any Decoder) throws {
+                        let members = try decoder.container(keyedBy: Key.self)
+                        number =
+                            (try? members.decode(Double.self, forKey: .doubleValue))
+                            ?? (try? members.decode(String.self, forKey: .int64Value)).flatMap { Double($0) }
+                            ?? (try? members.decode(Bool.self, forKey: .boolValue)).map { $0 ? 1 : 0 }
                     }
                 }
                 var interval: Interval?
