@@ -76,7 +76,7 @@ package struct APIClient: Sendable {
         } catch {
             throw ControlError(
                 .unreachable,
-                "\(method.rawValue) \(base)\(path): \(error); is the address right, and is it running there?")
+                "\(method.rawValue) \(base)\(path): \(Self.explained(error))")
         }
     }
 
@@ -112,13 +112,25 @@ package struct APIClient: Sendable {
         do {
             response = try await http.execute(request, timeout: .milliseconds(timeout.wholeMilliseconds))
         } catch {
-            throw ControlError(.unreachable, "GET \(base)/v1/events: \(error)")
+            throw ControlError(.unreachable, "GET \(base)/v1/events: \(Self.explained(error))")
         }
         guard response.status == .ok else {
-            throw Self.refusal(
-                Answer(status: Int(response.status.code), body: .null, tag: nil), "GET /v1/events")
+            let bytes = try? await withDeadline(timeout, clock: clock) {
+                try await response.body.collect(upTo: Self.maximumBytes)
+            }
+            let body = bytes.flatMap { try? JSONValue(Data($0.readableBytesView)) } ?? .null
+            throw Self.refusal(Answer(status: Int(response.status.code), body: body, tag: nil), "GET /v1/events")
         }
         return response
+    }
+
+    /// Why a call did not get through, and what to do.
+    static func explained(_ error: any Error) -> String {
+        let text = "\(error)"
+        // BoringSSL's own words are a line of its source.
+        return text.contains("CERTIFICATE_VERIFY_FAILED")
+            ? "the server's certificate is not trusted; --ca-file names the authority of a private one"
+            : "\(text); is the address right, and is it running there?"
     }
 
     private func made(_ method: HTTPMethod, _ path: String, _ query: [(String, String?)]) -> HTTPClientRequest {

@@ -125,7 +125,9 @@ struct APIParts: Sendable {
         case .keyNotFound(let key, let context):
             "\"\((context.codingPath + [key]).map(\.stringValue).joined(separator: "."))\" is missing"
         case .typeMismatch(_, let context), .valueNotFound(_, let context):
-            "\"\(context.codingPath.map(\.stringValue).joined(separator: "."))\" has another type than expected"
+            context.codingPath.isEmpty
+                ? "it must be an object"
+                : "\"\(context.codingPath.map(\.stringValue).joined(separator: "."))\" has another type than expected"
         case .dataCorrupted(let context):
             context.codingPath.isEmpty
                 ? "it is not JSON" : "\"\(context.codingPath.map(\.stringValue).joined(separator: "."))\" is not usable"

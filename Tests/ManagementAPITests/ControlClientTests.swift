@@ -130,6 +130,17 @@ struct ControlClientTests {
                 #expect(error.description.contains("/servers/0/orgin"))
             }
         }
+        try await withAPI(isLive: true) { client, _ in
+            let following = APIClient(
+                "http://127.0.0.1:\(client.port ?? 0)", token: nil, http: .shared, timeout: .seconds(10),
+                clock: ContinuousClock())
+            do throws(ControlError) {
+                _ = try await following.stream(query: [("kind", "nonsense")])
+                Issue.record("it was taken")
+            } catch {
+                #expect(error.description.contains("no events are of the kind nonsense"))
+            }
+        }
         let nobody = APIClient(
             "http://127.0.0.1:1", token: nil, http: .shared, timeout: .seconds(2), clock: ContinuousClock())
         do throws(ControlError) {

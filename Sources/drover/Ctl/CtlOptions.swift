@@ -51,7 +51,10 @@ struct CtlOptions: ParsableArguments {
             configuration.redirectConfiguration = .disallow
             if let caFile {
                 var tls = TLSConfiguration.makeClientConfiguration()
-                tls.trustRoots = .file(caFile)
+                guard let authorities = try? NIOSSLCertificate.fromPEMFile(caFile), !authorities.isEmpty else {
+                    throw ControlError(.unusableInput, "the file \(caFile) has no certificates in PEM")
+                }
+                tls.trustRoots = .certificates(authorities)
                 configuration.tlsConfiguration = tls
             }
             let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
