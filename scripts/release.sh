@@ -25,12 +25,17 @@ DROVER_COMMIT=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 DROVER_SWIFT_VERSION=$(swift --version 2>/dev/null | sed -nE 's/.*Swift version ([0-9.]+).*/\1/p' | head -1)
 export DROVER_COMMIT DROVER_SWIFT_VERSION
 
+# C and C++ write the names of their files into checks and errors: without the folder of this copy, so that two builds of
+# a commit are the same file wherever they were made.
+paths=(-Xcc "-ffile-prefix-map=$PWD/=" -Xcxx "-ffile-prefix-map=$PWD/=")
+
 # Nothing loads a library that would ask for our symbols: without their names the linker can leave unused code out, which
 # is 6 MB of file and of memory. The names for a stack trace are in the file that is not stripped.
 echo "release: building (10 to 15 minutes on two cores the first time)"
 swift build --configuration release --product drover --scratch-path "$scratch" --static-swift-stdlib \
     -Xlinker "-L$archives" -Xlinker -lm -Xswiftc -Xclang-linker -Xswiftc -static-libgcc \
     -Xlinker --no-export-dynamic \
+    "${paths[@]}" \
     ${RELEASE_FLAGS:-}
 strip -o dist/drover "$(swift build --configuration release --scratch-path "$scratch" --show-bin-path)/drover"
 echo "release: dist/drover, $(stat -c %s dist/drover) bytes, needs:"
