@@ -39,6 +39,8 @@ while read -r name; do
 done < <({ sed -n 's/^ *expr: //p' "$rules"; cat "$work/dashboard.yaml"; } | grep -ohE 'drover_[a-z_]+' | sort -u)
 while read -r alert; do
     [ -s "docs/runbooks/$alert.md" ] || { echo "no runbook for $alert" >&2; wrong=1; }
+    grep -A 8 "alertname: $alert\$" "${rules%.yaml}.test.yaml" | grep -q exp_alerts ||
+        { echo "no test in which $alert fires" >&2; wrong=1; }
 done < <(sed -n 's/^ *- alert: //p' "$rules")
 [ "$wrong" = 0 ] || exit 1
 if [ -n "${1:-}" ]; then scripts/scrape_sandbox.py "$1" "$rules" "$dashboard"; fi

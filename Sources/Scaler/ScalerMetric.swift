@@ -18,7 +18,7 @@ package enum ScalerMetric: String, MetricName {
     case trustFailing = "drover_backend_tls_failing"
     /// Tries of that which failed.
     case trustFailures = "drover_backend_tls_failures_total"
-    /// How long the client certificate for an instance lives on.
+    /// How long the client certificate for a server lives on.
     case trustExpiry = "drover_backend_tls_expiry_seconds"
 
     /// What it is.
@@ -58,8 +58,8 @@ package enum ScalerMetric: String, MetricName {
                 "Tries to look up or replace certificates of a group's backends that failed.")
         case .trustExpiry:
             MetricDefinition(
-                .gauge, "seconds", labels: ["group", "instance"],
-                "How long the client certificate for an instance lives on.")
+                .gauge, "seconds", labels: ["group", "server"],
+                "How long the client certificate for a server lives on.")
         }
     }
 }

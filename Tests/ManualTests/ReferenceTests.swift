@@ -43,6 +43,17 @@ struct ReferenceTests {
         }
     }
 
+    @Test("no metric has a label that Prometheus gives the targets, and would rename")
+    func labels() throws {
+        let page = try #require(try ReferenceCommand.pages().first { $0.file == "metrics.md" })
+        let rows = page.text.split(separator: "\n").filter { $0.hasPrefix("| `drover_") }
+        #expect(!rows.isEmpty)
+        for row in rows {
+            let labels = row.split(separator: "|")[2]
+            #expect(!labels.contains("`instance`") && !labels.contains("`job`"), "\(row)")
+        }
+    }
+
     @Test("every page has a heading and no empty cell for a meaning")
     func complete() throws {
         for page in try ReferenceCommand.pages() {
