@@ -38,12 +38,11 @@ struct AgentMigration {
         var programs: [Program] = []
         for workload in files.workloads {
             for container in workload.containers where isAgent(container) {
-                let words = (container.command ?? []) + (container.arguments ?? [])
                 programs.append(
                     Program(
                         name: "\(workload.kind)/\(workload.name)/\(container.name)", workload: workload,
                         container: container, file: mounted(in: workload) ?? bare,
-                        environment: container.environment, words: words.filter { $0.name.hasPrefix("-") }))
+                        environment: container.environment, words: Self.flags(of: container)))
             }
         }
         guard programs.isEmpty else { return programs }
@@ -62,12 +61,39 @@ struct AgentMigration {
             || words.contains { $0.name.hasPrefix("--run_mode") }
     }
 
+    /// The flags, each in one word: Go's take their value from the next word too. None where a shell has them.
+    private static func flags(of container: GivenContainer) -> [Given] {
+        guard shell(of: container) == nil else { return [] }
+        let words = (container.command ?? []) + (container.arguments ?? [])
+        var rest = words.drop { !$0.name.hasPrefix("-") }
+        var flags: [Given] = []
+        while var word = rest.popFirst() {
+            let name = String(word.name.drop { $0 == "-" })
+            let key = AgentSettingKey.all.first { $0.theirs == name || $0.flag == name }
+            let isSwitch = key?.kind == .flag || ["show-config", "health-check", "help", "h"].contains(name)
+            if !isSwitch, !name.contains("="), let next = rest.first, !next.name.hasPrefix("-") {
+                word.name += "=\(next.name)"
+                rest = rest.dropFirst()
+            }
+            flags.append(word)
+        }
+        return flags
+    }
+
+    /// The word by which a shell is started in the agent's place.
+    private static func shell(of container: GivenContainer) -> Given? {
+        guard let first = (container.command ?? container.arguments)?.first else { return nil }
+        let program = first.name.split(separator: "/").last.map(String.init) ?? ""
+        return ["sh", "bash", "ash", "dash"].contains(program) ? first : nil
+    }
+
     /// The agent's file among the ConfigMaps that the pod mounts.
     private func mounted(in workload: Workload) -> (text: String, place: Given.Place)? {
         for name in workload.mountedMaps {
             for (key, value) in (files.maps[name] ?? [:]).sorted(by: { $0.key < $1.key })
             where key.hasSuffix(".yaml") || key.hasSuffix(".yml") {
-                let leaves = SettingsText.leaves(value.text, at: value.place) ?? []
+                // A file that nobody can read, the Go agent cannot either.
+                guard let leaves = SettingsText.leaves(value.text, at: value.place) else { return value }
                 let known = Set(AgentSettingKey.all.compactMap(\.theirs))
                 if leaves.contains(where: { known.contains($0.name.lowercased()) }) { return value }
             }
@@ -90,12 +116,16 @@ struct AgentMigration {
                 checked.add(.same, variable)
             } else if variable.name == "envFrom" {
                 checked.add(
-                    .changed, variable, "what \(variable.reference ?? "it") holds was not given and not checked")
+                    .changed, variable, "what \(variable.reference ?? "it") holds was not checked")
             } else {
                 note(
                     variable, AgentSettingKey.all.first { $0.theirVariable == variable.name }, &checked, &given,
                     isVariable: true)
             }
+        }
+        if let shell = program.container.flatMap({ Self.shell(of: $0) }) {
+            checked.add(
+                .changed, shell, "what the shell runs is not checked: name drover agent and its flags themselves")
         }
         for word in program.words {
             let name = String(word.name.drop { $0 == "-" }.prefix { $0 != "=" })

@@ -129,7 +129,7 @@ struct ChesterMigration {
                 .unsupported, variable, drover: "api.address", "not read here: set DROVER_API_ADDRESS=0.0.0.0:PORT",
                 page: Self.google)
         case "envFrom":
-            checked.add(.changed, variable, "what \(variable.reference ?? "it") holds was not given and not checked")
+            checked.add(.changed, variable, "what \(variable.reference ?? "it") holds was not checked")
         case _ where name.hasPrefix("DROVER_"):
             checked.add(.same, variable)
         default:
@@ -171,10 +171,12 @@ struct ChesterMigration {
 
     /// What goes together must be there together.
     private func together(_ program: Program, _ settings: EffectiveSettings, _ checked: inout Checked) {
-        let names = Set(program.variables.map(\.name))
+        // An empty one is as good as none.
+        let names = Set(program.variables.filter { $0.value != "" }.map(\.name))
         let hasMore = names.contains("envFrom")
         func need(_ wanted: [String], because reason: String) {
             for name in wanted where !names.contains(name) && !hasMore {
+                checked.findings.removeAll { $0.program == program.name && $0.theirs == name }
                 checked.add(.error, name, at: program.place, "it is not set: \(reason)", page: Self.google)
             }
         }

@@ -9,14 +9,26 @@ struct ManifestReader {
     /// - Throws: `MigrationError` with the line; never with the text of the line, which may hold a password.
     static func read(_ sources: [MigrationSource]) throws(MigrationError) -> GivenFiles {
         var files = GivenFiles()
+        var parsed: [(source: MigrationSource, documents: [Node])] = []
         for source in sources {
-            var reader = ManifestReader(files, source)
-            if let variables = DotEnv.variables(source) {
-                reader.files.environments.append((source.name, variables))
-            } else {
-                for document in try reader.documents() { reader.take(document) }
+            if source.name.hasSuffix(".tf") || source.name.hasSuffix(".hcl") {
+                throw MigrationError(
+                    description: "\(source.name): Terraform is not read; give the manifests that come of it, or the "
+                        + "variables as a file of lines NAME=value")
             }
-            files = reader.files
+            if let variables = try DotEnv.variables(source) {
+                files.environments.append((source.name, variables))
+            } else {
+                parsed.append((source, try ManifestReader(files, source).documents()))
+            }
+        }
+        // A ConfigMap counts wherever it stands, also after the workload that names it, or in a later file.
+        for wantsMaps in [true, false] {
+            for (source, documents) in parsed {
+                var reader = ManifestReader(files, source)
+                for document in documents { reader.take(document, wantsMaps) }
+                files = reader.files
+            }
         }
         return files
     }
@@ -50,18 +62,20 @@ struct ManifestReader {
         }
     }
 
-    private mutating func take(_ document: Node) {
+    private mutating func take(_ document: Node, _ wantsMaps: Bool) {
         guard document.mapping != nil else { return }
         guard let kind = document["kind"]?.string, document["apiVersion"] != nil else {
-            files.settings.append((source.name, source.text))
+            if !wantsMaps { files.settings.append((source.name, source.text)) }
             return
         }
         let name = document["metadata"]?["name"]?.string ?? "?"
         switch kind {
         case "List":
-            for item in document["items"]?.array() ?? [] { take(item) }
+            for item in document["items"]?.array() ?? [] { take(item, wantsMaps) }
         case "ConfigMap":
-            files.maps[name] = texts(document["data"])
+            if wantsMaps { files.maps[name] = texts(document["data"]) }
+        case _ where wantsMaps:
+            break
         case "Role", "ClusterRole":
             files.roles.append(role(document, kind, name))
         case "RoleBinding", "ClusterRoleBinding":
@@ -193,7 +207,8 @@ struct ManifestReader {
 /// Files of lines `NAME=value`.
 enum DotEnv {
     /// The variables; nil when the text is of another form.
-    static func variables(_ source: MigrationSource) -> [Given]? {
+    /// - Throws: `MigrationError` when it begins as such a file and does not go on as one.
+    static func variables(_ source: MigrationSource) throws(MigrationError) -> [Given]? {
         var variables: [Given] = []
         for (index, raw) in source.text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             var line = raw.drop { $0 == " " || $0 == "\t" }
@@ -202,7 +217,11 @@ enum DotEnv {
             if line.hasPrefix("export ") { line = line.dropFirst(7) }
             guard let equals = line.firstIndex(of: "="), equals > line.startIndex,
                 line[..<equals].allSatisfy({ $0 == "_" || ($0.isASCII && ($0.isLetter || $0.isNumber)) })
-            else { return nil }
+            else {
+                guard !variables.isEmpty else { return nil }
+                throw MigrationError(
+                    description: "\(source.name), line \(index + 1), is neither NAME=value nor a comment")
+            }
             var value = line[line.index(after: equals)...]
             for quote in ["\"", "'"] where value.count >= 2 && value.hasPrefix(quote) && value.hasSuffix(quote) {
                 value = value.dropFirst().dropLast()

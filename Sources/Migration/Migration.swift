@@ -28,7 +28,13 @@ package struct Migration: Sendable {
     ) async throws(MigrationError) {
         var files = try ManifestReader.read(sources)
         if let workload {
+            let all = files.workloads.map { "\($0.kind)/\($0.name)" }
             files.workloads = files.workloads.filter { ["\($0.kind)/\($0.name)", $0.name].contains(workload) }
+            guard !files.workloads.isEmpty else {
+                throw MigrationError(
+                    description: "there is no workload \(workload); there are: "
+                        + (all.isEmpty ? "none" : all.joined(separator: ", ")))
+            }
         }
         let found: [Checked]
         switch origin {

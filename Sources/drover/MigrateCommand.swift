@@ -76,7 +76,12 @@ struct MigrateCommand: AsyncParsableCommand {
             var sources: [MigrationSource] = []
             for path in config {
                 guard let data = path == "-" ? FileHandle.standardInput.readDataToEndOfFile() : Self.data(path) else {
-                    throw MigrationError(description: "\(path) cannot be read; is it there?")
+                    var isFolder: ObjCBool = false
+                    _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+                    throw MigrationError(
+                        description: isFolder.boolValue
+                            ? "\(path) is a folder; name its files"
+                            : "\(path) cannot be read; is it there?")
                 }
                 guard let text = String(data: data, encoding: .utf8) else {
                     throw MigrationError(description: "\(path) is not UTF-8 text")
@@ -86,7 +91,12 @@ struct MigrateCommand: AsyncParsableCommand {
             return sources
         }
 
-        private static func data(_ path: String) -> Data? { try? Data(contentsOf: URL(filePath: path)) }
+        /// By a handle, because a pipe, such as a shell's <(kustomize build), has no size to read at once.
+        private static func data(_ path: String) -> Data? {
+            guard let handle = FileHandle(forReadingAtPath: path) else { return nil }
+            defer { try? handle.close() }
+            return try? handle.readToEnd() ?? Data()
+        }
 
         private func write(_ migration: Migration, to path: String) throws {
             guard let equivalent = migration.equivalents.first, migration.equivalents.count == 1 else {

@@ -121,6 +121,38 @@ struct AgentMigrationTests {
         #expect(error?.description.contains("file0.yaml") == true)
     }
 
+    @Test("a ConfigMap counts that stands after its workload")
+    func laterMap() async throws {
+        let parts = manifest.components(separatedBy: "---\n")
+        let report = try await check(parts[2] + "\n---\n" + parts[1] + "---\n" + parts[0]).report
+        #expect(report.finding("log.level") != nil)
+        #expect(report.finding("proxysql.usrname")?.level == .unsupported)
+    }
+
+    @Test("a flag may have its value in the next word, and a shell's words are not taken for flags")
+    func separateWords() async throws {
+        let apart = manifest.replacing(
+            "--proxysql.password=hunter2\"", with: "--core.interval\", \"7\", \"-log.level\", \"WARN\"")
+        let report = try await check(apart).report
+        #expect(report.finding("--core.interval")?.level == .same)
+        #expect(report.finding("--log.level")?.level == .same)
+        #expect(!report.findings.contains { $0.theirs == "flags" })
+        let shell = manifest.replacing("[/app/proxysql-agent]", with: "[/bin/sh, -c, exec /app/proxysql-agent --x]")
+        #expect(try await check(shell).report.finding("/bin/sh")?.level == .changed)
+    }
+
+    @Test("a mounted file that nobody can read is an error, and not passed over")
+    func brokenMap() async throws {
+        let report = try await check(manifest.replacing("level: debug", with: "level: [debug")).report
+        #expect(report.findings.contains { $0.level == .error })
+    }
+
+    @Test("a file of variables that does not go on as one is refused with its line")
+    func brokenEnvironment() async throws {
+        let error = await #expect(throws: MigrationError.self) { try await check("AGENT_RUN_MODE=core\n\nnonsense\n") }
+        #expect(error?.description.contains("line 3") == true)
+    }
+
     @Test("what holds no agent is refused")
     func nothing() async throws {
         await #expect(throws: MigrationError.self) { _ = try await check("apiVersion: v1\nkind: Service\n") }
@@ -161,6 +193,17 @@ struct ChesterMigrationTests {
         #expect(near.message?.contains("PUBSUB_TOPIC?") == true)
         #expect(report.findings.contains { $0.theirs == "PUBSUB_TOPIC" && $0.level == .error })
         #expect(report.exitCode == 2)
+    }
+
+    @Test("an empty variable is as good as none, and a workload that is not there is an error")
+    func emptyVariable() async throws {
+        let text = "PROJECT_ID=\nPUBSUB_TOPIC=a\nPUBSUB_SUBSCRIPTION=b\n"
+        let source = MigrationSource(name: "daemon.env", text: text)
+        let report = try await Migration(from: .chester, sources: [source]).report
+        #expect(report.findings.filter { $0.theirs == "PROJECT_ID" }.map(\.level) == [.error])
+        await #expect(throws: MigrationError.self) {
+            try await Migration(from: .chester, sources: [source], workload: "nope")
+        }
     }
 
     @Test("the API needs the key of passwords, the daemon does not")
