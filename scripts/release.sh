@@ -18,12 +18,13 @@ for library in libstdc++.a libgcc_eh.a; do
     ln -sf "$found" "$archives/$library"
 done
 
-# The tag that the commit has, else the last one and how far it is away; what --version shows.
-DROVER_VERSION=$(git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null | sed 's/^v//' || true)
-export DROVER_VERSION=${DROVER_VERSION:-0.1.0}
-DROVER_COMMIT=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
-DROVER_SWIFT_VERSION=$(swift --version 2>/dev/null | sed -nE 's/.*Swift version ([0-9.]+).*/\1/p' | head -1)
-export DROVER_COMMIT DROVER_SWIFT_VERSION
+# The tag that the commit has, else the last one and how far it is away; what --version shows. Whoever builds from a copy
+# without .git, as the Dockerfile does, says them in the environment.
+DROVER_VERSION=${DROVER_VERSION:-$(git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null | sed 's/^v//' || true)}
+DROVER_VERSION=${DROVER_VERSION:-0.1.0}
+DROVER_COMMIT=${DROVER_COMMIT:-$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)}
+DROVER_SWIFT_VERSION=$(swift --version | sed -nE 's/.*Swift version ([0-9.]+).*/\1/p' | head -1)
+export DROVER_VERSION DROVER_COMMIT DROVER_SWIFT_VERSION
 
 # C and C++ write the names of their files into checks and errors: without the folder of this copy, so that two builds of
 # a commit are the same file wherever they were made.
