@@ -46,7 +46,7 @@ struct AccessTests {
         try await withServer(access.router()) { accessURL in
             try await withServer(topics.router()) { topicsURL in
                 let run = SetupRun(clock: clock) { service throws(GoogleFailure) in
-                    GoogleRequest(endpoint: service == .pubSub ? topicsURL : accessURL, timeout: .seconds(5))
+                    GoogleRequest(endpoint: service == .pubSub ? topicsURL : accessURL, timeout: patience)
                 }
                 try await body(World(access: access, plan: SetupPlan(wish), run: run, clock: clock))
             }
@@ -154,7 +154,7 @@ struct AccessTests {
             _ = try await world.outcomes()
             let name = "projects/pp/roles/droverScaler"
             try await withServer(world.access.router()) { url in
-                let request = GoogleRequest(endpoint: url, timeout: .seconds(5))
+                let request = GoogleRequest(endpoint: url, timeout: patience)
                 let call = try GoogleCall(.PATCH, "/v1/\(name)").json(
                     RoleDocument(includedPermissions: ["cloudsql.instances.get", "cloudsql.instances.update"]))
                 _ = try await request.send(call)
@@ -172,7 +172,7 @@ struct AccessTests {
             _ = try await world.outcomes()
             let name = "projects/pp/roles/droverScaler"
             try await withServer(world.access.router()) { url in
-                let request = GoogleRequest(endpoint: url, timeout: .seconds(5))
+                let request = GoogleRequest(endpoint: url, timeout: patience)
                 _ = try await request.send(try GoogleCall(.PATCH, "/v1/\(name)").json(["deleted": true]))
             }
             let outcomes = try await world.outcomes()

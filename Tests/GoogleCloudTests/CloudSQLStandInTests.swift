@@ -85,7 +85,7 @@ struct CloudSQLStandInTests {
     @Test("another project's instances are nobody's business")
     func wrongProject() async throws {
         try await withCloudSQLServer { _, _, _, url in
-            let request = GoogleRequest(endpoint: url, timeout: .seconds(5))
+            let request = GoogleRequest(endpoint: url, timeout: patience)
             let provider = CloudSQLReplicaProvider(request: request, project: "q", privateNetwork: nil)
             await expect(.permissionDenied) { _ = try await provider.instance(named: try InstanceName("shop")) }
         }
@@ -155,7 +155,7 @@ struct CloudSQLStandInTests {
 struct ReplicaRequestTests {
     private func provider(_ url: String = "http://127.0.0.1:9", network: String? = nil) -> CloudSQLReplicaProvider {
         CloudSQLReplicaProvider(
-            request: GoogleRequest(endpoint: url, timeout: .seconds(5)), project: "p", privateNetwork: network)
+            request: GoogleRequest(endpoint: url, timeout: patience), project: "p", privateNetwork: network)
     }
 
     @Test("a primary without labels, flags or settings is no obstacle")

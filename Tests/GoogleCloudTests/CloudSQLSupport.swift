@@ -13,6 +13,10 @@ import Pacing
 import TestSupport
 import Testing
 
+/// The deadline of calls that no test expects to end by it: a busy machine must not reach it, and it ends what hangs
+/// before the suite's own limit does.
+let patience = Duration.seconds(50)
+
 /// Runs a server with `router` on a free loopback port while `body` runs, which gets its URL.
 func withServer<Context: RequestContext>(
     _ router: Router<Context>, _ body: (String) async throws -> Void
@@ -53,7 +57,7 @@ func makeStandIn(
 
 /// The stand-in on a free port, the client that talks to it, and its URL.
 func withCloudSQLServer(
-    timeout: Duration = .seconds(5),
+    timeout: Duration = patience,
     _ body: (CloudSQLStandIn, CloudSQLReplicaProvider, TestWallClock, String) async throws -> Void
 ) async throws {
     let wallClock = TestWallClock()

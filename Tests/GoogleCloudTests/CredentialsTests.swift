@@ -35,7 +35,7 @@ struct CredentialsTests {
     private func credentials(_ environment: [String: String]) -> GoogleCredentials {
         GoogleCredentials(
             environment: environment, wallClock: clock, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-            timeout: .seconds(5))
+            timeout: patience)
     }
 
     private func withIdentity(_ body: (IdentityStandIn, String) async throws -> Void) async throws {

@@ -42,7 +42,7 @@ struct ErrorAnswerTests {
             return Response(status: .tooManyRequests, headers: [.retryAfter: "3600"])
         }
         try await withServer(router) { url in
-            let request = GoogleRequest(endpoint: url, timeout: .seconds(50))
+            let request = GoogleRequest(endpoint: url, timeout: patience)
             await expectFailure(.rateLimited) { _ = try await request.send(GoogleCall(.GET, "/x")) }
             #expect(count.withLock { $0 } == 1)
         }
@@ -85,7 +85,7 @@ struct ErrorAnswerTests {
             }
         }
         try await withServer(router) { url in
-            let request = GoogleRequest(endpoint: url, timeout: .seconds(50))
+            let request = GoogleRequest(endpoint: url, timeout: patience)
             await expectFailure(.unreadable) { _ = try await request.send(GoogleCall(.GET, "/ok")) }
             await expectFailure(.permissionDenied) { _ = try await request.send(GoogleCall(.GET, "/no")) }
             #expect(count.withLock { $0 } == 2)

@@ -70,7 +70,7 @@ struct GoogleRequestTests {
             return "{}"
         }
         try await withServer(router) { url in
-            let request = GoogleRequest(endpoint: url, timeout: .seconds(5))
+            let request = GoogleRequest(endpoint: url, timeout: patience)
             let provider = CloudSQLReplicaProvider(request: request, project: "p", privateNetwork: nil)
             await expect(.invalid) { _ = try await provider.instance(named: try InstanceName("shop")) }
         }
@@ -106,7 +106,7 @@ struct GoogleRequestTests {
             return count % 3 == 2 ? Response(status: .ok) : Response(status: .unauthorized)
         }
         try await withServer(router) { url in
-            let request = GoogleRequest(endpoint: url, timeout: .seconds(5), credentials: Turns())
+            let request = GoogleRequest(endpoint: url, timeout: patience, credentials: Turns())
             _ = try await request.send(GoogleCall(.POST, "/x"))
             #expect(seen.withLock { $0 } == ["Bearer token-0", "Bearer token-1"])
             seen.withLock { $0 = ["", ""] }
@@ -124,11 +124,11 @@ struct GoogleRequestTests {
             return count.withLock { $0 } < 3 ? Response(status: .tooManyRequests) : Response(status: .ok)
         }
         try await withServer(router) { url in
-            let request = GoogleRequest(endpoint: url, timeout: .seconds(5))
+            let request = GoogleRequest(endpoint: url, timeout: patience)
             _ = try await request.send(GoogleCall(.POST, "/x"))
             #expect(count.withLock { $0 } == 3)
         }
-        let nobody = GoogleRequest(endpoint: "http://127.0.0.1:1", timeout: .seconds(20))
+        let nobody = GoogleRequest(endpoint: "http://127.0.0.1:1", timeout: patience)
         do throws(GoogleFailure) {
             _ = try await nobody.send(GoogleCall(.POST, "/x"))
             Issue.record("nobody answers there")
@@ -151,7 +151,7 @@ struct GoogleRequestTests {
             return "{}"
         }
         try await withServer(router) { url in
-            let request = GoogleRequest(endpoint: url, timeout: .seconds(20), maximumConcurrency: 3)
+            let request = GoogleRequest(endpoint: url, timeout: patience, maximumConcurrency: 3)
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 for _ in 0..<40 { tasks.addTask { _ = try await request.send(GoogleCall(.GET, "/x")) } }
                 try await tasks.waitForAll()
@@ -268,12 +268,12 @@ struct GoogleRequestTests {
             return "{\"name\":\"shop\"}"
         }
         try await withServer(router) { url in
-            let request = GoogleRequest(endpoint: url, timeout: .seconds(5), credentials: FixedToken())
+            let request = GoogleRequest(endpoint: url, timeout: patience, credentials: FixedToken())
             _ = try await request.send(GoogleCall(.GET, "/v1/projects/p/instances/shop"), as: DatabaseInstance.self)
         }
         #expect(seen.withLock { $0 } == "Bearer tell-nobody")
         let request = GoogleRequest(
-            endpoint: "http://cloudsql.invalid", timeout: .seconds(5), credentials: FixedToken())
+            endpoint: "http://cloudsql.invalid", timeout: patience, credentials: FixedToken())
         do throws(GoogleFailure) {
             _ = try await request.send(GoogleCall(.GET, "/"))
             Issue.record("the token left this machine in the clear")

@@ -83,7 +83,7 @@ struct KMSTests {
             return ByteBuffer(bytes: try JSONEncoder().encode(["plaintext": plain.base64EncodedString()]))
         }
         try await withServer(router) { url in
-            let vault = KMSVault(request: GoogleRequest(endpoint: url, timeout: .seconds(5)))
+            let vault = KMSVault(request: GoogleRequest(endpoint: url, timeout: patience))
             try await body(vault, key) { calls.withLock { $0 } }
         }
     }
@@ -126,7 +126,7 @@ struct KMSTests {
             return "{\"payload\":{\"data\":\"\(data)\"}}"
         }
         try await withServer(router) { url in
-            let secrets = SecretManager(request: GoogleRequest(endpoint: url, timeout: .seconds(5)), project: "p")
+            let secrets = SecretManager(request: GoogleRequest(endpoint: url, timeout: patience), project: "p")
             let read = try await secrets.secret("token")
             #expect(read == Secret("s3cret"))
             await #expect(throws: GoogleFailure.self) { _ = try await secrets.secret("other") }

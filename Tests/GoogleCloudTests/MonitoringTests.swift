@@ -47,7 +47,7 @@ struct MonitoringTests {
             return "{\"timeSeries\":[\(parts.joined(separator: ","))]}"
         }
         try await withServer(router) { url in
-            let load = MonitoringLoad(request: GoogleRequest(endpoint: url, timeout: .seconds(5)), project: "p")
+            let load = MonitoringLoad(request: GoogleRequest(endpoint: url, timeout: patience), project: "p")
             let now = Timestamp(secondsSinceEpoch: 1_800_000_000)
             var other = metric("elsewhere")
             other.source = .proxySQLQueries
@@ -89,7 +89,7 @@ struct MonitoringTests {
         }
         try await withServer(router) { url in
             let probe = MonitoringReplicationProbe(
-                load: MonitoringLoad(request: GoogleRequest(endpoint: url, timeout: .seconds(5)), project: "p"),
+                load: MonitoringLoad(request: GoogleRequest(endpoint: url, timeout: patience), project: "p"),
                 wallClock: TestWallClock())
             let health = await probe.look(at: try InstanceName("shop-r1"), address: "10.0.0.1", port: 3306)
             #expect(health == expected)
@@ -101,7 +101,7 @@ struct MonitoringTests {
         let router = Router()
         router.get("/v3/projects/p/timeSeries") { _, _ in Response(status: .forbidden) }
         try await withServer(router) { url in
-            let load = MonitoringLoad(request: GoogleRequest(endpoint: url, timeout: .seconds(5)), project: "p")
+            let load = MonitoringLoad(request: GoogleRequest(endpoint: url, timeout: patience), project: "p")
             do {
                 _ = try await load.readings(
                     for: try record("shop"), metrics: [metric("cpu")], at: Timestamp(secondsSinceEpoch: 1_800_000_000))

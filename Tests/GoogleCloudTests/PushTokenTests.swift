@@ -41,7 +41,7 @@ struct PushTokenTests {
         try await withServer(router) { url in
             let verifier = PushTokenVerifier(
                 expectation: .init(audience: "https://drover.example/", email: "push@p.iam.gserviceaccount.com"),
-                request: GoogleRequest(endpoint: "\(url)/certs", timeout: .seconds(5)), wallClock: clock,
+                request: GoogleRequest(endpoint: "\(url)/certs", timeout: patience), wallClock: clock,
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             func accepts(
                 signedBy signer: _RSA.Signing.PrivateKey? = nil, kid: String? = "1",
@@ -99,7 +99,7 @@ struct PushTokenTests {
         try await withServer(router) { url in
             let verifier = PushTokenVerifier(
                 expectation: .init(audience: "https://drover.example/", email: "push@p.iam.gserviceaccount.com"),
-                request: GoogleRequest(endpoint: "\(url)/certs", timeout: .seconds(5)), wallClock: clock,
+                request: GoogleRequest(endpoint: "\(url)/certs", timeout: patience), wallClock: clock,
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             let token = try JSONWebToken.signed(Claims(exp: now + 600, iat: now), by: key, keyID: "1")
             let answers = [await verifier.accepts(token), await verifier.accepts(token)]

@@ -31,7 +31,7 @@ struct RehearsalTests {
             try await withServer(cloudSQL.router()) { sqlURL in
                 try await withServer(datastore.router()) { storeURL in
                     let maker = CloudSQLReplicaProvider(
-                        request: GoogleRequest(endpoint: sqlURL, timeout: .seconds(5)), project: "pp",
+                        request: GoogleRequest(endpoint: sqlURL, timeout: patience), project: "pp",
                         privateNetwork: nil)
                     _ = try await maker.createReplica(
                         ReplicaRequest(
@@ -82,7 +82,7 @@ struct RehearsalTests {
     ) -> Rehearsal {
         let recorder = ChangeRecorder()
         func request(_ url: String) -> GoogleRequest {
-            GoogleRequest(endpoint: url, timeout: .seconds(5), recorder: recorder)
+            GoogleRequest(endpoint: url, timeout: patience, recorder: recorder)
         }
         let client = DatastoreClient(request: request(storeURL), project: "pp")
         let groups = DatastoreGroupStore(

@@ -59,7 +59,7 @@ struct SetupTests {
         try await withServer(standIn.router()) { pubSub in
             try await withServer(monitoring(stored)) { monitoring in
                 let run = SetupRun { service throws(GoogleFailure) in
-                    GoogleRequest(endpoint: service == .pubSub ? pubSub : monitoring, timeout: .seconds(5))
+                    GoogleRequest(endpoint: service == .pubSub ? pubSub : monitoring, timeout: patience)
                 }
                 for expected in [SetupRun.Outcome.created, .present] {
                     var outcomes: [SetupRun.Outcome] = []

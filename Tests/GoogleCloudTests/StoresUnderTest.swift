@@ -45,7 +45,7 @@ struct DatastoreStores {
             (_, _) throws(StoreError) in
         }
     ) {
-        client = DatastoreClient(request: GoogleRequest(endpoint: url, timeout: .seconds(20)), project: project)
+        client = DatastoreClient(request: GoogleRequest(endpoint: url, timeout: patience), project: project)
         incidents = DatastoreIncidentStore(client: client, logger: quiet, announce: announce)
         groups = DatastoreGroupStore(
             client: client, passwords: (vault, key), policy: ScalingPolicy(maximumReplicas: 3),

@@ -17,7 +17,7 @@ struct TokenAnswerTests {
 
     private var exchange: TokenExchange {
         TokenExchange(
-            wallClock: clock, timeout: .seconds(20), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            wallClock: clock, timeout: patience, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
     private func withAnswer(

@@ -47,7 +47,7 @@ private func withQueue(_ body: (QueueOnStandIn) async throws -> Void) async thro
     try standIn.seed(topic: "incidents", subscription: "daemon", project: "pp")
     try standIn.seed(topic: "dead-letters", subscription: "people", project: "pp")
     try await withServer(standIn.router()) { url in
-        let client = PubSubClient(request: GoogleRequest(endpoint: url, timeout: .seconds(5)), project: "pp")
+        let client = PubSubClient(request: GoogleRequest(endpoint: url, timeout: patience), project: "pp")
         try await body(QueueOnStandIn(standIn: standIn, client: client, wallClock: wallClock, url: url))
     }
 }
@@ -295,7 +295,7 @@ struct PubSubIntegration {
         let emulator = try await GoogleEmulator(.pubSub)
         defer { emulator.stop() }
         let client = PubSubClient(
-            request: GoogleRequest(endpoint: emulator.url, timeout: .seconds(20)), project: "pp")
+            request: GoogleRequest(endpoint: emulator.url, timeout: patience), project: "pp")
         for topic in ["incidents", "dead-letters"] {
             try await client.create(topic: topic)
             try await client.create(topic: topic)
