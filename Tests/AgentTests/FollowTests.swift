@@ -3,11 +3,36 @@ import FakeProxySQL
 import FleetModel
 import Foundation
 import KubernetesClient
+import Logging
 import NIOHTTP1
+import Pacing
+import Synchronization
 import TestSupport
 import Testing
 
 @testable import Agent
+
+/// What a source gives, one text after the other.
+private struct Copies: FollowSource {
+    let next: @Sendable () -> String
+    var place: String { "here" }
+    func text() -> Secret? { Secret(next()) }
+}
+
+/// Hands on every line that is logged.
+private struct Lines: LogHandler {
+    let take: @Sendable (String) -> Void
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.trace
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    init(_ take: @escaping @Sendable (String) -> Void) { self.take = take }
+
+    func log(event: LogEvent) { take("\(event.message) \(event.metadata ?? [:])") }
+}
 
 @Suite("A configuration that is followed", .timeLimit(.minutes(2)))
 struct FollowTests {
@@ -52,6 +77,38 @@ struct FollowTests {
                 #expect(await servers(fake) == [["127.0.0.6"]])
             }
         }
+    }
+
+    @Test("A copy that comes late is complained about once, and what the node runs is still told")
+    func late() async throws {
+        let lines = Mutex<[String]>([])
+        let logger = Logger(label: "test") { _ in Lines { line in lines.withLock { $0.append(line) } } }
+        let texts = Mutex([
+            try document(3, address: "127.0.0.5"), try document(2, address: "127.0.0.6"),
+            try document(2, address: "127.0.0.6"), try document(2, address: "127.0.0.6"),
+        ])
+        try await withNode(node("a")) { fake in
+            let port = AdminPort(
+                .init(
+                    address: AgentAddress(host: fake.adminEndpoint.host, port: fake.adminEndpoint.port),
+                    username: "radmin", password: Secret("radmin"), patience: .seconds(5), timeout: .seconds(5)),
+                clock: ContinuousClock(), wallClock: SystemWallClock(), logger: quiet)
+            let role = RoleBoard()
+            let keeper = FollowKeeper(
+                source: Copies(next: { texts.withLock { $0.removeFirst() } }),
+                directory: TLSDirectory(path: NSTemporaryDirectory() + "drover-tls-\(UUID().uuidString)"),
+                node: ("a", port), role: role,
+                events: AgentEvents(node: "a", role: "core", wallClock: SystemWallClock()), mayApply: { true },
+                pace: .init(change: Wakeup(), interval: .seconds(1), clock: ContinuousClock()), logger: logger)
+            for _ in 0..<4 {
+                let isCurrent = try await keeper.step()
+                #expect(isCurrent)
+                #expect(role.report.generation == 3 && role.report.wantedGeneration == 3)
+            }
+            await port.close()
+            #expect(await servers(fake) == [["127.0.0.5"]])
+        }
+        #expect(lines.withLock { $0.filter { $0.contains("left alone") }.count } == 1)
     }
 
     @Test("A satellite verifies and never applies")

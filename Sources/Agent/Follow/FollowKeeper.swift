@@ -77,10 +77,10 @@ package final class FollowKeeper: Service {
             complain("\(source.place) cannot be used, what runs is kept: \(error)")
             return true
         }
-        let configurations = newest(document.configurations)
+        let (configurations, late) = newest(document.configurations)
         // Files first and rows second, so that no row of ours ever names a file that is not there.
         guard keep(staged, document.configurations) else { return false }
-        let wanted = configurations.map(\.generation).max()
+        let wanted = (configurations.map(\.generation) + late).max()
         role.update { $0.wantedGeneration = wanted }
         let savesToDisk = try await savesToDisk()
         let apply = NodeApply(
@@ -102,7 +102,7 @@ package final class FollowKeeper: Service {
             guard try await apply.holds(configuration) else { return false }
             known.withLock { $0.generations[configuration.group] = configuration.generation }
         }
-        known.withLock { $0.complaint = "" }
+        if late.isEmpty { known.withLock { $0.complaint = "" } }
         role.update { $0.generation = wanted }
         try await removeFiles(except: Set(staged.keys).union(Self.files(of: document.configurations).keys))
         return true
@@ -138,16 +138,20 @@ package final class FollowKeeper: Service {
         role.update { $0.tlsFiles = directory.names.sorted() }
     }
 
-    /// What is not older than what the node ran already: a copy that comes late must not bring it back.
-    private func newest(_ configurations: [FleetConfiguration]) -> [FleetConfiguration] {
-        configurations.filter { configuration in
+    /// What is not older than what the node ran already: a copy that comes late must not bring it back. Beside it, what
+    /// the node ran in the place of each that is older.
+    private func newest(_ configurations: [FleetConfiguration]) -> ([FleetConfiguration], late: [Int64]) {
+        var late: [Int64] = []
+        let fresh = configurations.filter { configuration in
             let seen = known.withLock { $0.generations[configuration.group] }
             guard let seen, configuration.generation < seen else { return true }
             complain(
                 "\(source.place) has generation \(configuration.generation) of \(configuration.group), and the node "
                     + "ran \(seen) already; it is left alone")
+            late.append(seen)
             return false
         }
+        return (fresh, late)
     }
 
     private func savesToDisk() async throws(AdminError) -> Bool {
