@@ -65,6 +65,24 @@ struct CoreAgentTests {
         }
     }
 
+    @Test("Where the named cluster cannot be used a core does not take itself for the only one, and loads nothing")
+    func brokenCredentials() async throws {
+        try await withNode(node("core-0")) { fake in
+            _ = await fake.query("INSERT INTO mysql_servers (hostgroup_id, hostname) VALUES (1, '127.0.0.9')")
+            try await withAgent(
+                fake, mode: "core", ["agent.kubernetes": "auto"], environment: ["KUBECONFIG": "/nonexistent"]
+            ) { agent in
+                let status = try await agent.status { $0["note"] as? String == "the cores are not known" }
+                #expect(status["note"] as? String == "the cores are not known")
+                _ = try await agent.status { $0["live"] as? Bool == true }
+                #expect(status["is_leader"] as? Bool == false)
+                #expect(loads(fake) == [])
+                let live = try await agent.call(.GET, "/healthz/live")
+                #expect(live.status == 200)
+            }
+        }
+    }
+
     @Test("Two hundred pods that are already there cost one LOAD")
     func many() async throws {
         try await Cluster.run { cluster in

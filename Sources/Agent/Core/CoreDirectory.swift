@@ -55,6 +55,11 @@ package struct FixedCores: CoreDirectory {
         }.sorted { $0.name < $1.name }
     }
 
+    private init() { members = nil }
+
+    /// Where nothing tells which cores there are, and there may be others.
+    package static let unknown = FixedCores()
+
     package func refresh() async {}
     package func learn(_ seen: [String: Int64]) {}
 }

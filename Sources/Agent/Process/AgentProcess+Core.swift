@@ -51,7 +51,7 @@ extension AgentProcess {
     private func coreDirectory(_ change: Wakeup) -> Cores {
         let apiPort = settings.integer("agent.api.port")
         let peers = settings.peers("agent.peers")
-        guard peers.isEmpty, let client = kubernetes() else {
+        guard peers.isEmpty, wantsKubernetes else {
             guard !peers.isEmpty else {
                 let own = AgentPeer(name: settings.nodeName, admin: settings.address("agent.proxysql.address"))
                 return Cores(
@@ -59,6 +59,10 @@ extension AgentProcess {
                     services: { _ in [] })
             }
             return Cores(directory: FixedCores(peers, apiPort: apiPort), arePods: false, services: { _ in [] })
+        }
+        guard let client = kubernetes() else {
+            // Others may be there: a core that took itself for the only one would load its file over theirs.
+            return Cores(directory: FixedCores.unknown, arePods: true, services: { _ in [] })
         }
         let namespace = settings.text("agent.core.pod-selector.namespace")
         let cores = KubernetesCores(
@@ -80,17 +84,23 @@ extension AgentProcess {
         return Cores(directory: cores, arePods: true, services: services, client: client)
     }
 
+    private var wantsKubernetes: Bool {
+        let environment = around.environment
+        return settings.word("agent.kubernetes") != "off"
+            && (environment["KUBERNETES_SERVICE_HOST"]?.isEmpty == false || environment["KUBECONFIG"]?.isEmpty == false)
+    }
+
     /// The cluster that the pod or KUBECONFIG names; a file in somebody's home is not meant for agents.
     func kubernetes() -> KubernetesClient? {
+        guard wantsKubernetes else { return nil }
         let environment = around.environment
-        guard settings.word("agent.kubernetes") != "off",
-            environment["KUBERNETES_SERVICE_HOST"]?.isEmpty == false || environment["KUBECONFIG"]?.isEmpty == false
-        else { return nil }
         do throws(KubernetesError) {
             return try KubernetesClient(
                 try .standard(environment: environment), wallClock: around.wallClock, clock: around.clock)
         } catch {
-            around.logger.error("the Kubernetes API cannot be used", metadata: ["error": "\(error)"])
+            around.logger.error(
+                "the Kubernetes API cannot be used: mend it and restart the agent, or set agent.kubernetes to off",
+                metadata: ["error": "\(error)"])
             return nil
         }
     }
