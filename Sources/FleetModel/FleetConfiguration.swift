@@ -185,7 +185,7 @@ package struct HostgroupAllocation: Hashable, Sendable {
     /// The first pair of hostgroups and range of rule ids that no group in `existing` uses: 5/10 (Chester's) for the
     /// first group, then 15/20 and so on, each with its own thousand of rule ids.
     package static func next(beside existing: [FleetConfiguration]) -> HostgroupAllocation {
-        let hostgroups = Set(existing.flatMap { [$0.writerHostgroup, $0.readerHostgroup] })
+        let hostgroups = Set(existing.flatMap(\.hostgroups))
         let bases = Set(existing.map(\.ruleIDBase))
         var index = 0
         while true {
@@ -198,5 +198,31 @@ package struct HostgroupAllocation: Hashable, Sendable {
             }
             index += 1
         }
+    }
+}
+
+extension FleetConfiguration {
+    /// The hostgroups that are the group's: its writer's, its readers', and any other that has one of its servers.
+    package var hostgroups: Set<Int> { Set([writerHostgroup, readerHostgroup] + servers.map(\.hostgroup)) }
+
+    /// The same in another pair of hostgroups: what was the writer's or the readers' goes along, what was elsewhere
+    /// stays.
+    package func moved(writer: Int, reader: Int) -> FleetConfiguration {
+        let place = { (hostgroup: Int) in
+            switch hostgroup {
+            case writerHostgroup: writer
+            case readerHostgroup: reader
+            default: hostgroup
+            }
+        }
+        var moved = self
+        moved.writerHostgroup = writer
+        moved.readerHostgroup = reader
+        for index in servers.indices { moved.servers[index].hostgroup = place(servers[index].hostgroup) }
+        for index in users.indices { moved.users[index].defaultHostgroup = place(users[index].defaultHostgroup) }
+        for index in queryRules.indices {
+            moved.queryRules[index].destinationHostgroup = place(queryRules[index].destinationHostgroup)
+        }
+        return moved
     }
 }

@@ -135,7 +135,7 @@ struct DecisionRoutes: Sendable {
     private func until(_ reader: inout ObjectReader) -> Timestamp {
         let now = parts.wallClock.now()
         if let text = reader.text("until") {
-            reader.ignore("forSeconds")
+            if reader.any("forSeconds") != nil { reader.note("forSeconds", "it cannot stand beside until") }
             guard let moment = Timestamp(rfc3339: text), moment > now else {
                 reader.note("until", "it must be a time in the future such as 2026-12-24T18:00:00Z")
                 return now

@@ -55,11 +55,12 @@ struct GroupInput {
         }
         let mode = reader.word("backendTLS", BackendTLSMode.self)
         reader.finish()
-        let made = GroupRecord(
+        var made = GroupRecord(
             configuration: FleetConfiguration(
                 group: name, writerHostgroup: places.writer, readerHostgroup: places.reader,
                 ruleIDBase: places.ruleIDBase, content: (servers, users, rules)),
             policy: policyRead.policy, primaryInstance: primaryInstance)
+        if let former = current?.configuration { Self.leave(former, &made.configuration) }
         record = current ?? made
         record.configuration = made.configuration
         record.configuration.generation = current?.configuration.generation ?? 1
@@ -70,6 +71,17 @@ struct GroupInput {
             if record.trust == nil { record.trust = GroupTrust(mode: mode) } else { record.trust?.mode = mode }
         }
         problems = reader.problems
+    }
+
+    /// Takes along what a document that was read before says of hostgroups that the group gives up with it: another
+    /// group may get them.
+    private static func leave(_ former: FleetConfiguration, _ configuration: inout FleetConfiguration) {
+        let places = [configuration.writerHostgroup, configuration.readerHostgroup]
+        var old = configuration
+        // One that stays the group's is meant as it is written.
+        old.writerHostgroup = places.contains(former.writerHostgroup) ? places[0] : former.writerHostgroup
+        old.readerHostgroup = places.contains(former.readerHostgroup) ? places[1] : former.readerHostgroup
+        configuration = old.moved(writer: places[0], reader: places[1])
     }
 
     private static func problem(ofRuleIDBase base: Int, _ others: [GroupRecord]) -> String? {
@@ -83,7 +95,8 @@ struct GroupInput {
     private static func servers(
         _ reader: inout ObjectReader, _ places: HostgroupAllocation, _ current: GroupRecord?
     ) -> [BackendServer] {
-        let managed = (current?.configuration.servers ?? []).filter { $0.origin == .managed }
+        let moved = current?.configuration.moved(writer: places.writer, reader: places.reader)
+        let managed = (moved?.servers ?? []).filter { $0.origin == .managed }
         guard let documents = reader.list("servers") else {
             if reader.any("servers") == nil { reader.note("servers", "it is missing") }
             return managed

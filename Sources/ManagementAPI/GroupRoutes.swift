@@ -89,14 +89,18 @@ struct GroupRoutes: Sendable {
         let document = try await parts.json(request)
         guard case .object = document else { throw .bad("a merge patch of a group must be an object") }
         return try await parts.write(request, context) { current throws(APIError) in
-            guard let current else { throw .notFound("there is no group \(context.text("group"))") }
+            guard var current else { throw .notFound("there is no group \(context.text("group"))") }
+            let places = current.places
+            current.configuration = current.configuration.moved(
+                writer: document["writerHostgroup"]?.integer.flatMap { Int(exactly: $0) } ?? places.writer,
+                reader: document["readerHostgroup"]?.integer.flatMap { Int(exactly: $0) } ?? places.reader)
             return GroupDocument.writable(current).merging(document)
         }
     }
 
     @Sendable private func remove(_ request: Request, _ context: ManagementContext) async throws(APIError) -> Response {
         let name = try parts.groupName(context)
-        let deletesReplicas = request.uri.queryParameters.get("deleteReplicas") == "true"
+        let deletesReplicas = try parts.flag("deleteReplicas", request)
         let terms = try parts.writeTerms(request, context)
         let outcome = try await parts.editor.change(name, terms) { scene throws(APIError) in
             guard let current = scene.current else { throw .notFound("there is no group \(name)") }

@@ -129,11 +129,9 @@ enum GroupValidation {
         return problems
     }
 
-    /// The other group that reads from or writes to `hostgroup`.
+    /// The other group that `hostgroup` belongs to.
     private static func owner(of hostgroup: Int, _ others: [GroupRecord]) -> InstanceName? {
-        others.first {
-            [$0.configuration.writerHostgroup, $0.configuration.readerHostgroup].contains(hostgroup)
-        }?.name
+        others.first { $0.configuration.hostgroups.contains(hostgroup) }?.name
     }
 
     /// What is wrong with the name of a group or server, or nil.

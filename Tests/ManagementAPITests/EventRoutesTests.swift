@@ -50,7 +50,8 @@ struct EventRoutesTests {
         "what a person says to the scaler must make sense",
         arguments: [
             ("pause", #"{"direction":"up"}"#), ("pause", #"{"until":"2001-01-01T00:00:00Z"}"#),
-            ("pause", #"{"forSeconds":0}"#), ("pause", #"{"why":"x"}"#), ("pin", "{}"), ("pin", #"{"size":99}"#),
+            ("pause", #"{"forSeconds":0}"#), ("pause", #"{"why":"x"}"#),
+            ("pause", #"{"until":"2100-01-01T00:00:00Z","forSeconds":5}"#), ("pin", "{}"), ("pin", #"{"size":99}"#),
             ("pin", #"{"size":"2"}"#), ("resume", "[]"), ("resume", "{"),
         ])
     func holds(call: String, body: String) async throws {

@@ -54,6 +54,36 @@ struct GroupRoutesTests {
         }
     }
 
+    @Test("a group's servers, users and rules go along to other hostgroups, and what it gave up another may get")
+    func otherHostgroups() async throws {
+        try await withAPI { client, store in
+            let made = try await client.call(.put, "/v1/groups/shop", shop)
+            #expect(made.status == 201)
+            func placed() async throws -> [[Int]] {
+                let found = try #require(try await store.groups().first).document.configuration
+                return [
+                    found.servers.map(\.hostgroup), found.users.map(\.defaultHostgroup),
+                    found.queryRules.map(\.destinationHostgroup),
+                ]
+            }
+            let swap = #"{"writerHostgroup":10,"readerHostgroup":5}"#
+            #expect(try await client.call(.patch, "/v1/groups/shop", swap).status == 200)
+            #expect(try await placed() == [[10, 5], [10], [10, 5, 10, 10]])
+            // What is shown, changed in one place and sent back.
+            let shown = try await client.call(.get, "/v1/groups/shop").text
+            let sent = shown.replacing(#""writerHostgroup":10"#, with: #""writerHostgroup":70"#)
+            #expect(try await client.call(.put, "/v1/groups/shop", sent).at("writerHostgroup") == "70")
+            #expect(try await placed() == [[70, 5], [70], [70, 5, 70, 70]])
+            let elsewhere = #"{"address":"127.0.9.3","hostgroup":15}"#
+            #expect(try await client.call(.put, "/v1/groups/shop/servers/third", elsewhere).status == 200)
+            let other = shop.replacing("shop", with: "other").replacing("app", with: "other")
+            let next = try await client.call(.put, "/v1/groups/other", other)
+            #expect(next.at("writerHostgroup") == "25", "15 has a server of another group, and 5 is its reader's")
+            let taken = other.replacing(#""users""#, with: #""writerHostgroup":15,"users""#)
+            #expect(try await client.call(.put, "/v1/groups/other", taken).status == 422)
+        }
+    }
+
     @Test("a wrong document is answered with every wrong field at once")
     func problems() async throws {
         try await withAPI { client, store in
