@@ -44,6 +44,17 @@ package struct APIClient: Sendable {
         self.clock = clock
     }
 
+    /// The bearer token in `text`, without spaces and line breaks around it; `place` is where it stands.
+    /// - Throws: `ControlError.unusableInput` for what no header can have, without a word of it: the HTTP client's own
+    ///   complaint would show the token.
+    package static func token(_ text: String, from place: String) throws(ControlError) -> Secret {
+        let token = text.split(whereSeparator: \.isWhitespace)
+        guard token.count == 1, let only = token.first, only.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw ControlError(.unusableInput, "\(place) must be one token of visible ASCII characters")
+        }
+        return Secret(String(only))
+    }
+
     /// Waits as long as the client was told to wait.
     func pause(_ duration: Duration) async throws {
         try await clock.sleep(for: duration)

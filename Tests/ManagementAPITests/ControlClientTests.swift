@@ -211,6 +211,20 @@ struct ControlClientTests {
         #expect(throws: ControlError.self) { _ = try read(text) }
     }
 
+    @Test("a token is read without the line's end, and one that no header can have is refused without being shown")
+    func token() throws {
+        let token = try APIClient.token(" 0123456789abcdef\r\n", from: "x")
+        #expect(token.reveal() == "0123456789abcdef")
+        for text in ["", "\n", "secret-one\nsecret-two", "secret\u{0}", "secret\u{1}x", "sécret"] {
+            do throws(ControlError) {
+                _ = try APIClient.token(text, from: "the file")
+                Issue.record("it was taken")
+            } catch {
+                #expect(error.kind == .unusableInput && !error.description.contains("cret"))
+            }
+        }
+    }
+
     @Test("a few lines of aliases that mean millions of values, or endless depth, are refused at once")
     func aliases() throws {
         let few = try YAMLText.read("a: &a {x: 1}\nb: [*a, *a]")

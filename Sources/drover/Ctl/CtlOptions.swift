@@ -47,6 +47,7 @@ struct CtlOptions: ParsableArguments {
     /// - Throws: `ExitCode` after the reason was printed.
     func run(_ body: @Sendable (Operator) async throws -> Void) async throws {
         do {
+            let token = try token()
             var configuration = HTTPClient.Configuration()
             configuration.redirectConfiguration = .disallow
             if let caFile {
@@ -59,7 +60,7 @@ struct CtlOptions: ParsableArguments {
             }
             let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
             let client = APIClient(
-                address, token: try token(), http: http, timeout: .milliseconds(Int64(timeout * 1_000)),
+                address, token: token, http: http, timeout: .milliseconds(Int64(timeout * 1_000)),
                 clock: ContinuousClock())
             let work = Operator(client: client, presentation: output, terminal: Self.terminal)
             do {
@@ -76,11 +77,14 @@ struct CtlOptions: ParsableArguments {
     }
 
     private func token() throws -> Secret? {
-        guard let tokenFile else { return ProcessInfo.processInfo.environment["DROVER_CTL_TOKEN"].map { Secret($0) } }
+        guard let tokenFile else {
+            let text = ProcessInfo.processInfo.environment["DROVER_CTL_TOKEN"] ?? ""
+            return text.isEmpty ? nil : try APIClient.token(text, from: "DROVER_CTL_TOKEN")
+        }
         guard let text = try? String(contentsOfFile: tokenFile, encoding: .utf8) else {
             throw ControlError(.unusableInput, "the token file \(tokenFile) cannot be read")
         }
-        return Secret(text.trimmingCharacters(in: .whitespacesAndNewlines))
+        return try APIClient.token(text, from: "the token file \(tokenFile)")
     }
 
     private static let terminal = Operator.Terminal(
