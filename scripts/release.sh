@@ -26,8 +26,9 @@ DROVER_COMMIT=${DROVER_COMMIT:-$(git rev-parse --short=12 HEAD 2>/dev/null || ec
 DROVER_SWIFT_VERSION=$(swift --version | sed -nE 's/.*Swift version ([0-9.]+).*/\1/p' | head -1)
 export DROVER_VERSION DROVER_COMMIT DROVER_SWIFT_VERSION
 
-# C and C++ write the names of their files into checks and errors: without the folder of this copy, so that two builds of
-# a commit are the same file wherever they were made.
+# Two builds of a commit are the same file wherever they were made. C and C++ write the names of their files into checks
+# and errors: without the folder of this copy. A build ID would be made of the debug information too, which has that folder,
+# and Swift's .swift_modhash is of the command lines; nothing reads it in a program.
 paths=(-Xcc "-ffile-prefix-map=$PWD/=" -Xcxx "-ffile-prefix-map=$PWD/=")
 
 # Nothing loads a library that would ask for our symbols: without their names the linker can leave unused code out, which
@@ -35,9 +36,9 @@ paths=(-Xcc "-ffile-prefix-map=$PWD/=" -Xcxx "-ffile-prefix-map=$PWD/=")
 echo "release: building (10 to 15 minutes on two cores the first time)"
 swift build --configuration release --product drover --scratch-path "$scratch" --static-swift-stdlib \
     -Xlinker "-L$archives" -Xlinker -lm -Xswiftc -Xclang-linker -Xswiftc -static-libgcc \
-    -Xlinker --no-export-dynamic \
+    -Xlinker --no-export-dynamic -Xlinker --build-id=none \
     "${paths[@]}" \
     ${RELEASE_FLAGS:-}
-strip -o dist/drover "$(swift build --configuration release --scratch-path "$scratch" --show-bin-path)/drover"
+strip -R .swift_modhash -o dist/drover "$(swift build --configuration release --scratch-path "$scratch" --show-bin-path)/drover"
 echo "release: dist/drover, $(stat -c %s dist/drover) bytes, needs:"
 ldd dist/drover
