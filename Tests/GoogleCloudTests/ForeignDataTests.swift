@@ -63,4 +63,36 @@ struct ForeignDataTests {
         let list = try JSONDecoder().decode(InstanceList.self, from: Data(text.utf8))
         #expect(list.items?.map(\.name) == ["a", "b"])
     }
+
+    @Test("of servers, users and rules that are stored twice the last one counts, as ProxySQL had it")
+    func twice() {
+        func entity(_ members: [String: DatastoreValue]) -> DatastoreValue { .entity(members) }
+        func server(_ address: String, _ hostgroup: Int, _ connections: Int) -> DatastoreValue {
+            entity([
+                "Address": .string(address), "Hostgroup": .integer(hostgroup), "MaxConnections": .integer(connections),
+            ])
+        }
+        let stored = DatastoreEntity(
+            key: DatastoreKey(partitionId: .init(), path: []),
+            properties: [
+                "MySqlServers": .array([
+                    server("10.0.0.1", 5, 1), server("10.0.0.2", 10, 2), server("10.0.0.1", 10, 3),
+                    server("10.0.0.2", 10, 4),
+                ]),
+                "MySqlUsers": .array([
+                    entity(["Username": .string("a"), "Password": .string("old")]),
+                    entity(["Username": .string("a"), "Password": .string("new")]),
+                ]),
+                "MySqlQueryRules": .array([
+                    entity(["RuleID": .integer(1), "MatchDigest": .string("old")]), entity(["RuleID": .integer(2)]),
+                    entity(["RuleID": .integer(1), "MatchDigest": .string("new")]),
+                ]),
+            ])
+        let group = ChesterGroup(stored)
+        #expect(group.servers.map(\.address) == ["10.0.0.1", "10.0.0.2", "10.0.0.1"])
+        #expect(group.servers.map(\.maxConnections) == [1, 4, 3])
+        #expect(group.users.map(\.password) == [Secret("new")])
+        #expect(group.rules.map(\.id) == [1, 2])
+        #expect(group.rules.first?.matchDigest == "new")
+    }
 }

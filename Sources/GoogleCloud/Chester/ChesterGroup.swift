@@ -48,7 +48,8 @@ struct ChesterGroup: Hashable, Sendable {
         writeHostgroup = configuration.writerHostgroup
     }
 
-    /// What is stored.
+    /// What is stored. Chester appends a server again when it repeats a step, and ProxySQL, which replaces rows of the same
+    /// key while it reads its configuration file, made one of the two; so the last of several counts.
     init(_ entity: DatastoreEntity) {
         func number(_ value: DatastoreValue?, _ standard: Int) -> Int {
             value?.integer.flatMap { Int(exactly: $0) } ?? standard
@@ -58,12 +59,12 @@ struct ChesterGroup: Hashable, Sendable {
                 address: $0["Address"]?.string ?? "", port: number($0["Port"], 3306),
                 hostgroup: number($0["Hostgroup"], 0), maxConnections: number($0["MaxConnections"], 1_000),
                 comment: $0["Comment"]?.string ?? "", useTLS: number($0["UseSSL"], 0) != 0)
-        }
+        }.lastOfEach { [$0.address, "\($0.port)", "\($0.hostgroup)"] }
         users = (entity["MySqlUsers"]?.elements ?? []).map(\.members).map {
             User(
                 username: $0["Username"]?.string ?? "", password: Secret($0["Password"]?.string ?? ""),
                 defaultHostgroup: number($0["DefaultHostgroup"], 0), isActive: number($0["Active"], 1) != 0)
-        }
+        }.lastOfEach(\.username)
         rules = (entity["MySqlQueryRules"]?.elements ?? []).map(\.members).map {
             var rule = QueryRule(
                 id: number($0["RuleID"], 0), username: $0["Username"]?.string ?? "",
@@ -72,7 +73,7 @@ struct ChesterGroup: Hashable, Sendable {
             rule.isActive = number($0["Active"], 1) != 0
             rule.apply = number($0["Apply"], 1) != 0
             return rule
-        }
+        }.lastOfEach(\.id)
         readHostgroup = number(entity["ReadHostGroup"], 10)
         writeHostgroup = number(entity["WriteHostGroup"], 5)
     }
@@ -144,5 +145,22 @@ extension ChesterGroup {
             username: stored.username, password: stored.password, defaultHostgroup: stored.defaultHostgroup)
         user.isActive = stored.isActive
         return user
+    }
+}
+
+extension Array {
+    /// Of elements with the same key, the last one, where the first one was.
+    fileprivate func lastOfEach<Key: Hashable>(_ key: (Element) -> Key) -> [Element] {
+        var result: [Element] = []
+        var places: [Key: Int] = [:]
+        for element in self {
+            if let place = places[key(element)] {
+                result[place] = element
+            } else {
+                places[key(element)] = result.count
+                result.append(element)
+            }
+        }
+        return result
     }
 }

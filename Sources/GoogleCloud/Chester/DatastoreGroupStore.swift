@@ -146,25 +146,29 @@ package struct DatastoreGroupStore: GroupStore {
             return taken?.record
         }
         let taken = try await client.transaction(what) {
-            transaction throws(StoreError) -> (Versioned<GroupRecord>?, [DatastoreMutation]) in
+            transaction throws(StoreError) -> ((record: Versioned<GroupRecord>, isNew: Bool)?, [DatastoreMutation]) in
             let found = try await transaction.lookup([keys.configuration, keys.metadata, keys.own], for: what)
             let entities = GroupEntities(found, keys)
             guard let taken = try takenOver(name, entities, bases), let configuration = entities.configuration else {
                 return (nil, [])
             }
-            guard taken.isNew else { return (taken.record, []) }
+            // Somebody else has just done it.
+            guard taken.isNew else { return (taken, []) }
             let record = taken.record.document
             let own = try GroupEntities.own(record, version: taken.record.version, at: keys.own)
             let note = ChangeNote(at: wallClock.now(), actor: "Chester's tools", source: "", action: "taken over")
             let change = try change(record, ChesterGroup.key(of: configuration), note)
-            return (taken.record, [.upsert(own), change])
+            return (taken, [.upsert(own), change])
         }
-        if let taken {
+        if let taken, taken.isNew {
             logger.notice(
                 "took over what Chester's tools stored",
-                metadata: ["group.name": "\(name)", "group.generation": "\(taken.document.configuration.generation)"])
+                metadata: [
+                    "group.name": "\(name)",
+                    "group.generation": "\(taken.record.document.configuration.generation)",
+                ])
         }
-        return taken
+        return taken?.record
     }
 
     /// What our entity says once it follows Chester's; `isNew` when that is not what is stored.
