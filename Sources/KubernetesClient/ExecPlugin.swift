@@ -74,7 +74,7 @@ package struct ExecPlugin: Hashable, Sendable {
             throw KubernetesError(.cancelled, attempt, "cancelled")
         } catch {
             let hint = installHint.map { " \($0)" } ?? ""
-            throw KubernetesError(.configuration, attempt, "it cannot be run.\(hint)")
+            throw KubernetesError(.configuration, attempt, "it cannot be run: \(error)\(hint)")
         }
         guard let answer = try? JSONDecoder().decode(Answer.self, from: Data(printed)),
             answer.kind == "ExecCredential"
@@ -93,7 +93,12 @@ package struct ExecPlugin: Hashable, Sendable {
         variables["KUBERNETES_EXEC_INFO"] =
             #"{"kind":"ExecCredential","apiVersion":"\#(apiVersion)","spec":{"interactive":false}}"#
         var platform = PlatformOptions()
-        platform.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .seconds(1))]
+        // A session of its own, so that what it started ends with it.
+        platform.createSession = true
+        platform.teardownSequence = [
+            .gracefulShutDown(toProcessGroup: true, allowedDurationToNextStep: .seconds(1)),
+            .send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .milliseconds(100)),
+        ]
         let executable: Executable = command.contains("/") ? .path(FilePath(command)) : .name(command)
         let result = try await Subprocess.run(
             executable, arguments: Arguments(arguments), environment: .inherit.updating(variables),

@@ -208,4 +208,34 @@ struct ConfigurationTests {
             }
         }
     }
+
+    @Test("A plugin that hangs is ended at its deadline, with everything that it started", .timeLimit(.minutes(1)))
+    func hangingPlugin() async throws {
+        let folder = try TemporaryFolder()
+        try folder.write(
+            "hangs", "#!/bin/sh\nsleep 600 &\necho $! > \"\(folder.path)/child\"\n: > \"\(folder.path)/up\"\nwait\n",
+            mode: 0o700)
+        let plugin = ExecPlugin(command: "\(folder.path)/hangs")
+        let clock = ManualClock()
+        async let code: KubernetesError.Code? = {
+            do throws(KubernetesError) {
+                _ = try await plugin.run(deadline: .seconds(60), clock: clock)
+                return nil
+            } catch {
+                return error.code
+            }
+        }()
+        while !FileManager.default.fileExists(atPath: "\(folder.path)/up") { await Task.yield() }
+        await clock.waitForSleeps { $0 == [.seconds(60)] }
+        clock.advance(by: .seconds(60))
+        #expect(await code == .timeout)
+        let child = try String(contentsOfFile: "\(folder.path)/child", encoding: .utf8).split(separator: "\n").first
+        let identifier = try #require(child.flatMap { Int32($0) })
+        // Gone, or a zombie that nobody has waited for; the signal was sent, and the kernel takes its time.
+        while let state = try? String(contentsOfFile: "/proc/\(identifier)/stat", encoding: .utf8),
+            !state.contains(") Z ")
+        {
+            await Task.yield()
+        }
+    }
 }
