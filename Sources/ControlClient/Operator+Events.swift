@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import JSONValues
 import ManagementAPI
 import NIOCore
+import NIOHTTP1
 
 extension Operator {
     /// Columns of events.
@@ -13,7 +14,9 @@ extension Operator {
     /// Shows events as they happen, until the task is cancelled; a stream that ends is taken up where it ended.
     /// - Throws: `ControlError` when the API refuses, or cannot be reached at the beginning.
     package func follow(after: Int64?, group: String?, kind: String?) async throws(ControlError) {
+        // Without a place to begin at, a stream that ends before its first event would lose those of the pause.
         var last = after
+        if last == nil { last = try await newestEvent() }
         var isFirst = true
         while !Task.isCancelled {
             do throws(ControlError) {
@@ -30,6 +33,11 @@ extension Operator {
                 return
             }
         }
+    }
+
+    private func newestEvent() async throws(ControlError) -> Int64 {
+        let answer = try await client.call(.GET, "/v1/events", query: [("limit", "1")])
+        return answer.body["items"]?.elements.last?["id"]?.integer ?? 0
     }
 
     /// - Returns: the id of the last event.
