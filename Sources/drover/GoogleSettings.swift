@@ -126,9 +126,10 @@ extension EffectiveSettings {
     /// The private network of new replicas; nil is their primary's.
     var network: String? {
         if let network = optionalText("cloudsql.network") { return network }
-        guard let project = environment["NETWORK_PROJECT_ID"], let name = environment["NETWORK_NAME"] else {
-            return nil
-        }
+        // Chester takes an empty variable for none.
+        guard let project = environment["NETWORK_PROJECT_ID"], let name = environment["NETWORK_NAME"], !project.isEmpty,
+            !name.isEmpty
+        else { return nil }
         return "projects/\(project)/global/networks/\(name)"
     }
 
