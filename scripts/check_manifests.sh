@@ -38,6 +38,15 @@ for overlay in $overlays; do
     say "$name: $(grep -c '^kind: ' "$work/$name.yaml") objects, fit for \"restricted\", refer to what is there"
 done
 
+if [ -n "${2:-}" ]; then
+    for file in deploy/kubernetes/overlays/*/{scaler,ingest,api,drover}.yaml; do
+        [ -f "$file" ] || continue
+        role=$(basename "$file" .yaml)
+        DROVER_INGEST_AUTH_TOKEN=x "$2" config validate --role "${role/drover/serve}" --config "$file" >/dev/null
+    done
+    say "each role takes its overlays' settings"
+fi
+
 config=${1:-${DROVER_TEST_KUBECONFIG:-}}
 if [ -z "$config" ]; then
     scripts/kube-apiserver.sh built || { say "not run: the dry-run; run scripts/kube-apiserver.sh build"; exit 75; }

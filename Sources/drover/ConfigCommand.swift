@@ -8,6 +8,14 @@ struct ConfigCommand: AsyncParsableCommand {
         commandName: "config", abstract: "Shows or checks the settings.",
         subcommands: [Show.self, Validate.self])
 
+    /// Whose settings they are: what is wrong for one role may be right for another.
+    enum Role: String, ExpressibleByArgument, CaseIterable {
+        case serve, scaler, ingest, api
+
+        /// Whether it has the API, which asks who may call it.
+        var servesAPI: Bool { self == .serve || self == .api }
+    }
+
     /// `drover config show`.
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -20,11 +28,14 @@ struct ConfigCommand: AsyncParsableCommand {
 
         @OptionGroup var settings: SettingsOptions
 
+        @Option(help: "Whose settings they are.")
+        var role = Role.serve
+
         @Option(help: "table or json.")
         var output = Output.table
 
         func run() async throws {
-            let effective = try await settings.effective()
+            let effective = try await settings.effective(servesAPI: role.servesAPI)
             switch output {
             case .table:
                 for (key, value) in effective.shown {
@@ -51,8 +62,11 @@ struct ConfigCommand: AsyncParsableCommand {
 
         @OptionGroup var settings: SettingsOptions
 
+        @Option(help: "Whose settings they are.")
+        var role = Role.serve
+
         func run() async throws {
-            _ = try await settings.effective()
+            _ = try await settings.effective(servesAPI: role.servesAPI)
             Console.say("the settings are valid")
         }
     }
