@@ -71,6 +71,13 @@ final class Transport: Sendable {
         try? await client.shutdown()
     }
 
+    /// A client that lives as long as its process is never told that it is over; its connections must be closed all the
+    /// same, and AsyncHTTPClient stops a debug build where they were not.
+    deinit {
+        let closing: EventLoopFuture<Void> = client.shutdown()
+        closing.whenComplete { _ in }
+    }
+
     private static func tls(_ configuration: KubernetesConfiguration) throws(KubernetesError) -> TLSConfiguration {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv12
