@@ -42,7 +42,9 @@ if [ -n "${2:-}" ]; then
     for file in deploy/kubernetes/overlays/*/{scaler,ingest,api,drover}.yaml; do
         [ -f "$file" ] || continue
         role=$(basename "$file" .yaml)
-        DROVER_INGEST_AUTH_TOKEN=x "$2" config validate --role "${role/drover/serve}" --config "$file" >/dev/null
+        # Nothing of this script's own environment: an unknown DROVER_ variable is refused.
+        env -i PATH="$PATH" DROVER_INGEST_AUTH_TOKEN=x \
+            "$2" config validate --role "${role/drover/serve}" --config "$file" >/dev/null
     done
     say "each role takes its overlays' settings"
 fi
