@@ -1,3 +1,4 @@
+import FleetModel
 package import Hummingbird
 package import NIOCore
 
@@ -53,20 +54,6 @@ package struct ManagementContext: RequestContext, RemoteAddressRequestContext {
 
     /// The part of the path that matched `name`, decoded; empty when it is not UTF-8 after that.
     func text(_ name: String) -> String {
-        guard let raw = parameters.get(name) else { return "" }
-        var bytes: [UInt8] = []
-        var rest = raw.utf8[...]
-        while let byte = rest.popFirst() {
-            let digits = Substring(rest.prefix(2))
-            guard byte == UInt8(ascii: "%"), digits.count == 2, digits.allSatisfy(\.isHexDigit),
-                let value = UInt8(digits, radix: 16)
-            else {
-                bytes.append(byte)
-                continue
-            }
-            bytes.append(value)
-            rest = rest.dropFirst(2)
-        }
-        return String(validating: bytes, as: UTF8.self) ?? ""
+        parameters.get(name).flatMap { $0.percentDecoded } ?? ""
     }
 }

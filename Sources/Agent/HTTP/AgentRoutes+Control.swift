@@ -1,4 +1,5 @@
 import Endpoints
+import FleetModel
 import Hummingbird
 import Logging
 import MySQLWire
@@ -69,7 +70,7 @@ extension AgentRoutes {
     /// loads its servers the next time.
     private func changeBackend(hostgroup: String?, address: String?, action: String?) async -> Response {
         guard let hostgroup = hostgroup.flatMap({ Int($0) }),
-            let backend = address.flatMap({ Self.decoded($0) }).flatMap({ AgentAddress($0) }),
+            let backend = address.flatMap({ $0.percentDecoded }).flatMap({ AgentAddress($0) }),
             let status = ["online": "ONLINE", "offline-soft": "OFFLINE_SOFT"][action ?? ""]
         else {
             return Self.json(
@@ -98,24 +99,6 @@ extension AgentRoutes {
         parts.events.publish(
             .backendChanged, [.hostgroup: "\(hostgroup)", .backend: "\(backend)", .status: status])
         return Self.done("\(backend) is \(status) in hostgroup \(hostgroup)")
-    }
-
-    /// A part of a path without its percent signs (RFC 3986, 2.1); nil when one stands alone or it is no UTF-8.
-    private static func decoded(_ part: String) -> String? {
-        var bytes: [UInt8] = []
-        var rest = part.utf8[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard let digits = String(rest.prefix(2)), digits.utf8.count == 2, !digits.hasPrefix("+"),
-                let value = UInt8(digits, radix: 16)
-            else { return nil }
-            bytes.append(value)
-            rest = rest.dropFirst(2)
-        }
-        return String(validating: bytes, as: UTF8.self)
     }
 
     // MARK: Answers

@@ -1,3 +1,4 @@
+import FleetModel
 import Hummingbird
 import JSONValues
 import KubernetesClient
@@ -16,7 +17,7 @@ struct APIRequest: Sendable {
 
     /// - Throws: 404 for a path that the stand-in does not know, 405 for a method that it does not.
     init(_ method: HTTPRequest.Method, _ path: String, _ query: [String: String]) throws(Refusal) {
-        var parts = path.split(separator: "/").map { String($0).unescaped }
+        var parts = path.split(separator: "/").map { String(decoding: $0.percentDecodedBytes, as: UTF8.self) }
         guard let root = parts.first, root == "api" || root == "apis", parts.count >= (root == "api" ? 3 : 4) else {
             throw .noSuchPath
         }
@@ -76,24 +77,5 @@ struct APIRequest: Sendable {
             throw .badRequest("invalid resource version \"\(text)\": strconv.ParseUint: invalid syntax")
         }
         return version
-    }
-}
-
-extension String {
-    /// Percent-encoding undone.
-    var unescaped: String {
-        var bytes: [UInt8] = []
-        var rest = utf8[...]
-        while let byte = rest.popFirst() {
-            if byte == UInt8(ascii: "%"), let text = String(rest.prefix(2)), text.utf8.count == 2,
-                let value = UInt8(text, radix: 16)
-            {
-                bytes.append(value)
-                rest = rest.dropFirst(2)
-            } else {
-                bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

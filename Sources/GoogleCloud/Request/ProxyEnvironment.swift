@@ -75,22 +75,6 @@ struct ProxyEnvironment: Hashable, Sendable {
         let isSOCKS = scheme.hasPrefix("socks")
         return Address(
             host: host, port: port ?? (isSOCKS ? 1080 : scheme == "https" ? 443 : 80),
-            credentials: user.map { Secret(decoded($0)) }, isSOCKS: isSOCKS)
-    }
-
-    /// Without percent-encoding.
-    private static func decoded(_ text: Substring) -> String {
-        var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
-            let digits = rest.prefix(2)
-            if byte == UInt8(ascii: "%"), digits.count == 2, let code = UInt8(Substring(digits), radix: 16) {
-                bytes.append(code)
-                rest = rest.dropFirst(2)
-            } else {
-                bytes.append(byte)
-            }
-        }
-        return String(decoding: bytes, as: UTF8.self)
+            credentials: user.map { Secret(String(decoding: $0.percentDecodedBytes, as: UTF8.self)) }, isSOCKS: isSOCKS)
     }
 }
