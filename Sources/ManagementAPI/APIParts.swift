@@ -34,29 +34,15 @@ struct APIParts: Sendable {
         let tooLarge = APIError(status: 413, message: "the body has more than \(maximum) bytes")
         // A client that says so at once need not send it all, or keep the connection waiting for it.
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > maximum { throw tooLarge }
-        let collected: Result<ByteBuffer, any Error>? = await withTaskGroup(
-            of: Result<ByteBuffer, any Error>?.self
-        ) { tasks in
-            tasks.addTask {
-                do {
-                    return .success(try await body.collect(upTo: maximum))
-                } catch {
-                    return .failure(error)
-                }
-            }
-            tasks.addTask {
-                try? await clock.sleep(for: timeout)
-                return nil
-            }
-            defer { tasks.cancelAll() }
-            return await tasks.next() ?? nil
-        }
-        switch collected {
-        case .success(let buffer): return Data(buffer.readableBytesView)
-        case .failure(let error) where error is NIOTooManyBytesError: throw tooLarge
-        case .failure: throw .bad("the body did not arrive whole")
-        case nil:
+        do {
+            let buffer = try await withDeadline(timeout, clock: clock) { try await body.collect(upTo: maximum) }
+            return Data(buffer.readableBytesView)
+        } catch is NIOTooManyBytesError {
+            throw tooLarge
+        } catch is DeadlineExceeded {
             throw APIError(status: 408, message: "the body did not arrive within \(timeout.components.seconds) s")
+        } catch {
+            throw .bad("the body did not arrive whole")
         }
     }
 

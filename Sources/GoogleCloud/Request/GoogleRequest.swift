@@ -203,27 +203,15 @@ func withDeadline<Value: Sendable>(
     _ timeout: Duration, _ clock: any Clock<Duration>, _ call: String,
     _ body: @escaping @Sendable () async throws(GoogleFailure) -> Value
 ) async throws(GoogleFailure) -> Value {
-    let first = await withTaskGroup(of: Result<Value, GoogleFailure>.self) { tasks in
-        tasks.addTask {
-            do throws(GoogleFailure) {
-                return .success(try await body())
-            } catch {
-                return .failure(error)
-            }
-        }
-        tasks.addTask {
-            let isOver = (try? await clock.sleep(for: timeout)) != nil
-            return .failure(
-                GoogleFailure(
-                    .deadlineExceeded, call: call,
-                    isOver ? "it did not end within \(timeout)" : "it was given up because its caller was"))
-        }
-        let first = await tasks.next()
-        tasks.cancelAll()
-        return first
+    do {
+        return try await withDeadline(timeout, clock: clock) { try await body() }
+    } catch let error as GoogleFailure {
+        throw error
+    } catch let error as DeadlineExceeded {
+        throw GoogleFailure(.deadlineExceeded, call: call, "\(error)")
+    } catch {
+        throw GoogleFailure(.deadlineExceeded, call: call, "it was given up because its caller was")
     }
-    guard let first else { throw GoogleFailure(.unavailable, call: call, "it did not take place") }
-    return try first.get()
 }
 
 extension GoogleRequest {
