@@ -9,15 +9,11 @@
 #   kube-apiserver.sh stop                   stops what start began
 #
 # Environment: DROVER_KUBE_HOME (cache folder; ~/.cache/drover/kube-apiserver-1.20), DROVER_KUBE_RUN (state of one
-# running server), DROVER_KUBE_PORT (first of five ports; 26443), DROVER_KUBE_JOBS (2).
+# running server), DROVER_KUBE_PORT (first of four ports; the first four free ones from 26443), DROVER_KUBE_JOBS (2).
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 home=${DROVER_KUBE_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/drover/kube-apiserver-1.20}
 run=${DROVER_KUBE_RUN:-$home/run}
-port=${DROVER_KUBE_PORT:-26443}
-etcd_port=$((port + 1))
-etcd_peer_port=$((port + 2))
-controllers_port=$((port + 3))
 jobs=${DROVER_KUBE_JOBS:-2}
 admin_token=admin-test-token
 viewer_token=viewer-test-token
@@ -76,11 +72,49 @@ alive() {
     [ -n "$pid" ] && [ "$(basename "$(readlink "/proc/$pid/exe" 2>/dev/null)")" = "$1" ]
 }
 
+# A process is not yet alive while it still is the shell that will become it; on a cold disk that takes a while.
 launch() {
-    local name=$1
+    local name=$1 pid
     shift
-    setsid "$@" </dev/null >>"$run/$name.log" 2>&1 &
-    echo $! >"$run/$name.pid"
+    setsid "$@" </dev/null >>"$run/$name.log" 2>&1 9>&- &
+    pid=$!
+    echo "$pid" >"$run/$name.pid"
+    for _ in $(seq 100); do
+        if alive "$name" || ! kill -0 "$pid" 2>/dev/null; then break; fi
+        sleep 0.1
+    done
+}
+
+# gave_up NAME: says why what we started is not there.
+gave_up() {
+    tail -n 5 "$run/$1.log" >&2
+    say "$1 did not start on the ports $port to $((port + 3)); all that it said is in $run/$1.log"
+    return 1
+}
+
+listening() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+free() {
+    local offset
+    for offset in 0 1 2 3; do if listening $(($1 + offset)); then return 1; fi; done
+}
+
+# ports: those of the server that runs, or was asked for, or else the first that nobody listens on, so that the server
+# of somebody else neither answers for ours nor keeps it from starting.
+ports() {
+    port=${DROVER_KUBE_PORT:-}
+    if alive kube-apiserver || alive etcd; then
+        port=$(cat "$run/port")
+    elif [ -n "$port" ]; then
+        free "$port" || { say "somebody listens on one of the ports $port to $((port + 3)) of DROVER_KUBE_PORT"; return 1; }
+    else
+        for port in $(seq 26443 10 26933); do if free "$port"; then break; fi; done
+        free "$port" || { say "no four free ports from 26443; DROVER_KUBE_PORT names the first of others"; return 1; }
+    fi
+    echo "$port" >"$run/port"
+    etcd_port=$((port + 1))
+    etcd_peer_port=$((port + 2))
+    controllers_port=$((port + 3))
 }
 
 stop_one() {
@@ -151,8 +185,7 @@ start_etcd() {
         alive etcd || break
         sleep 0.2
     done
-    say "etcd did not start; see $run/etcd.log"
-    return 1
+    gave_up etcd
 }
 
 start_apiserver() {
@@ -171,13 +204,16 @@ start_apiserver() {
         alive kube-apiserver || break
         sleep 0.2
     done
-    say "the API server did not start; see $run/kube-apiserver.log"
-    return 1
+    gave_up kube-apiserver
 }
 
 start() {
     built || { say "it is not built; run '$0 build'"; return 1; }
     mkdir -p "$run"
+    # Two that start at once would find the same ports free.
+    exec 9>"$home/start.lock"
+    flock -w 300 9 || { say "another start has held $home/start.lock for 5 minutes"; return 1; }
+    ports
     certificates
     kubeconfig admin "{token: $admin_token}"
     kubeconfig viewer "{token: $viewer_token}"
@@ -196,6 +232,7 @@ start() {
 # The watch cache of a restarted server knows nothing older than its start.
 compact() {
     local revision
+    ports
     revision=$(curl -fsS --noproxy '*' -m 5 -d '{"key":"AA=="}' "http://127.0.0.1:$etcd_port/v3/kv/range" | jq -r .header.revision)
     curl -fsS --noproxy '*' -m 5 -d "{\"revision\":\"$revision\",\"physical\":true}" \
         "http://127.0.0.1:$etcd_port/v3/kv/compaction" >/dev/null
