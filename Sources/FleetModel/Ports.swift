@@ -24,6 +24,8 @@ package enum StoreError: Error, Sendable, CustomStringConvertible {
     case unavailable(reason: String)
     /// The stored bytes are not a document of this version of Drover.
     case corrupt(document: String, reason: String)
+    /// The document is one that this store cannot hold; `reason` says why, and repeating it changes nothing.
+    case unacceptable(document: String, reason: String)
 
     package var description: String {
         switch self {
@@ -31,6 +33,7 @@ package enum StoreError: Error, Sendable, CustomStringConvertible {
         case .fenced(let document): "\(document) was not saved: another scaler leads now"
         case .unavailable(let reason): "the store is unavailable: \(reason)"
         case .corrupt(let document, let reason): "\(document) in the store cannot be read: \(reason)"
+        case .unacceptable(let document, let reason): "\(document) cannot be stored: \(reason)"
         }
     }
 }

@@ -43,6 +43,8 @@ struct APIError: Error, Hashable, Sendable {
             self.init(status: 409, message: "\(error)")
         case .unavailable:
             self.init(status: 503, message: "the store failed and nothing was changed; try again")
+        case .unacceptable:
+            self.init(status: 422, message: "\(error)")
         case .corrupt:
             self.init(status: 500, message: "a stored document cannot be read by this version of Drover")
         }

@@ -26,9 +26,17 @@ struct KMSTests {
             let plain = try key.decrypt(Data(ciphertext), padding: .PKCS1_OAEP_SHA256)
             #expect(Array(plain) == message)
         }
-        #expect(throws: OAEP<SHA256>.Failure.self) {
+        #expect(throws: OAEPFailure.self) {
             _ = try oaep.encrypt([UInt8](repeating: 1, count: bits / 8 - 65))
         }
+    }
+
+    @Test("checksums are those of RFC 3720, appendix B.4, and the usual check of digits")
+    func checksums() {
+        #expect(CRC32C.checksum(Array("123456789".utf8)) == 0xE306_9283)
+        #expect(CRC32C.checksum([UInt8](repeating: 0, count: 32)) == 0x8A91_36AA)
+        #expect(CRC32C.checksum([UInt8](repeating: 0xFF, count: 32)) == 0x62A8_AB43)
+        #expect(CRC32C.checksum([]) == 0)
     }
 
     @Test("powers are right", arguments: [(3, 200, "13"), (2, 10, "1024")] as [(UInt8, UInt8, String)])
@@ -68,7 +76,10 @@ struct KMSTests {
         let base = "/v1/projects/p/locations/global/keyRings/r/cryptoKeys/k/cryptoKeyVersions"
         router.get(RouterPath("\(base)/1/publicKey")) { _, _ in
             calls.withLock { $0.append("publicKey") }
-            let answer = ["pem": publicPEM, "algorithm": "RSA_DECRYPT_OAEP_2048_SHA256"]
+            let answer = [
+                "pem": publicPEM, "algorithm": "RSA_DECRYPT_OAEP_2048_SHA256",
+                "pemCrc32c": String(CRC32C.checksum(publicPEM.utf8)),
+            ]
             return ByteBuffer(bytes: try JSONEncoder().encode(answer))
         }
         router.post(RouterPath("\(base)/{name}")) { request, _ in
@@ -77,10 +88,14 @@ struct KMSTests {
             let body = try JSONDecoder().decode([String: String].self, from: Data(bytes.readableBytesView))
             let ciphertext = Data(base64Encoded: body["ciphertext"] ?? "") ?? Data()
             let key = try _RSA.Encryption.PrivateKey(pemRepresentation: pem)
+            #expect(body["ciphertextCrc32c"] == String(CRC32C.checksum(ciphertext)))
             guard let plain = try? key.decrypt(ciphertext, padding: .PKCS1_OAEP_SHA256) else {
                 return ByteBuffer(string: "{}")
             }
-            return ByteBuffer(bytes: try JSONEncoder().encode(["plaintext": plain.base64EncodedString()]))
+            let sum = CRC32C.checksum(plain) &+ (plain == Data("damaged".utf8) ? 1 : 0)
+            return ByteBuffer(
+                bytes: try JSONEncoder().encode(
+                    ["plaintext": plain.base64EncodedString(), "plaintextCrc32c": String(sum)]))
         }
         try await withServer(router) { url in
             let vault = KMSVault(request: GoogleRequest(endpoint: url, timeout: patience))
@@ -98,6 +113,14 @@ struct KMSTests {
             let known = try await vault.open(sealed, with: version)
             #expect(known == Secret("pa$$"))
             #expect(calls() == ["publicKey"])
+            // What no repetition can mend is not called an outage.
+            let failure = await #expect(throws: StoreError.self) {
+                _ = try await vault.seal(Secret(String(repeating: "x", count: 191)), with: version)
+            }
+            guard case .unacceptable = failure else {
+                Issue.record("not unacceptable: \(String(describing: failure))")
+                return
+            }
         }
     }
 
@@ -110,6 +133,8 @@ struct KMSTests {
             let sealed = try await vault.seal(Secret("pw"), with: version)
             #expect(sealed == theirs)
             #expect(calls() == ["decrypt"])
+            let damaged = try key.publicKey.encrypt(Data("damaged".utf8), padding: .PKCS1_OAEP_SHA256)
+            await #expect(throws: StoreError.self) { _ = try await vault.open(damaged.base64URLPadded, with: version) }
             await #expect(throws: StoreError.self) { _ = try await vault.open("no base64!", with: version) }
             // The key opens no such thing, and the answer says nothing, not even a checksum.
             await #expect(throws: StoreError.self) { _ = try await vault.open("c3RyYW5nZQ==", with: version) }

@@ -1,9 +1,10 @@
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
-import ManagementAPI
 import Testing
 import FleetModel
+
+@testable import ManagementAPI
 
 @Suite("What HTTP promises")
 struct ProtocolTests {
@@ -19,6 +20,14 @@ struct ProtocolTests {
             #expect(head.status == 200 && head.text.isEmpty && head.headers[.eTag] == made.headers[.eTag])
             #expect(try await client.call(.head, "/v1/groups/none").status == 404)
         }
+    }
+
+    @Test("what a store cannot hold is the request's fault; an outage is not, and says nothing of the inside")
+    func storeErrors() {
+        let refused = APIError(StoreError.unacceptable(document: "group shop", reason: "it has 2000000 bytes"))
+        #expect(refused.status == 422 && refused.message == "group shop cannot be stored: it has 2000000 bytes")
+        let outage = APIError(StoreError.unavailable(reason: "10.0.0.1 does not answer"))
+        #expect(outage.status == 503 && !outage.message.contains("10.0.0.1"))
     }
 
     @Test(

@@ -198,7 +198,7 @@ package struct DatastoreClient: Sendable {
         guard let entity = mutation.insert ?? mutation.update ?? mutation.upsert,
             let size = try? JSONEncoder().encode(entity).count, size > maximumEntity
         else { return }
-        throw .corrupt(
+        throw .unacceptable(
             document: what, reason: "it has \(size) bytes, and a Datastore entity may have \(maximumEntity)")
     }
 

@@ -15,13 +15,28 @@ package import FleetModel
 package actor KMSVault: PasswordVault {
     private struct PublicKey: Decodable, Sendable {
         var pem: String?
+        var pemCrc32c: String?
         var algorithm: String?
+
+        func encrypt(_ message: [UInt8]) throws(OAEPFailure) -> [UInt8] {
+            let pem = pem ?? ""
+            return switch algorithm?.split(separator: "_").last {
+            case "SHA512": try OAEP<SHA512>(pem: pem).encrypt(message)
+            case "SHA256": try OAEP<SHA256>(pem: pem).encrypt(message)
+            default: throw .algorithm(algorithm ?? "unknown")
+            }
+        }
     }
 
-    private struct DecryptRequest: Encodable { var ciphertext: String }
+    private struct DecryptRequest: Encodable {
+        var ciphertext: String
+        var ciphertextCrc32c: String
+    }
+
     private struct DecryptAnswer: Decodable, Sendable {
         var plaintext: String?
         var plaintextCrc32c: String?
+        var verifiedCiphertextCrc32c: Bool?
     }
 
     private let request: GoogleRequest
@@ -29,6 +44,7 @@ package actor KMSVault: PasswordVault {
     private var opened: [KMSKeyVersion: [String: Secret]] = [:]
     private var sealed: [KMSKeyVersion: [Secret: String]] = [:]
     private static let maximumRemembered = 10_000
+    private static let damaged = "what Cloud KMS or we received has another CRC32C than what was sent; try again"
 
     /// Calls Cloud KMS through `request`.
     package init(request: GoogleRequest) {
@@ -39,21 +55,14 @@ package actor KMSVault: PasswordVault {
         if let known = sealed[key]?[password] { return known }
         let what = "encrypting a password with \(key.resource)"
         let publicKey = try await publicKey(key, what)
-        let pem = publicKey.pem ?? ""
-        let message = Array(password.reveal().utf8)
         let bytes: [UInt8]
-        do {
-            bytes =
-                switch publicKey.algorithm?.split(separator: "_").last {
-                case "SHA512": try OAEP<SHA512>(pem: pem).encrypt(message)
-                case "SHA256": try OAEP<SHA256>(pem: pem).encrypt(message)
-                default:
-                    throw StoreError.unavailable(
-                        reason: "the key's algorithm is \(publicKey.algorithm ?? "unknown"); create one with "
-                            + "RSA_DECRYPT_OAEP_4096_SHA512")
-                }
+        do throws(OAEPFailure) {
+            bytes = try publicKey.encrypt(Array(password.reveal().utf8))
         } catch {
-            throw .unavailable(reason: "\(what): \(error)")
+            switch error {
+            case .tooLong: throw .unacceptable(document: "a password", reason: "\(what): \(error)")
+            case .key, .algorithm: throw .unavailable(reason: "\(what): \(error)")
+            }
         }
         let text = Data(bytes).base64URLPadded
         remember(password, text, key)
@@ -69,7 +78,10 @@ package actor KMSVault: PasswordVault {
         let answer = try await sorted(what, "roles/cloudkms.cryptoKeyDecrypter") {
             [request] () async throws(GoogleFailure) in
             let call = try GoogleCall(.POST, "/v1/\(key.resource):asymmetricDecrypt", effect: .idempotent)
-                .json(DecryptRequest(ciphertext: ciphertext.base64EncodedString()))
+                .json(
+                    DecryptRequest(
+                        ciphertext: ciphertext.base64EncodedString(),
+                        ciphertextCrc32c: String(CRC32C.checksum(ciphertext))))
             return try await request.send(call, as: DecryptAnswer.self)
         }
         // An empty password leaves the field out, but not its checksum; an answer with neither must not become one.
@@ -77,6 +89,9 @@ package actor KMSVault: PasswordVault {
         guard let bytes = encoded.flatMap({ Data(base64Encoded: $0) }),
             let plain = String(bytes: bytes, encoding: .utf8)
         else { throw .unavailable(reason: "\(what): the answer is no text") }
+        guard answer.verifiedCiphertextCrc32c ?? true, CRC32C.agrees(bytes, with: answer.plaintextCrc32c) else {
+            throw .unavailable(reason: "\(what): \(Self.damaged)")
+        }
         let password = Secret(plain)
         remember(password, text, key)
         return password
@@ -96,6 +111,9 @@ package actor KMSVault: PasswordVault {
         let found = try await sorted(what, "roles/cloudkms.publicKeyViewer") {
             [request] () async throws(GoogleFailure) in
             try await request.send(GoogleCall(.GET, "/v1/\(key.resource)/publicKey"), as: PublicKey.self)
+        }
+        guard CRC32C.agrees((found.pem ?? "").utf8, with: found.pemCrc32c) else {
+            throw .unavailable(reason: "\(what): \(Self.damaged)")
         }
         publicKeys[key] = found
         return found

@@ -7,28 +7,30 @@ import _CryptoExtras
     import Foundation
 #endif
 
+/// Why nothing was encrypted.
+enum OAEPFailure: Error, CustomStringConvertible {
+    case key
+    case algorithm(String)
+    case tooLong(maximum: Int)
+
+    var description: String {
+        switch self {
+        case .key: "the public key is not an RSA key in PEM"
+        case .algorithm(let name): "the key's algorithm is \(name); create one with RSA_DECRYPT_OAEP_4096_SHA512"
+        case .tooLong(let maximum): "the key encrypts at most \(maximum) bytes"
+        }
+    }
+}
+
 /// Encryption with an RSA public key by OAEP, with one hash for everything and no label (RFC 8017, section 7.1), as
 /// Go's `rsa.EncryptOAEP` and Cloud KMS do it.
 struct OAEP<Hash: HashFunction> {
-    /// Why nothing was encrypted.
-    enum Failure: Error, CustomStringConvertible {
-        case key
-        case tooLong(maximum: Int)
-
-        var description: String {
-            switch self {
-            case .key: "the public key is not an RSA key in PEM"
-            case .tooLong(let maximum): "the key encrypts at most \(maximum) bytes"
-            }
-        }
-    }
-
     private let size: Int
     private let exponent: Data
     private let power: ModularPower
 
     /// Takes a key as `SubjectPublicKeyInfo` in PEM.
-    init(pem: String) throws(Failure) {
+    init(pem: String) throws(OAEPFailure) {
         guard let key = try? _RSA.Signing.PublicKey(pemRepresentation: pem),
             let parts = try? key.getKeyPrimitives(), let power = ModularPower(modulus: parts.modulus)
         else { throw .key }
@@ -38,7 +40,7 @@ struct OAEP<Hash: HashFunction> {
     }
 
     /// Encrypts `message`; `seed` has as many bytes as a hash and is new each time.
-    func encrypt(_ message: some Collection<UInt8>, seed: [UInt8]) throws(Failure) -> [UInt8] {
+    func encrypt(_ message: some Collection<UInt8>, seed: [UInt8]) throws(OAEPFailure) -> [UInt8] {
         let hash = Hash.Digest.byteCount
         let maximum = size - 2 * hash - 2
         guard message.count <= maximum else { throw .tooLong(maximum: max(maximum, 0)) }
@@ -52,7 +54,7 @@ struct OAEP<Hash: HashFunction> {
     }
 
     /// Encrypts `message` with a random seed.
-    func encrypt(_ message: some Collection<UInt8>) throws(Failure) -> [UInt8] {
+    func encrypt(_ message: some Collection<UInt8>) throws(OAEPFailure) -> [UInt8] {
         var generator = SystemRandomNumberGenerator()
         let seed = (0..<Hash.Digest.byteCount).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
         return try encrypt(message, seed: seed)
