@@ -95,6 +95,8 @@ package final class FakeProxySQL: Sendable {
     let certificate: NodeCertificate?
     /// The peers that have a polling task.
     let polled = Mutex<Set<PeerAddress>>([])
+    /// The peers in `runtime_proxysql_servers` at the last look.
+    let configured = Mutex<Set<PeerAddress>>([])
     private let log = StatementLog()
 
     private init(
