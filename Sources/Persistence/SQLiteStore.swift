@@ -14,6 +14,7 @@ import GRDB
 package final class SQLiteStore: Sendable {
     let database: DatabasePool
     private let batches = AlertBatches()
+    private let decoded = DecodedGroups()
     /// Held so that the folder stays ours for as long as the store lives.
     private let directory: StateDirectory?
 
@@ -129,10 +130,10 @@ package final class SQLiteStore: Sendable {
 
 extension SQLiteStore: GroupStore {
     package func group(_ name: InstanceName) async throws(StoreError) -> Versioned<GroupRecord>? {
-        try await read("reading group \(name)") { database in
+        try await read("reading group \(name)") { [self] database in
             try Row.fetchOne(
                 database, sql: "SELECT version, document FROM fleet_group WHERE name = ?", arguments: [name.text]
-            ).map { try Self.group($0, name.text) }
+            ).map { try group($0, name.text) }
         }
     }
 
@@ -145,9 +146,9 @@ extension SQLiteStore: GroupStore {
     }
 
     package func groups() async throws(StoreError) -> [Versioned<GroupRecord>] {
-        try await read("reading the groups") { database in
+        try await read("reading the groups") { [self] database in
             try Row.fetchAll(database, sql: "SELECT name, version, document FROM fleet_group ORDER BY name")
-                .map { try Self.group($0, $0["name"]) }
+                .map { try group($0, $0["name"]) }
         }
     }
 
@@ -189,10 +190,15 @@ extension SQLiteStore: GroupStore {
                 sql: "DELETE FROM fleet_group WHERE name = ? AND version = ?", arguments: [name.text, version])
             guard database.changesCount == 1 else { throw StoreError.conflict(document: "group \(name)") }
         }
+        decoded.forget(name)
     }
 
-    private static func group(_ row: Row, _ name: String) throws(StoreError) -> Versioned<GroupRecord> {
-        Versioned(document: try decode(GroupRecord.self, row["document"], "group \(name)"), version: row["version"])
+    private func group(_ row: Row, _ name: String) throws(StoreError) -> Versioned<GroupRecord> {
+        let bytes: Data = row["document"]
+        let record = try decoded.record(name, bytes) { () throws(StoreError) in
+            try Self.decode(GroupRecord.self, bytes, "group \(name)")
+        }
+        return Versioned(document: record, version: row["version"])
     }
 }
 

@@ -45,6 +45,23 @@ struct SharedFolderTests {
         }
     }
 
+    @Test("what was read before never hides what another process has stored since, not even at the same version")
+    func rememberedGroups() async throws {
+        try await withFolder { owner, guest in
+            let (ours, theirs) = (try SQLiteStore(directory: owner), try SQLiteStore(directory: guest))
+            try await ours.insert(record("shop"))
+            let first = try await ours.group(InstanceName("shop"))
+            let again = try await ours.groups().first
+            #expect(first?.document == again?.document)
+            try await theirs.remove(InstanceName("shop"), ifVersion: 1)
+            #expect(try await ours.groups().isEmpty)
+            try await theirs.insert(record("shop", base: 1_000))
+            let seen = try await ours.groups()
+            #expect(seen.map(\.version) == [1])
+            #expect(seen.map(\.document.configuration.writerHostgroup) == [15])
+        }
+    }
+
     @Test("what the owner published is read by the guest, until the group is withdrawn")
     func publications() async throws {
         try await withFolder { owner, guest in
