@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Memory that only the start needed")
 struct StartPagesTests {
-    @Test("only the program's own code is chosen: not its data, not a library, not a file of a longer name")
+    @Test("the program's code and the constants before it are chosen: not what was relocated, not data, not a library")
     func ranges() {
         let maps = """
             55b2c0000000-55b2c099f000 r--p 00000000 fe:00 1 /usr/local/bin/drover
@@ -20,7 +20,10 @@ struct StartPagesTests {
             zz-55b2c4444000 r-xp 0099f000 fe:00 1                                    /usr/local/bin/drover
             """
         #expect(
-            StartPages.codeRanges(of: "/usr/local/bin/drover", in: maps) == [0x55b2_c099_f000..<0x55b2_c444_4000])
+            StartPages.codeRanges(of: "/usr/local/bin/drover", in: maps) == [
+                0x55b2_c000_0000..<0x55b2_c099_f000, 0x55b2_c099_f000..<0x55b2_c444_4000,
+            ])
+        #expect(StartPages.codeRanges(of: "/usr/bin/other", in: maps).isEmpty)
     }
 
     @Test("what runs goes on running, from the page cache")

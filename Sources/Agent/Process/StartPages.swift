@@ -48,16 +48,20 @@ struct StartPages: Service, CustomStringConvertible {
         #endif
     }
 
-    /// Where `program` is mapped to be run and not to be written, in the text of `/proc/PID/maps` (proc_pid_maps(5)).
+    /// Where the code of `program` is mapped, and the constants before it, in the text of `/proc/PID/maps`
+    /// (proc_pid_maps(5)). What is read-only behind the code may be so since it was relocated, and the file does not
+    /// have what was written there.
     static func codeRanges(of program: String, in maps: String) -> [Range<UInt>] {
-        maps.split(separator: "\n").compactMap { line in
+        let mapped = maps.split(separator: "\n").compactMap { line -> (rights: Substring, range: Range<UInt>)? in
             let fields = line.split(separator: " ", maxSplits: 5)
-            guard fields.count == 6, fields[1] == "r-xp", fields[5].drop(while: { $0 == " " }) == program else {
-                return nil
-            }
+            guard fields.count == 6, fields[5].drop(while: { $0 == " " }) == program else { return nil }
             let ends = fields[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
             guard ends.count == 2, ends[0] < ends[1] else { return nil }
-            return ends[0]..<ends[1]
+            return (fields[1], ends[0]..<ends[1])
+        }
+        guard let code = mapped.firstIndex(where: { $0.rights == "r-xp" }) else { return [] }
+        return mapped.enumerated().compactMap { index, part in
+            part.rights == "r-xp" || (part.rights == "r--p" && index < code) ? part.range : nil
         }
     }
 }
