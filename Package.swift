@@ -98,7 +98,9 @@ let package = Package(
         module("Observability", [.logging, .metrics, .coreMetrics, .tracing, "FleetModel"]),
         module("Endpoints", [.hummingbird, .httpTypes, .nioCore, "Observability"]),
         module("Pacing", [.serviceLifecycle, .logging, "FleetModel"]),
-        module("HTTPServing", [.hummingbirdCore, .nioCore, .logging]),
+        module(
+            "HTTPServing",
+            [.hummingbird, .hummingbirdCore, .logging, .nioCore, .nioHTTP1, .nioPosix, .serviceLifecycle]),
 
         // The outside systems.
         module(
@@ -175,7 +177,7 @@ let package = Package(
         module(
             "Agent",
             [
-                .asyncHTTPClient, .hummingbird, .logging, .nioCore, .nioHTTP1, .nioSSL, .serviceLifecycle,
+                .asyncHTTPClient, .hummingbird, .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle,
                 .unixSignals, .yams,
                 "Endpoints", "FleetModel", "HTTPServing", "JSONValues", "KubernetesClient", "MySQLWire", "Pacing",
                 "Observability",
@@ -339,9 +341,9 @@ let package = Package(
             "AgentTests",
             [
                 "Agent", "FakeKubernetes", "FakeProxySQL", "KubernetesClient", "ProxySQLAdmin", "MySQLWire",
-                "FleetModel", "JSONValues", "Pacing", "Observability", "Settings", .asyncHTTPClient, .hummingbird,
-                .hummingbirdTesting, .httpTypes, .logging, .nioCore,
-                .nioHTTP1, .nioPosix,
+                "FleetModel", "HTTPServing", "JSONValues", "Pacing", "Observability", "Settings", .asyncHTTPClient,
+                .hummingbird, .hummingbirdCore, .hummingbirdTesting, .httpTypes, .logging, .nioCore,
+                .nioHTTP1, .nioPosix, .serviceLifecycle,
             ]),
         tests(
             "SandboxTests",

@@ -254,9 +254,7 @@ struct GoogleRequestTests {
         let time = Timestamp(rfc3339: text)
         #expect(time == Timestamp(millisecondsSinceEpoch: milliseconds))
         #expect(time?.rfc3339 == written)
-        #expect(Timestamp(httpDate: "Fri, 02 Jan 2026 03:04:05 GMT")?.millisecondsSinceEpoch == 1_767_323_045_000)
         #expect(Timestamp(rfc3339: "yesterday") == nil)
-        #expect(Timestamp(httpDate: "yesterday") == nil)
     }
 
     @Test("a token is sent to this machine, and to others not in the clear")

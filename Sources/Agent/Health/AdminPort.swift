@@ -122,7 +122,7 @@ package actor AdminPort: AdminConnection {
             password: settings.password.reveal())
         configuration.connectTimeout = timeout
         do {
-            let made = try await MySQLConnection.connect(configuration, logger: logger)
+            let made = try await MySQLConnection.connect(configuration, on: AdminLoop.shared.group, logger: logger)
             connection = made
             return made
         } catch let error as MySQLWireError where error.code == .connectionFailed {

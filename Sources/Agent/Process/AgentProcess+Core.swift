@@ -32,7 +32,8 @@ extension AgentProcess {
             office.isActing && role.report.boot == CoreConfiguration.Phase.settled.rawValue
         }
         return RoleDuties(
-            services: (cores.areKnown ? [membership] : []) + [configuration] + cores.services(office) + follow,
+            services: (cores.areKnown ? [Part("membership", membership).onAdminLoop()] : [])
+                + [Part("configuration", configuration)] + cores.services(office) + follow,
             resync: { [areKnown = cores.areKnown] in
                 await Self.result { () async throws(AdminError) in
                     guard areKnown else { return "this core is alone: there is nobody to learn from" }
@@ -72,14 +73,12 @@ extension AgentProcess {
                 component: settings.text("agent.core.pod-selector.component"),
                 adminPort: settings.address("agent.proxysql.address").port, apiPort: apiPort),
             change: change, logger: around.logger)
-        let services: (CoreOffice) -> [any Service] = { [self] office in
-            [
-                cores,
-                LeaseKeeper(
-                    client: client, lease: settings.text("agent.lease"), namespace: namespace,
-                    identity: "\(settings.nodeName)_\(Self.identity())", office: office, events: events, change: change,
-                    clock: around.clock, logger: around.logger),
-            ]
+        let services: (CoreOffice) -> [Part] = { [self] office in
+            let lease = LeaseKeeper(
+                client: client, lease: settings.text("agent.lease"), namespace: namespace,
+                identity: "\(settings.nodeName)_\(Self.identity())", office: office, events: events, change: change,
+                clock: around.clock, logger: around.logger)
+            return [Part("cores", cores), Part("lease", lease).onAdminLoop()]
         }
         return Cores(directory: cores, arePods: true, services: services, client: client)
     }
@@ -119,6 +118,6 @@ struct Cores {
     var arePods: Bool
     /// Whether anything tells which cores there are; else this node is taken to be the only one.
     var areKnown = true
-    var services: (CoreOffice) -> [any Service]
+    var services: (CoreOffice) -> [Part]
     var client: KubernetesClient?
 }

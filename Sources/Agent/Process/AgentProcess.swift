@@ -116,33 +116,27 @@ package struct AgentProcess: Sendable {
         let poller = HealthPoller(
             port: port, board: board, drainFile: file, clock: around.clock, wallClock: around.wallClock, wakeup: look,
             events: events, logger: around.logger)
-        let delay = settings.seconds("agent.start-delay-seconds")
+        let start = Lateness(settings.seconds("agent.start-delay-seconds"), around.clock)
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
-            .init(service: http(duties, onServing)),
-            .init(service: drain),
-            .init(service: AfterDelay(delay: delay, clock: around.clock, service: poller)),
+            .init(service: Part("http", http(duties, onServing))),
+            .init(service: Part("drain", drain)),
+            .init(service: Part("health", poller).onAdminLoop().after(start)),
         ]
-        for service in duties.services {
-            services.append(.init(service: AfterDelay(delay: delay, clock: around.clock, service: service)))
-        }
+        services += duties.services.map { .init(service: $0.after(start)) }
         if around.takesSignals {
-            services.append(
-                .init(
-                    service: AfterDelay(
-                        delay: .seconds(20), clock: around.clock, service: StartPages(logger: around.logger))))
-            services.append(
-                .init(
-                    service: AgentSignals(
-                        drain: drain,
-                        report: { [role, board, around] in
-                            Self.metadata(role.report, board, around.wallClock)
-                        }, reload: duties.reload, endNow: { [stop] in await stop.call() }, logger: around.logger)))
+            let idle = Lateness(.seconds(20), around.clock)
+            services.append(.init(service: Part("start pages", StartPages(logger: around.logger)).after(idle)))
+            let signals = AgentSignals(
+                drain: drain,
+                report: { [role, board, around] in Self.metadata(role.report, board, around.wallClock) },
+                reload: duties.reload, endNow: { [stop] in await stop.call() }, logger: around.logger)
+            services.append(.init(service: Part("signals", signals)))
         }
         // Last, because the last is the first to be shut down: one that ends by itself while another one is being shut
         // down would count as a failure.
         services.append(
             .init(
-                service: DrainedExit(drain: drain), successTerminationBehavior: .gracefullyShutdownGroup,
+                service: Part("exit", DrainedExit(drain: drain)), successTerminationBehavior: .gracefullyShutdownGroup,
                 failureTerminationBehavior: .gracefullyShutdownGroup))
         var configuration = ServiceGroupConfiguration(services: services, logger: around.logger)
         configuration.maximumGracefulShutdownDuration = .seconds(5)
@@ -152,7 +146,7 @@ package struct AgentProcess: Sendable {
 
     private func http(
         _ duties: RoleDuties, _ onServing: @escaping @Sendable (Int) async -> Void
-    ) -> some Service {
+    ) -> any Service {
         let routes = AgentRoutes(
             parts: .init(
                 board: board, role: role, drain: drain, port: port, events: events, look: look,
@@ -166,8 +160,8 @@ package struct AgentProcess: Sendable {
         var quiet = around.logger
         // One line a request would be one line a probe.
         quiet.logLevel = max(.notice, quiet.logLevel)
-        return Application(
-            router: router,
+        return QuietServer(
+            responder: router.buildResponder(),
             // Clients that connect and then say or take nothing must not use up the descriptors that probes need.
             server: .cancellable(
                 .init(
@@ -176,19 +170,20 @@ package struct AgentProcess: Sendable {
             configuration: .init(
                 address: .hostname(settings.text("agent.api.host"), port: settings.integer("agent.api.port")),
                 serverName: "drover"),
+            date: { [wallClock = around.wallClock] in wallClock.now().httpDate },
             onServerRunning: { channel in await onServing(channel.localAddress?.port ?? 0) }, logger: quiet)
     }
 
     private func roleDuties() -> RoleDuties {
         var duties = settings.isCore ? coreDuties() : satelliteDuties()
         if let source = settings.optionalText("agent.tls.certificate-directory") {
-            duties.services.append(
-                CertificateKeeper(
-                    places: .init(
-                        source: source, target: settings.text("agent.tls.data-directory"),
-                        shown: settings.address("agent.tls.shown-at")),
-                    port: port, role: role, events: events, time: (around.clock, around.wallClock),
-                    interval: settings.seconds("agent.tls.interval-seconds"), logger: around.logger))
+            let certificate = CertificateKeeper(
+                places: .init(
+                    source: source, target: settings.text("agent.tls.data-directory"),
+                    shown: settings.address("agent.tls.shown-at")),
+                port: port, role: role, events: events, time: (around.clock, around.wallClock),
+                interval: settings.seconds("agent.tls.interval-seconds"), logger: around.logger)
+            duties.services.append(Part("certificate", certificate))
         }
         return duties
     }
@@ -205,7 +200,7 @@ package struct AgentProcess: Sendable {
         // A satellite only verifies: what is applied to it alone, a core's next LOAD takes away again.
         let follow = followers(client: client, change: change) { false }
         return RoleDuties(
-            services: [satellite] + follow,
+            services: [Part("satellite", satellite)] + follow,
             resync: { await Self.result { () async throws(AdminError) in try await satellite.resync() } },
             reload: Self.reload(follow.isEmpty ? nil : change), close: { await client?.shutdown() })
     }
@@ -213,14 +208,14 @@ package struct AgentProcess: Sendable {
     /// What follows a configuration, if one is to be followed.
     func followers(
         client: KubernetesClient?, change: Wakeup, mayApply: @escaping FollowKeeper.Right
-    ) -> [any Service] {
-        var services: [any Service] = []
+    ) -> [Part] {
+        var services: [Part] = []
         let source: any FollowSource
         if let name = settings.optionalText("agent.follow.secret"), let client {
             let secret = FollowedSecret(
                 client, name: name, namespace: settings.text("agent.core.pod-selector.namespace"), change: change,
                 logger: around.logger)
-            services.append(secret)
+            services.append(Part("followed secret", secret))
             source = secret
         } else if let path = settings.optionalText("agent.follow.file") {
             source = FollowedFile(path: path)
@@ -228,13 +223,12 @@ package struct AgentProcess: Sendable {
             return []
         }
         let interval = settings.seconds("agent.core.interval-seconds")
-        services.append(
-            FollowKeeper(
-                source: source, directory: TLSDirectory(path: settings.text("agent.tls.directory")),
-                node: (settings.nodeName, port), role: role, events: events, mayApply: mayApply,
-                pace: .init(change: change, interval: interval > .zero ? interval : .seconds(10), clock: around.clock),
-                logger: around.logger))
-        return services
+        let keeper = FollowKeeper(
+            source: source, directory: TLSDirectory(path: settings.text("agent.tls.directory")),
+            node: (settings.nodeName, port), role: role, events: events, mayApply: mayApply,
+            pace: .init(change: change, interval: interval > .zero ? interval : .seconds(10), clock: around.clock),
+            logger: around.logger)
+        return services + [Part("followed configuration", keeper)]
     }
 
     /// What SIGUSR2 does: whoever follows something looks at it now.
@@ -284,30 +278,11 @@ package struct AgentProcess: Sendable {
 
 /// What the role of a node brings to its agent.
 struct RoleDuties: Sendable {
-    var services: [any Service]
+    var services: [Part]
     var resync: @Sendable () async -> Result<String, AdminError>
     var reload: @Sendable () async -> String
     /// Closes what the duties opened, at the end.
     var close: @Sendable () async -> Void = {}
-}
-
-/// A service that begins late.
-///
-/// The group names a service by describing it, and describing a value walks through everything that it holds, which
-/// costs a start milliseconds; hence a name of its own.
-struct AfterDelay: Service, CustomStringConvertible {
-    let delay: Duration
-    let clock: any Clock<Duration>
-    let service: any Service
-
-    var description: String { "\(type(of: service))" }
-
-    func run() async throws {
-        if delay > .zero {
-            await cancelWhenGracefulShutdown { try? await clock.sleep(for: delay) }
-        }
-        try await service.run()
-    }
 }
 
 /// An effect that is known only after those who cause it.
