@@ -205,6 +205,11 @@ extension FleetConfiguration {
     /// The hostgroups that are the group's: its writer's, its readers', and any other that has one of its servers.
     package var hostgroups: Set<Int> { Set([writerHostgroup, readerHostgroup] + servers.map(\.hostgroup)) }
 
+    /// Whether `hostgroup` is one of them.
+    package func has(hostgroup: Int) -> Bool {
+        hostgroup == writerHostgroup || hostgroup == readerHostgroup || servers.contains { $0.hostgroup == hostgroup }
+    }
+
     /// The same in another pair of hostgroups: what was the writer's or the readers' goes along, what was elsewhere
     /// stays.
     package func moved(writer: Int, reader: Int) -> FleetConfiguration {

@@ -131,7 +131,7 @@ enum GroupValidation {
 
     /// The other group that `hostgroup` belongs to.
     private static func owner(of hostgroup: Int, _ others: [GroupRecord]) -> InstanceName? {
-        others.first { $0.configuration.hostgroups.contains(hostgroup) }?.name
+        others.first { $0.configuration.has(hostgroup: hostgroup) }?.name
     }
 
     /// What is wrong with the name of a group or server, or nil.
