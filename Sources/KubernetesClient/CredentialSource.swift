@@ -18,6 +18,7 @@ actor CredentialSource {
     private let authentication: KubernetesConfiguration.Authentication
     private let wallClock: any WallClock
     private let clock: any Clock<Duration>
+    private let turn = Turn()
     private var cached: Secret?
     private var validUntil: Timestamp?
 
@@ -52,12 +53,21 @@ actor CredentialSource {
             }
             return cached
         case .exec(let plugin):
-            if let cached, validUntil.map({ now < $0 }) ?? true { return cached }
+            if let good = stillGood { return good }
+            // A client begins with several calls at once, and a plugin may ask a person or a paid service.
+            await turn.take()
+            defer { turn.give() }
+            if let good = stillGood { return good }
             let credential = try await plugin.run(deadline: Self.pluginDeadline, clock: clock)
             cached = credential.token
             validUntil = credential.expires?.advanced(by: .zero - Self.margin)
             return cached
         }
+    }
+
+    /// The token that a plugin gave, while it is valid.
+    private var stillGood: Secret? {
+        validUntil.map { wallClock.now() < $0 } ?? true ? cached : nil
     }
 
     /// The server did not accept `token`: the next one is got anew. Says whether that can help.

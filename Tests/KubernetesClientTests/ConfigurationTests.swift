@@ -183,9 +183,12 @@ struct ConfigurationTests {
             """, mode: 0o700)
         let plugin = ExecPlugin(command: "\(folder.path)/helper", arguments: ["arg"], environment: ["X": "env-"])
         let source = CredentialSource(.exec(plugin), wallClock: wallClock, clock: ContinuousClock())
+        try await withThrowingTaskGroup(of: String?.self) { callers in
+            for _ in 0..<5 { callers.addTask { try await source.token()?.reveal() } }
+            for try await token in callers { #expect(token == "from-plugin") }
+        }
         #expect(try await source.token()?.reveal() == "from-plugin")
-        #expect(try await source.token()?.reveal() == "from-plugin")
-        #expect(try String(contentsOfFile: "\(folder.path)/calls", encoding: .utf8) == "env-arg\n")
+        #expect(try String(contentsOfFile: "\(folder.path)/calls", encoding: .utf8) == "env-arg\n", "once for all")
         wallClock.advance(by: .seconds(595))
         #expect(try await source.token()?.reveal() == "from-plugin")
         #expect(try String(contentsOfFile: "\(folder.path)/calls", encoding: .utf8) == "env-arg\nenv-arg\n")
