@@ -55,8 +55,12 @@ package struct EffectiveSettings: Sendable {
         var complaints = Self.unknownVariables(environment)
         if let file {
             do {
-                providers.append(("file", try await FileProvider<YAMLSnapshot>(filePath: FilePath(file))))
-                complaints += Self.unknownKeys(try String(contentsOfFile: file, encoding: .utf8), file)
+                let text = try InputFile.existingText(file)
+                complaints += Self.unknownKeys(text, file)
+                // An empty file is no YAML document, and /dev/null no regular file; both say nothing.
+                if !text.isEmpty {
+                    providers.append(("file", try await FileProvider<YAMLSnapshot>(filePath: FilePath(file))))
+                }
             } catch {
                 throw SettingsError(complaints: ["the configuration file \(file) cannot be read: \(error)"])
             }

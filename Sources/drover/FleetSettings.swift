@@ -26,9 +26,7 @@ extension EffectiveSettings {
                 namespace: optionalText("fleet.namespace"), secretPrefix: text("fleet.secret-prefix"),
                 podSelector: optionalText("fleet.pod-selector") ?? Self.usualSelector,
                 agentPort: integer("fleet.agent-port"),
-                baseFile: try optionalText("fleet.base-cnf").map {
-                    try String(contentsOfFile: $0, encoding: .utf8)
-                } ?? "")
+                baseFile: try optionalText("fleet.base-cnf").map(Self.baseFile) ?? "")
             settings.tlsDirectory = text("fleet.tls-directory")
             return KubernetesFleet(
                 client: try kubernetes(), agents: AgentReader(client: .shared), settings: settings, logger: logger)
@@ -60,6 +58,14 @@ extension EffectiveSettings {
     }
 
     private static let usualSelector = "app=proxysql"
+
+    private static func baseFile(_ path: String) throws(SettingsError) -> String {
+        do throws(UnusableFile) {
+            return try InputFile.existingText(path)
+        } catch {
+            throw SettingsError(complaints: ["fleet.base-cnf: \(path) cannot be read: \(error)"])
+        }
+    }
 
     private func adminFleet(_ logger: Logger) -> AdminFleet {
         var admin = AdminFleet.Settings(

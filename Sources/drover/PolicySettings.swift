@@ -16,11 +16,9 @@ extension EffectiveSettings {
         }
         let text: String
         do {
-            text = try String(contentsOfFile: path, encoding: .utf8)
+            text = try InputFile.existingText(path)
         } catch {
-            throw SettingsError(complaints: [
-                "scaler.default-policy-file: \(path) cannot be read: \(error.localizedDescription)"
-            ])
+            throw SettingsError(complaints: ["scaler.default-policy-file: \(path) cannot be read: \(error)"])
         }
         do throws(PolicyProblems) {
             return try PolicyFile.read(text, offsets: SystemTimeZones())

@@ -23,9 +23,9 @@ struct SimulateCommand: AsyncParsableCommand {
 
     private static func text(_ path: String) throws -> String {
         do {
-            return try String(contentsOfFile: path, encoding: .utf8)
+            return try InputFile.existingText(path)
         } catch {
-            throw refuse("reading \(path) failed", error.localizedDescription)
+            throw refuse("reading \(path) failed", "\(error)")
         }
     }
 

@@ -44,7 +44,7 @@ package struct AgentSettings: Sendable {
     /// - Throws: `Problem` that names every impossible value with its source and every unknown key of Drover's file.
     package init(
         arguments: AgentArguments, environment: [String: String], needsMode: Bool = true,
-        read: (String) throws -> String? = AgentSettings.readFile
+        read: (String) throws -> String? = { try InputFile.text($0) }
     ) throws(Problem) {
         var complaints: [String] = []
         for key in AgentSettingKey.all {
@@ -211,9 +211,4 @@ package struct AgentSettings: Sendable {
         }
     }
 
-    /// The text of a file; nil when there is none.
-    package static func readFile(_ path: String) throws -> String? {
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
-        return try String(contentsOfFile: path, encoding: .utf8)
-    }
 }
