@@ -270,8 +270,8 @@ struct ChesterMigration {
         let network = ["NETWORK_PROJECT_ID", "NETWORK_NAME"].map { name in
             program.variables.first { $0.name == name }?.value
         }
-        if let project = network[0], let name = network[1] {
-            values.append(("cloudsql.network", "projects/\(project)/global/networks/\(name)"))
+        if let network = EffectiveSettings.chesterNetwork(network[0], network[1]) {
+            values.append(("cloudsql.network", network))
         }
         if program.part == .daemon { values.append(("fleet.strategy", "rollout")) }
         for name in Self.credentials where program.variables.contains(where: { $0.name == name }) {

@@ -147,7 +147,17 @@ package struct EffectiveSettings: Sendable {
             let name = String(key.environmentVariable.dropFirst("DROVER_".count))
             if variables[name] == nil { variables[name] = key.kind == .flag ? Self.flag(value) : value }
         }
+        if variables["CLOUDSQL_NETWORK"] == nil {
+            variables["CLOUDSQL_NETWORK"] = chesterNetwork(
+                environment["NETWORK_PROJECT_ID"], environment["NETWORK_NAME"])
+        }
         return variables
+    }
+
+    /// What Chester makes of its two variables for the private network; nil when one of them is unset or empty.
+    package static func chesterNetwork(_ project: String?, _ name: String?) -> String? {
+        guard let project, let name, !project.isEmpty, !name.isEmpty else { return nil }
+        return "projects/\(project)/global/networks/\(name)"
     }
 
     /// Chester reads what Go's `strconv.ParseBool` does: 1, t, T, TRUE, true, True, and the same for false.

@@ -123,16 +123,6 @@ extension EffectiveSettings {
             project: project, location: parts[0], keyRing: parts[1], key: parts[2], version: parts[3])
     }
 
-    /// The private network of new replicas; nil is their primary's.
-    var network: String? {
-        if let network = optionalText("cloudsql.network") { return network }
-        // Chester takes an empty variable for none.
-        guard let project = environment["NETWORK_PROJECT_ID"], let name = environment["NETWORK_NAME"], !project.isEmpty,
-            !name.isEmpty
-        else { return nil }
-        return "projects/\(project)/global/networks/\(name)"
-    }
-
     /// How notifications prove where they come from.
     func ingestAuthentication(_ logger: Logger) async throws -> IngestAuthentication {
         var authentication = IngestAuthentication(token: secret("ingest.auth-token"))

@@ -13,7 +13,7 @@ extension EffectiveSettings {
                 endpoint: text("cloudsql.endpoint"), timeout: seconds("cloudsql.timeout-seconds"),
                 credentials: try credentials(for: .cloudSQL, at: "cloudsql.endpoint", logger), logger: logger,
                 recorder: recorder),
-            project: text("cloudsql.project"), privateNetwork: network)
+            project: text("cloudsql.project"), privateNetwork: optionalText("cloudsql.network"))
     }
 
     /// Where the metrics of policies come from: the nodes' connection pools, and Cloud Monitoring.

@@ -71,6 +71,18 @@ struct EffectiveSettingsTests {
         #expect(try await load(environment: both).text("cloudsql.project") == "b")
     }
 
+    @Test("Chester's two variables for the network are one setting, which is shown; half of them is none")
+    func chesterNetwork() async throws {
+        let both = ["NETWORK_PROJECT_ID": "host", "NETWORK_NAME": "net"]
+        let settings = try await load(environment: both)
+        let shown = settings.shown.first { $0.key.name == "cloudsql.network" }?.value
+        #expect(shown?.text == "projects/host/global/networks/net" && shown?.source == "environment")
+        let ours = both.merging(["DROVER_CLOUDSQL_NETWORK": "ours"]) { first, _ in first }
+        #expect(try await load(environment: ours).text("cloudsql.network") == "ours")
+        let half = ["NETWORK_PROJECT_ID": "host", "NETWORK_NAME": ""]
+        #expect(try await load(environment: half).optionalText("cloudsql.network") == nil)
+    }
+
     @Test("an empty variable of Chester's is none, and its flags are Go's")
     func chesterWords() async throws {
         let empty = ["SECRET_ID": "", "AUTH_ENABLED": "", "PUBSUB_TOPIC": "", "TOPIC": "t"]
