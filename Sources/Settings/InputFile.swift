@@ -13,13 +13,12 @@ package enum InputFile {
     /// More is no configuration, and `/dev/zero` has no end.
     private static let maximumBytes = 16 << 20
 
-    /// The text of the file at `path`, which may be a device such as `/dev/null`; nil when there is none.
+    /// The text of the file at `path`, which may be a pipe or `/dev/null`; nil when there is none.
     /// - Throws: why it cannot be read, for example that it is a folder, has over 16 MiB, or is not UTF-8.
     package static func text(_ path: String) throws(UnusableFile) -> String? {
         let bytes: [UInt8]
         do {
-            // Not to wait for somebody who writes, where it is a pipe.
-            let file = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec, .nonBlocking])
+            let file = try FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec)
             bytes = try file.closeAfter { try read(file) }
         } catch Errno.noSuchFileOrDirectory {
             return nil

@@ -25,6 +25,19 @@ struct InputFileTests {
         }
     }
 
+    @Test("a pipe is read to its end, also when its writer comes later than we do")
+    func pipes() throws {
+        let pipe = Pipe()
+        let writer = Process()
+        writer.executableURL = URL(filePath: "/bin/sh")
+        writer.arguments = ["-c", "echo late"]
+        writer.standardOutput = pipe
+        try writer.run()
+        try pipe.fileHandleForWriting.close()
+        #expect(try InputFile.text("/dev/fd/\(pipe.fileHandleForReading.fileDescriptor)") == "late\n")
+        writer.waitUntilExit()
+    }
+
     @Test(
         "a folder, a file without an end and bytes that are no text are named, in the system's words where it has some")
     func refused() throws {
