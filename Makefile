@@ -1,4 +1,4 @@
-.PHONY: setup build demo test test-integration reference bench lint format release clean
+.PHONY: setup build build-tests demo test test-integration reference bench lint format release clean
 
 SWIFT_SOURCES := Package.swift Sources Tests
 
@@ -8,6 +8,9 @@ setup: ## Installs what building needs; COMPLETION=bash, zsh or fish installs th
 
 build: setup ## Builds drover (debug)
 	swift build --product drover
+
+build-tests: setup ## Builds drover and all tests (debug)
+	swift build --build-tests
 
 demo: build ## Plays the main story on loopback and checks every fact of it
 	@"$$(swift build --show-bin-path)/drover" demo $(DEMO)
