@@ -11,6 +11,8 @@ extension AgentEvent.Kind {
         case .certificateServed: "Clients are shown the new certificate."
         case .certificateNotServed: "Clients are not shown the certificate that they should be."
         case .backendChanged: "A backend's status was changed through the API."
+        case .degraded: "Something keeps a core from its duty."
+        case .recovered: "What kept a core from its duty is over."
         }
     }
 
@@ -26,6 +28,8 @@ extension AgentEvent.Kind {
         case .certificateServed: [.expires]
         case .certificateNotServed: [.problem]
         case .backendChanged: [.hostgroup, .backend, .status]
+        case .degraded: [.reason, .problem]
+        case .recovered: [.reason]
         }
     }
 }
@@ -45,6 +49,7 @@ extension AgentEvent.Detail {
         case .order: "The order of the mounted configuration; empty when there is none."
         case .outcome: "How the drain ended."
         case .problem: "Why, as a sentence."
+        case .reason: "The stable code of what keeps a core from its duty, as in `reason` of `/v1/status`."
         case .removed: "Rows that were taken away."
         case .source: "Where the configuration came from: `file`, or the file or Secret that is followed."
         case .status: "`ONLINE` or `OFFLINE_SOFT`."

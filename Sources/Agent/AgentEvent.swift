@@ -24,11 +24,16 @@ package struct AgentEvent: Codable, Hashable, Sendable {
         case certificateNotServed = "certificate-not-served"
         /// A backend's status was changed through the API.
         case backendChanged = "backend-changed"
+        /// Something keeps a core from its duty.
+        case degraded
+        /// What kept a core from its duty is over.
+        case recovered
     }
 
     /// What an event may say beside; the raw value is the member's name in `details`.
     package enum Detail: String, Hashable, Sendable, CaseIterable {
-        case backend, clients, expires, generation, goal, group, hostgroup, modules, order, outcome, problem, removed
+        case backend, clients, expires, generation, goal, group, hostgroup, modules, order, outcome, problem, reason,
+            removed
         case source, status, term, written
     }
 
@@ -56,19 +61,24 @@ package final class AgentEvents: Sendable {
     private struct State {
         var readers: [AsyncStream<AgentEvent>.Continuation] = []
         var gate: Gate?
+        var node: String
         var isOver = false
     }
 
-    private let node: String
     private let role: String
     private let wallClock: any WallClock
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     /// Makes the source of a node's events.
     package init(node: String, role: String, wallClock: any WallClock) {
-        self.node = node
+        state = Mutex(State(node: node))
         self.role = role
         self.wallClock = wallClock
+    }
+
+    /// The node turned out to be called so.
+    package func rename(_ node: String) {
+        state.withLock { $0.node = node }
     }
 
     /// The events from now on, for one reader; they end with the agent.
@@ -112,7 +122,7 @@ package final class AgentEvents: Sendable {
     private func event(_ kind: AgentEvent.Kind, _ details: [AgentEvent.Detail: String]) -> AgentEvent {
         assert(kind.details.isSuperset(of: details.keys), "\(kind) has \(details.keys)")
         return AgentEvent(
-            event: kind, node: node, role: role, time: wallClock.now().rfc3339,
+            event: kind, node: state.withLock { $0.node }, role: role, time: wallClock.now().rfc3339,
             details: Dictionary(uniqueKeysWithValues: details.map { ($0.key.rawValue, $0.value) }))
     }
 }

@@ -16,6 +16,8 @@ package enum AgentMetric: String, MetricName {
     case resyncs = "drover_agent_resyncs_total"
     /// LOAD ... TO RUNTIME statements of a core, by module.
     case loads = "drover_agent_loads_total"
+    /// What keeps a core from its duty, by code.
+    case trouble = "drover_agent_trouble"
     /// Whether clients are shown the certificate that they should be; only where one is watched.
     case certificateCurrent = "drover_frontend_certificate_current"
     /// How long the certificate that clients should be shown lives on; only where one is watched.
@@ -53,6 +55,11 @@ package enum AgentMetric: String, MetricName {
                 .counter, "loads", labels: ["module"],
                 "LOAD ... TO RUNTIME statements of a core, by module.",
                 begins: (CoreModule.allCases.map(\.checksumName) + ["proxysql_servers"]).map { [$0] })
+        case .trouble:
+            MetricDefinition(
+                .gauge, "1 or 0", labels: ["reason"],
+                "What keeps a core from its duty: 1 for the reason that there is now.",
+                begins: AgentTrouble.allCases.map { [$0.rawValue] })
         case .certificateCurrent:
             MetricDefinition(
                 .gauge, "1 or 0",

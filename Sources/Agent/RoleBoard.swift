@@ -2,6 +2,8 @@ import Synchronization
 
 /// What the loops of a role have to say about themselves; the API reads it without waiting for them.
 package struct RoleReport: Hashable, Sendable {
+    /// The node's name, once it was found among the cores.
+    package var node: String?
     /// Whether this agent acts for the cores.
     package var isLeader = false
     /// Who acts, as far as is known.
@@ -22,6 +24,8 @@ package struct RoleReport: Hashable, Sendable {
     package var certificate: String?
     /// What the start of a core is at.
     package var boot = "none"
+    /// What keeps the node from its duty.
+    package var trouble: AgentTrouble?
     /// One sentence about what was last done and why.
     package var note = ""
     /// Names of the cores that are known.

@@ -21,8 +21,16 @@ package struct Pod: KubernetesResource, Hashable {
         package var conditions: [Condition]?
     }
 
+    /// `spec`.
+    package struct Spec: Hashable, Codable, Sendable {
+        /// The host's name, where it is not the pod's.
+        package var hostname: String?
+    }
+
     package static let kind = ResourceKind("", "v1", "Pod", "pods")
     package var metadata: ObjectMeta
+    /// What is wanted.
+    package var spec: Spec?
     /// What was observed.
     package var status: Status?
 

@@ -134,7 +134,7 @@ struct DumpCommand: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         try await ContinuousClock().sleep(for: agent.seconds("agent.start-delay-seconds"))
         let address = agent.address("agent.proxysql.address")
-        let host = agent.optionalText("agent.name") ?? machineName
+        let host = agent.identityHints(ProcessInfo.processInfo.environment).best
         let server = MySQLConfiguration(
             host: address.host, port: address.port, username: agent.text("agent.proxysql.username"),
             password: agent.secret("agent.proxysql.password")?.reveal() ?? "")
@@ -152,7 +152,7 @@ struct DumpCommand: AsyncParsableCommand {
         let server = MySQLConfiguration(
             host: address.host, port: address.port, username: username ?? agent.text("agent.proxysql.username"),
             password: try password() ?? agent.secret("agent.proxysql.password")?.reveal() ?? "")
-        let host = hostName ?? agent.optionalText("agent.name") ?? Self.machineName
+        let host = hostName ?? agent.identityHints(environment).best
         var settings = DumpSettings(server: server, hostName: host, destination: destination(environment, host))
         settings.format = format
         settings.compresses = gzip
@@ -191,13 +191,6 @@ struct DumpCommand: AsyncParsableCommand {
 
     private static func withoutSlash(_ folder: String) -> String {
         folder.count > 1 && folder.hasSuffix("/") ? String(folder.dropLast()) : folder
-    }
-
-    /// The kernel's name of this machine; in a pod, the pod's name.
-    static var machineName: String {
-        var name = [CChar](repeating: 0, count: 256)
-        guard gethostname(&name, name.count - 1) == 0 else { return "localhost" }
-        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }
 

@@ -120,6 +120,28 @@ struct CoreConfigurationTests {
         }
     }
 
+    @Test(
+        "A late core of an old template changes nothing, though every agent has restarted meanwhile", arguments: seeds)
+    func late(seed: UInt64) {
+        for rights in SimulatedCluster.Rights.allCases {
+            var cluster = settled(seed, rights)
+            let old = cluster.pods.keys.sorted()
+            for name in old {
+                _ = cluster.create(2)
+                cluster.runUntilAgentsAnswer()
+                cluster.run(ticks: 20)
+                cluster.delete(name)
+            }
+            cluster.run(ticks: 60)
+            #expect(cluster.contents == ["C2"], "\(rights) seed \(seed)\n\(cluster.report)")
+            for name in cluster.pods.keys.sorted() { cluster.restartAgent(name) }
+            if cluster.random.chance(0.5) { cluster.run(ticks: 20) }
+            _ = cluster.create(1)
+            cluster.run(ticks: 80)
+            #expect(cluster.contents == ["C2"] && cluster.isLifted, "\(rights) seed \(seed)\n\(cluster.report)")
+        }
+    }
+
     @Test("The loss of every core is not the end: what is left is loaded, and is a source again", arguments: seeds)
     func loss(seed: UInt64) {
         for rights in SimulatedCluster.Rights.allCases {
@@ -164,6 +186,84 @@ struct CoreConfigurationTests {
         #expect(modules == CoreModule.allCases)
         for _ in 0..<5 {
             if case .load = other.look(view("B", "A", isActing: false)) { Issue.record("only one may resolve it") }
+        }
+    }
+
+    @Test(
+        "A core that hangs keeps a restored file from settling for 30 s, one that answers and pulls nothing for 120 s")
+    func spreading() {
+        let old = ConfigurationOrder(.revision, 1)
+        let new = ConfigurationOrder(.revision, 2)
+        let start = Timestamp(millisecondsSinceEpoch: 1_795_000_000_000)
+        for (voice, patience) in [(CoreView.Peer.Voice.silent, 30), (.agent, 120), (.other, 120)] {
+            var machine = CoreConfiguration()
+            func view(at seconds: Int) -> CoreView {
+                CoreView(
+                    at: start.advanced(by: .seconds(seconds)), order: new, podOrder: new,
+                    stamps: stamps("2", epoch: 200),
+                    isActing: true, recorded: RunningClaim(old, number: 1),
+                    peers: [.init(name: "peer", voice: voice, order: old, stamps: stamps("1", epoch: 100))])
+            }
+            machine.didStamp(view(at: 0), after: stamps("2", epoch: 200))
+            for seconds in stride(from: 1, to: patience, by: 5) { _ = machine.look(view(at: seconds)) }
+            #expect(machine.phase == .spreading, "\(voice)")
+            _ = machine.look(view(at: patience))
+            #expect(machine.phase == .settled && machine.running?.order == new, "\(voice)")
+        }
+    }
+
+    @Test("What no core has loaded is loaded by the acting one; where it has no rows, by the first that has")
+    func holders() {
+        let order = ConfigurationOrder(.revision, 1)
+        let now = Timestamp(millisecondsSinceEpoch: 1_795_000_000_000)
+        let (full, empty) = (stamps("1", epoch: 100, version: 1), stamps("0", epoch: 100, version: 1))
+        func action(_ name: String, _ own: [CoreModule: NodeObservation.Stamp], _ others: [String: Bool])
+            -> CoreConfiguration.Action
+        {
+            var machine = CoreConfiguration()
+            return machine.look(
+                CoreView(
+                    at: now, name: name, acting: "a", order: order, stamps: own, isActing: name == "a",
+                    recorded: RunningClaim(order, number: 1),
+                    peers: others.sorted { $0.key < $1.key }.map {
+                        .init(name: $0.key, voice: .agent, order: order, stamps: $0.value ? full : empty)
+                    }))
+        }
+        guard case .load(let modules, _) = action("b", full, ["a": false, "c": true]) else {
+            Issue.record("the first that has rows must load them")
+            return
+        }
+        #expect(modules == CoreModule.allCases)
+        let idle = [
+            action("a", empty, ["b": true, "c": true]), action("c", full, ["a": false, "b": true]),
+            action("b", full, ["a": true]),
+        ]
+        for action in idle {
+            if case .load = action { Issue.record("\(action)") }
+        }
+    }
+
+    @Test("A file is restored only after what the others run was pulled: groups' rows are there only then")
+    func pullFirst() {
+        let (old, new) = (ConfigurationOrder(.revision, 1), ConfigurationOrder(.revision, 2))
+        let now = Timestamp(millisecondsSinceEpoch: 1_795_000_000_000)
+        func action(_ own: [CoreModule: NodeObservation.Stamp]) -> CoreConfiguration.Action {
+            var machine = CoreConfiguration()
+            return machine.look(
+                CoreView(
+                    at: now, name: "b", acting: "a", order: new, stamps: own, isActing: false,
+                    recorded: RunningClaim(old, number: 1),
+                    peers: [
+                        .init(
+                            name: "a", voice: .agent, order: old, running: RunningClaim(old, number: 1),
+                            stamps: stamps("1", epoch: 100))
+                    ]))
+        }
+        if case .stamp = action(stamps("2", epoch: 200, version: 1)) { Issue.record("nothing was pulled yet") }
+        if case .stamp = action(stamps("0", epoch: 200, version: 1)) { Issue.record("nothing was pulled yet") }
+        guard case .stamp = action(stamps("1", epoch: 100, version: 2)) else {
+            Issue.record("it was pulled")
+            return
         }
     }
 

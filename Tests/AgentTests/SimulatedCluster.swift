@@ -133,10 +133,9 @@ struct SimulatedCluster {
         journal.append("\(time) ProxySQL of \(name) restarts")
     }
 
-    /// The agent restarts and remembers nothing.
+    /// The agent restarts; it remembers what is in its file, and the claim only by its peers.
     mutating func restartAgent(_ name: String) {
         pods[name]?.machine = CoreConfiguration()
-        pods[name]?.seen = [:]
         pods[name]?.pending = nil
         pods[name]?.agentSince = now.advanced(by: .seconds(2))
         journal.append("\(time) agent of \(name) restarts")
@@ -190,7 +189,8 @@ struct SimulatedCluster {
                 stamps: peer.node.stamps)
         }
         return CoreView(
-            at: now, order: order(pod, seenBy: pod), podOrder: podOrder(pod, seenBy: pod), stamps: pod.node.stamps,
+            at: now, name: name, acting: acting, order: order(pod, seenBy: pod), podOrder: podOrder(pod, seenBy: pod),
+            stamps: pod.node.stamps,
             isActing: acting == name, recorded: rights == .full ? recorded : nil, peers: peers)
     }
 

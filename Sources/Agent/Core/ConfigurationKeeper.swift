@@ -2,7 +2,6 @@ package import Logging
 package import Pacing
 package import ProxySQLAdmin
 import ServiceLifecycle
-import Synchronization
 
 /// Looks at a core and its peers and does what `CoreConfiguration` says.
 package struct ConfigurationKeeper: Service {
@@ -10,8 +9,8 @@ package struct ConfigurationKeeper: Service {
     package struct Parts: Sendable {
         /// The node.
         package var effects: CoreEffects
-        /// The core's name.
-        package var name: String
+        /// Which core this is.
+        package var identity: NodeIdentity
         /// The cores.
         package var directory: any CoreDirectory
         /// Who acts.
@@ -20,24 +19,54 @@ package struct ConfigurationKeeper: Service {
         package var peers: any PeerReader
         /// What this core mounts.
         package var mounted: MountedConfiguration
-        /// Remembers the claim over a restart of the agent.
-        package var memory: ClaimFile
+        /// Remembers over a restart of the agent, by the core's name.
+        package var claims: @Sendable (String) -> ClaimFile
         /// Whether a mounted configuration may be restored.
         package var restores: Bool
+        /// Whether the rows of groups come from a followed configuration.
+        package var isFollowing: Bool
 
         /// Gathers the parts.
         package init(
-            effects: CoreEffects, name: String, directory: any CoreDirectory, office: CoreOffice,
-            peers: any PeerReader, mounted: MountedConfiguration, memory: ClaimFile, restores: Bool
+            effects: CoreEffects, identity: NodeIdentity, directory: any CoreDirectory, office: CoreOffice,
+            peers: any PeerReader, mounted: MountedConfiguration, claims: @escaping @Sendable (String) -> ClaimFile,
+            restores: Bool, isFollowing: Bool
         ) {
             self.effects = effects
-            self.name = name
+            self.identity = identity
             self.directory = directory
             self.office = office
             self.peers = peers
             self.mounted = mounted
-            self.memory = memory
+            self.claims = claims
             self.restores = restores
+            self.isFollowing = isFollowing
+        }
+    }
+
+    /// What one pass leaves for the next.
+    package struct Memory: Sendable {
+        /// What is decided about the configuration.
+        package var machine = CoreConfiguration()
+        /// Where claims are kept, once the core's name is known, and what was written last.
+        var claims: (file: ClaimFile, written: AgentMemory)?
+        /// Passes in a row that failed.
+        var failures = 0
+        /// Restores in a row that something undid.
+        var restores = 0
+        /// When each kind of waiting began, by our own clock.
+        var since: [AgentTrouble: Duration] = [:]
+        /// Before this the file is not restored once more.
+        var restoresFrom = Duration.zero
+
+        /// Remembers nothing.
+        package init() {}
+
+        /// How long `trouble` has lasted, counted from the first pass that says so.
+        mutating func lasting(_ trouble: AgentTrouble, at now: Duration) -> Duration {
+            let start = since[trouble] ?? now
+            since[trouble] = start
+            return now - start
         }
     }
 
@@ -46,13 +75,21 @@ package struct ConfigurationKeeper: Service {
     private static let questionsAtRest = 32
     /// Between two looks of a core that has not settled.
     private static let hurry = Duration.seconds(1)
+    /// The longest pause after failures.
+    private static let longestPause = Duration.seconds(30)
+    /// So many restores in a row may be undone, as in a rollout, before it is trouble.
+    private static let restorePatience = 5
+    /// A rollout's core settles in this time.
+    private static let settlingPatience = Duration.seconds(60)
 
     private let parts: Parts
     private let role: RoleBoard
     private let events: AgentEvents
     private let time: (clock: any Clock<Duration>, wallClock: any WallClock)
+    private let stopwatch: Stopwatch
     private let interval: Duration
     private let logger: Logger
+    private let trouble: TroubleReporter
     private let answers = PeerAnswers()
 
     /// Makes the keeper; `interval` passes between two looks once the core has settled.
@@ -64,54 +101,143 @@ package struct ConfigurationKeeper: Service {
         self.role = role
         self.events = events
         self.time = time
+        stopwatch = Stopwatch(time.clock)
         self.interval = interval
         self.logger = logger
+        trouble = TroubleReporter(role: role, events: events, logger: logger)
     }
 
     package func run() async throws {
         await cancelWhenGracefulShutdown {
-            var machine = CoreConfiguration()
-            parts.office.record(parts.memory.read())
+            var memory = Memory()
             var reported = ""
             while !Task.isCancelled {
                 do throws(AdminError) {
-                    let note = try await step(&machine)
+                    let note = try await step(&memory)
                     if note != reported, !Task.isCancelled {
                         logger.info(
-                            "configuration", metadata: ["state": "\(machine.phase.rawValue)", "note": "\(note)"])
+                            "configuration", metadata: ["state": "\(memory.machine.phase.rawValue)", "note": "\(note)"])
                     }
                     reported = note
                 } catch {
-                    role.update { $0.note = error.message }
                     if error.message != reported {
                         logger.warning("the configuration cannot be judged", metadata: ["error": "\(error)"])
                     }
                     reported = error.message
                 }
-                try? await time.clock.sleep(for: machine.phase == .settled ? interval : min(Self.hurry, interval))
+                try? await time.clock.sleep(for: pause(memory))
             }
         }
     }
 
-    /// One look, and what follows from it; the reason as a sentence.
-    package func step(_ machine: inout CoreConfiguration) async throws(AdminError) -> String {
-        guard let members = parts.directory.members else { return "the cores are not known yet" }
-        // What this core mounts is not known before: without that it would be a core that nothing can be said of.
-        guard members.contains(where: { $0.name == parts.name }) else {
-            let reason = "no running core is called \(parts.name); if that lasts, set agent.name to the pod's name"
-            role.update { $0.note = reason }
+    /// Until the next pass: longer after each that failed.
+    func pause(_ memory: Memory) -> Duration {
+        let usual = memory.machine.phase == .settled ? interval : min(Self.hurry, interval)
+        guard memory.failures > 0 else { return usual }
+        return max(usual, min(Self.hurry * (1 << min(memory.failures - 1, 5)), Self.longestPause))
+    }
+
+    /// One pass: what is wrong is reported, whatever came of it; the reason as a sentence.
+    package func step(_ memory: inout Memory) async throws(AdminError) -> String {
+        role.update { $0.boot = memory.machine.phase.rawValue }
+        do throws(AdminError) {
+            let note = try await pass(&memory)
+            memory.failures = 0
+            memory.since[.nodeUnreadable] = nil
+            return note
+        } catch {
+            memory.failures += 1
+            role.update { $0.note = error.message }
+            // A node that just starts refuses for half a minute.
+            if role.report.trouble != .restoreFailed,
+                memory.lasting(.nodeUnreadable, at: stopwatch.elapsed) >= NodeIdentity.patience
+            {
+                trouble.report(.nodeUnreadable, error.message)
+            }
+            throw error
+        }
+    }
+
+    private func pass(_ memory: inout Memory) async throws(AdminError) -> String {
+        guard let members = parts.directory.members else {
+            let reason = "the cores are not known yet"
+            role.update { $0.note = $0.note.isEmpty ? reason : $0.note }
+            if memory.lasting(.coresUnknown, at: stopwatch.elapsed) >= NodeIdentity.patience {
+                role.update { $0.note = "the cores are not known: pods cannot be listed" }
+                trouble.report(.coresUnknown, "pods cannot be listed; the agent needs get, list and watch on them")
+            }
             return reason
         }
-        let view = try await look(limit: machine.phase == .settled ? Self.questionsAtRest : .max)
-        let before = machine.running
-        let action = machine.look(view)
+        memory.since[.coresUnknown] = nil
+        var isStranger = false
+        if let name = await find(members) {
+            if role.report.node != name { nameIs(name) }
+            memory.since[.coreNotFound] = nil
+        } else {
+            let reason =
+                "none of the \(members.count) running cores is \(parts.identity.name): set agent.name to the pod's name "
+                + "by the downward API, and check the labels in agent.core.pod-selector"
+            role.update { $0.note = reason }
+            guard memory.lasting(.coreNotFound, at: stopwatch.elapsed) >= NodeIdentity.patience else { return reason }
+            trouble.report(.coreNotFound, reason)
+            isStranger = true
+        }
+        recall(&memory)
+        return try await configure(&memory, isStranger: isStranger)
+    }
+
+    /// Which of the cores this is: by name or address, else the one at whose address this very process answers.
+    private func find(_ members: [CoreMember]) async -> String? {
+        if let name = parts.identity.find(among: members) { return name }
+        await ask(answers.next(members, limit: Self.questionsAtRest))
+        let answers = answers.all
+        for member in members {
+            guard case .status(let document) = answers[member.name], document.instance == parts.identity.instance
+            else { continue }
+            parts.identity.recognise(member)
+            return member.name
+        }
+        let strangers = answers.values.compactMap { answer -> StatusDocument? in
+            if case .status(let document) = answer, document.role == "core" { document } else { nil }
+        }
+        let own = (parts.identity.name, parts.identity.instance)
+        parts.office.act(
+            asFirstOfStrangers: strangers.allSatisfy { !$0.isLeader && own < ($0.node, $0.instance ?? "") })
+        return nil
+    }
+
+    private func nameIs(_ name: String) {
+        parts.office.act(asFirstOfStrangers: false)
+        role.update { $0.node = name }
+        events.rename(name)
+        logger.info("this core is among the running ones", metadata: ["node.id": "\(name)"])
+    }
+
+    /// Takes up what an earlier agent of this core wrote down, once the name is known under which it did.
+    private func recall(_ memory: inout Memory) {
+        guard memory.claims == nil else { return }
+        let file = parts.claims(parts.identity.name)
+        let known = file.read()
+        memory.claims = (file, known)
+        parts.office.record(known.running)
+        parts.directory.learn(known.seen)
+    }
+
+    /// Looks at the core and its peers and does what follows.
+    private func configure(_ memory: inout Memory, isStranger: Bool) async throws(AdminError) -> String {
+        let view = try await look(
+            limit: memory.machine.phase == .settled ? Self.questionsAtRest : .max, isStranger: isStranger)
+        let action = memory.machine.look(view)
+        var failure: AdminError?
         switch action {
         case .rest: break
         case .stamp(let reason):
-            logger.notice("the mounted configuration is restored", metadata: ["reason": "\(reason)"])
-            let after = try await parts.effects.restore()
-            machine.didStamp(view, after: after)
-            events.publish(.configurationApplied, [.source: "file", .order: view.order.map { "\($0)" } ?? ""])
+            do throws(AdminError) {
+                try await restore(&memory, view, reason)
+            } catch {
+                trouble.report(.restoreFailed, error.message)
+                failure = error
+            }
         case .load(let modules, let reason):
             logger.info(
                 "modules are loaded as they run",
@@ -119,36 +245,93 @@ package struct ConfigurationKeeper: Service {
                     "modules": "\(modules.map(\.checksumName).joined(separator: " "))", "reason": "\(reason)",
                 ])
             try await parts.effects.load(modules)
-            machine.didLoad(modules, view)
+            memory.machine.didLoad(modules, view)
         }
-        if let running = machine.running, running != before {
-            parts.memory.write(running)
-            parts.office.record(running)
-        }
-        report(machine, view, action)
+        remember(&memory)
+        report(memory.machine, view, action)
+        if let failure { throw failure }
+        judge(&memory, action, isStranger: isStranger)
         return action.reason
     }
 
+    /// Puts the mounted file in force; less and less often when something undoes it each time.
+    private func restore(_ memory: inout Memory, _ view: CoreView, _ reason: String) async throws(AdminError) {
+        guard stopwatch.elapsed >= memory.restoresFrom else { return }
+        let done = try await parts.effects.restore(
+            .init(
+                ownsGroups: parts.mounted.isRendered && !parts.isFollowing,
+                // What a restore that failed left in memory was not loaded.
+                onlyIfChanged: memory.failures == 0 && (memory.restores > 0 || memory.machine.phase != .booting)))
+        guard !done.loaded.isEmpty else { return memory.machine.didConfirm(done.after) }
+        logger.notice(
+            "the mounted configuration was restored",
+            metadata: [
+                "reason": "\(reason)", "modules": "\(done.loaded.map(\.checksumName).joined(separator: " "))",
+            ])
+        memory.machine.didStamp(view, after: done.after)
+        memory.restores += 1
+        if memory.restores > 1 {
+            let wait = min(Self.hurry * (1 << min(memory.restores - 2, 5)), Self.longestPause)
+            memory.restoresFrom = stopwatch.elapsed + wait
+        }
+        events.publish(.configurationApplied, [.source: "file", .order: view.order.map { "\($0)" } ?? ""])
+    }
+
+    private func remember(_ memory: inout Memory) {
+        let known = AgentMemory(running: memory.machine.running, seen: parts.directory.seen)
+        parts.office.record(known.running)
+        guard let claims = memory.claims, claims.written != known else { return }
+        claims.file.write(known)
+        memory.claims?.written = known
+    }
+
+    /// Whether the core is in trouble although every statement succeeded.
+    private func judge(_ memory: inout Memory, _ action: CoreConfiguration.Action, isStranger: Bool) {
+        if memory.machine.phase == .settled {
+            memory.since[.notSettled] = nil
+            if case .rest = action { memory.restores = 0 }
+        }
+        if isStranger { return }
+        if memory.restores > Self.restorePatience {
+            trouble.report(.restoreOverwritten, action.reason)
+        } else if memory.machine.phase != .settled,
+            memory.lasting(.notSettled, at: stopwatch.elapsed) >= Self.settlingPatience
+        {
+            trouble.report(.notSettled, action.reason)
+        } else {
+            trouble.report(nil)
+        }
+    }
+
     /// What this core and the others run, from one moment.
-    private func look(limit: Int) async throws(AdminError) -> CoreView {
+    private func look(limit: Int, isStranger: Bool) async throws(AdminError) -> CoreView {
         await parts.directory.refresh()
+        let name = parts.identity.name
         let members = parts.directory.members ?? []
-        let others = members.filter { $0.name != parts.name }
+        let others = members.filter { isStranger || $0.name != name }
         await ask(answers.next(others, limit: limit))
         let answers = answers.all
         for case .status(let document) in answers.values { parts.directory.learn(document.seen) }
         // Read last: what was decided from an older look at ourselves could be overtaken by a pull.
-        let tables = others.isEmpty ? [:] : try await parts.effects.peerStamps()
+        let tables = others.isEmpty && !isStranger ? [:] : try await parts.effects.peerStamps()
         let stamps = try await parts.effects.stamps()
         let known = parts.directory.members ?? []
-        let own = known.first { $0.name == parts.name }
+        let own = isStranger ? nil : known.first { $0.name == name }
+        var peers = others.map { member in
+            let order = known.first { $0.name == member.name }?.order
+            return Self.peer(member, order, answers[member.name] ?? .silent, tables[member.host] ?? [:])
+        }
+        if isStranger {
+            // Pods that cannot be told from our own say nothing of the cluster's nodes; the node knows those itself.
+            let hosts = Set(others.map(\.host))
+            peers += tables.filter { !hosts.contains($0.key) }.sorted { $0.key < $1.key }.map { host, stamps in
+                .init(name: host, voice: .other, stamps: stamps)
+            }
+        }
         return CoreView(
-            at: time.wallClock.now(), order: parts.mounted.order ?? own?.order, podOrder: own?.order, stamps: stamps,
-            isActing: parts.office.isActing, restores: parts.restores, recorded: parts.office.recorded,
-            peers: others.map { member in
-                let order = known.first { $0.name == member.name }?.order
-                return Self.peer(member, order, answers[member.name] ?? .silent, tables[member.host] ?? [:])
-            })
+            at: time.wallClock.now(), name: name, acting: parts.office.acting, order: parts.mounted.order ?? own?.order,
+            podOrder: own?.order, stamps: stamps, isActing: parts.office.isActing,
+            restores: parts.restores && !isStranger, recorded: parts.office.recorded, peers: peers)
     }
 
     private static func peer(
@@ -167,6 +350,7 @@ package struct ConfigurationKeeper: Service {
                 name: member.name, voice: .agent, order: stated ?? order ?? document.order, running: document.running,
                 stamps: stamps.isEmpty ? table : stamps)
         case .other: return .init(name: member.name, voice: .other, order: order, stamps: table)
+        case .absent: return .init(name: member.name, voice: .absent, order: order, stamps: table)
         case .silent: return .init(name: member.name, voice: .silent, order: order, stamps: table)
         }
     }
@@ -194,29 +378,6 @@ package struct ConfigurationKeeper: Service {
             report.drift = drift.map(\.checksumName)
             report.isLeader = view.isActing
             report.leader = parts.office.acting
-        }
-    }
-}
-
-/// What peers answered last, and whose turn it is to be asked.
-final class PeerAnswers: Sendable {
-    private let state = Mutex((answers: [String: PeerAnswer](), next: 0))
-
-    var all: [String: PeerAnswer] { state.withLock { $0.answers } }
-
-    func put(_ answer: PeerAnswer, of name: String) {
-        state.withLock { $0.answers[name] = answer }
-    }
-
-    /// The next few of `members`, all in turn; what others said is forgotten.
-    func next(_ members: [CoreMember], limit: Int) -> [CoreMember] {
-        state.withLock { state in
-            let names = Set(members.map(\.name))
-            state.answers = state.answers.filter { names.contains($0.key) }
-            guard members.count > limit else { return members }
-            let start = state.next % members.count
-            state.next = start + limit
-            return (0..<limit).map { members[(start + $0) % members.count] }
         }
     }
 }

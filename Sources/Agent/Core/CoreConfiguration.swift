@@ -5,12 +5,13 @@ import FleetModel
 ///
 /// ProxySQL alone knows only the times of LOADs, so that a core that restarts with an old file and stamps it wins over
 /// the whole cluster. Here:
-/// 1. A core stamps its file only when it is newer than what the cluster runs and no running core has a newer one.
+/// 1. A core stamps its file only when it is newer than what the cluster runs and no running core has a newer one, and
+///    after it has pulled what the others run: rows of groups stay, and must be there for that.
 /// 2. What it stamped it stamps again when an older content comes back, for as long as it has not spread everywhere,
 ///    and later as long as older cores run.
 /// 3. Every other core waits until it runs what the loaded cores run, and then only is lifted past version 1, so that
 ///    its LOAD spreads nothing that was not everywhere.
-/// 4. When no core is loaded at all, the acting one loads what it has.
+/// 4. When no core is loaded at all, the acting one loads what it has; where it has nothing, the first that has.
 /// 5. Equal epochs with different content are resolved by the newer core, among equals by the acting one.
 package struct CoreConfiguration: Sendable {
     /// What is to be done now, with the reason as a sentence.
@@ -42,6 +43,8 @@ package struct CoreConfiguration: Sendable {
 
     /// How long peers that do not answer are waited for before a decision that depends on them.
     private static let patience = Duration.seconds(10)
+    /// How long a core that does not answer may keep a restored file from counting as spread, and any other.
+    private static let spreadPatience = (silent: Duration.seconds(30), any: Duration.seconds(120))
     /// Looks in a row that must have seen a tie.
     private static let tiePatience = 2
 
@@ -50,6 +53,8 @@ package struct CoreConfiguration: Sendable {
     /// What the cluster runs, as far as is known.
     package private(set) var running: RunningClaim?
     private var began: Timestamp?
+    /// When the file began to spread.
+    private var spreadSince: Timestamp?
     /// The checksums right after our stamp.
     private var stamped: [CoreModule: String] = [:]
     /// The checksums that our stamp replaced, here and on the peers.
@@ -85,7 +90,16 @@ package struct CoreConfiguration: Sendable {
             stamped[module] = after[module]?.checksum
             if let checksum = stamped[module] { replaced[module]?.remove(checksum) }
         }
+        if phase != .spreading || spreadSince == nil { spreadSince = view.at }
         phase = .spreading
+    }
+
+    /// The file was in force already, with these stamps.
+    package mutating func didConfirm(_ after: [CoreModule: NodeObservation.Stamp]) {
+        for (module, stamp) in after {
+            stamped[module] = stamp.checksum
+            replaced[module]?.remove(stamp.checksum)
+        }
     }
 
     /// The modules were loaded as they ran; when nobody else had any content, that is what the cluster runs now.
@@ -111,6 +125,8 @@ package struct CoreConfiguration: Sendable {
                 return .stamp("\(module.checksumName) was overwritten before it had spread")
             }
             if isOld, hasOlder { return .stamp("\(module.checksumName) went back to what was replaced") }
+            // Published by an older core, perhaps, with the rows of its own file.
+            if hasOlder, !isAccepted { return .stamp("\(module.checksumName) changed while older cores run") }
         }
         return nil
     }
@@ -121,7 +137,7 @@ package struct CoreConfiguration: Sendable {
         if let running {
             guard running.order < order else { return nil }
         }
-        if let waiting = waitingForPeers(view) { return waiting }
+        if let waiting = waitingForPeers(view) ?? waitingForAbsent(view, order) { return waiting }
         if running == nil {
             // Nobody remembers. A core that cannot be judged may run something newer.
             let holders = view.peers.filter { peer in
@@ -137,6 +153,12 @@ package struct CoreConfiguration: Sendable {
                 return nil
             }
         }
+        let missing = view.notPulled
+        guard missing.isEmpty else {
+            return .rest(
+                "waits for \(missing.map(\.checksumName).joined(separator: ", ")) from the other cores before its file is "
+                    + "restored")
+        }
         return .stamp("\(order) is newer than what the cluster runs, \(running.map { "\($0.order)" } ?? "unknown")")
     }
 
@@ -150,7 +172,7 @@ package struct CoreConfiguration: Sendable {
             if sources.isEmpty {
                 // An empty module that nobody ever loaded is as it should be.
                 guard own.hasContent else { continue }
-                if view.isActing || view.peers.isEmpty, !isOutranked || isPatienceOver(view) {
+                if view.isLoader(of: module), !isOutranked || isPatienceOver(view) {
                     if let silent = waitingForPeers(view) { return silent }
                     ready.append(module)
                 } else {
@@ -178,8 +200,13 @@ package struct CoreConfiguration: Sendable {
 
     /// The other half of rule 2: whether the stamp has arrived everywhere.
     private mutating func spread(_ view: CoreView) -> Action {
+        let waited = spreadSince.map { view.at.since($0) } ?? .zero
         let missing = view.peers.filter { peer in
-            CoreModule.allCases.contains { module in
+            // A core that hangs must not keep groups from being published; it pulls when it comes back.
+            guard waited < Self.spreadPatience.any, peer.voice != .silent || waited < Self.spreadPatience.silent else {
+                return false
+            }
+            return CoreModule.allCases.contains { module in
                 guard let theirs = peer.stamps[module], let own = view.stamps[module] else { return false }
                 return theirs.checksum != own.checksum
             }
@@ -192,6 +219,7 @@ package struct CoreConfiguration: Sendable {
             running = RunningClaim(order, number: (running?.number ?? 0) + 1)
         }
         phase = .settled
+        spreadSince = nil
         return .rest("what was stamped is everywhere")
     }
 
@@ -223,6 +251,16 @@ package struct CoreConfiguration: Sendable {
         let silent = view.peers.filter { $0.voice == .silent }
         guard !silent.isEmpty, !isPatienceOver(view) else { return nil }
         return .rest("waits for the answer of \(silent.map(\.name).joined(separator: ", "))")
+    }
+
+    /// What only the age of a template tells may be known better by an agent that restarts right now.
+    private func waitingForAbsent(_ view: CoreView, _ order: ConfigurationOrder) -> Action? {
+        guard order.source == .age, order.name != nil, !isPatienceOver(view) else { return nil }
+        let absent = view.peers.filter { peer in
+            peer.voice == .absent && peer.stamps.values.contains { $0.version > 1 }
+        }
+        guard !absent.isEmpty else { return nil }
+        return .rest("waits for the agents of \(absent.map(\.name).joined(separator: ", "))")
     }
 
     private func isPatienceOver(_ view: CoreView) -> Bool {

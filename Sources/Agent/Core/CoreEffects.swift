@@ -6,9 +6,9 @@ package import ProxySQLAdmin
 
 /// What `CoreConfiguration` and `MembershipPlan` decide, carried out on one node.
 package struct CoreEffects: Sendable {
-    private let shell: any AdminShell
+    let shell: any AdminShell
     private let time: (clock: any Clock<Duration>, wallClock: any WallClock)
-    private let logger: Logger
+    let logger: Logger
 
     /// Works over `shell`, on the machine of the node, whose clock stamps what is loaded.
     package init(
@@ -39,40 +39,11 @@ package struct CoreEffects: Sendable {
         return byHost.mapValues { CoreModule.stamps($0) }
     }
 
-    /// Replaces what is there by the mounted configuration and loads it; what runs right after each LOAD.
-    ///
-    /// While the file's rows are in memory a pull may put a peer's in their place, and the LOAD would stamp those. It
-    /// shows in the node's own count of loads, which is then two more instead of one.
-    /// - Throws: `readBackDiffers` when no server came of the file although some run, with memory put back and nothing
-    ///   of the servers loaded; or when pulls came between again and again.
-    package func restore() async throws(AdminError) -> [CoreModule: NodeObservation.Stamp] {
-        var after: [CoreModule: NodeObservation.Stamp] = [:]
-        // The servers first: that there are some shows that the file could be read, and that others may be none.
-        let order: [CoreModule] = [.servers, .users, .queryRules, .mysqlVariables, .adminVariables]
-        for module in order {
-            var isAlone = false
-            for _ in 0..<Self.tries where !isAlone {
-                let before = try await stampOfThePast(module)?.version
-                try await replaceMemory(module)
-                try await load(module)
-                let stamp = try await stamps()[module]
-                after[module] = stamp
-                isAlone = before.flatMap { before in stamp.map { $0.version == before + 1 } } ?? true
-            }
-            guard isAlone else {
-                throw AdminError(
-                    .readBackDiffers,
-                    "\(module.checksumName) was pulled from a peer each time while the file was being loaded")
-            }
-        }
-        return after
-    }
-
-    private static let tries = 10
+    static let tries = 10
 
     /// What the node runs of a module, once no LOAD of now bears the same second: whoever pulled what is replaced would
     /// never pull what replaces it.
-    private func stampOfThePast(_ module: CoreModule) async throws(AdminError) -> NodeObservation.Stamp? {
+    func stampOfThePast(_ module: CoreModule) async throws(AdminError) -> NodeObservation.Stamp? {
         let stamp = try await stamps()[module]
         guard let stamp, stamp.version > 1 else { return stamp }
         let nextSecond = Timestamp(secondsSinceEpoch: stamp.epoch + 1)
@@ -83,27 +54,32 @@ package struct CoreEffects: Sendable {
         return try await stamps()[module]
     }
 
-    private func replaceMemory(_ module: CoreModule) async throws(AdminError) {
-        // FROM CONFIG merges: rows that a stale peer brought would survive and be stamped as the newest.
-        for table in module.tables { _ = try await shell.rows("DELETE FROM \(table)") }
-        _ = try await shell.rows("LOAD \(module.rawValue) FROM CONFIG")
-        guard module == .servers, try await count("mysql_servers") == 0, try await count("runtime_mysql_servers") > 0
-        else { return }
-        _ = try await shell.rows("SAVE \(module.rawValue) TO MEMORY")
-        throw AdminError(
-            .readBackDiffers,
-            "the mounted configuration has no servers, or cannot be read, and some run; nothing was loaded")
-    }
-
     /// Loads modules as they are in memory.
     package func load(_ modules: [CoreModule]) async throws(AdminError) {
         for module in modules { try await load(module) }
     }
 
-    private func load(_ module: CoreModule) async throws(AdminError) {
+    func load(_ module: CoreModule) async throws(AdminError) {
+        try await refuseEmpty(module)
         _ = try await shell.rows("LOAD \(module.rawValue) TO RUNTIME")
         AgentMetric.loads.count(module.checksumName)
         try await save(module.rawValue, module.checksumName)
+    }
+
+    /// No empty set of servers or users is put in the place of one that runs, here or on a peer.
+    private func refuseEmpty(_ module: CoreModule) async throws(AdminError) {
+        guard let table = module.vitalTable, try await count(table) == 0 else { return }
+        if try await count("runtime_\(table)") > 0 {
+            // Whoever emptied memory did not load it: what runs goes on.
+            _ = try await shell.rows("SAVE \(module.rawValue) TO MEMORY")
+            return
+        }
+        let peers = try await peerStamps().filter { $0.value[module]?.hasRows == true }
+        guard peers.isEmpty else {
+            throw AdminError(
+                .readBackDiffers,
+                "\(table) is empty here and not on \(peers.keys.sorted().joined(separator: ", ")); nothing was loaded")
+        }
     }
 
     /// Saves what was loaded if peers would save it when they pull it: the node that was loaded does not do so itself.

@@ -17,14 +17,31 @@ package enum CoreModule: String, Hashable, Sendable, CaseIterable {
         }
     }
 
-    /// The tables that LOAD … FROM CONFIG would merge into, and that are emptied first. Variables have no rows that
-    /// could be too many.
+    /// The tables that LOAD … FROM CONFIG merges into, the one first that says whether there is anything. Variables have
+    /// no rows that could be too many.
     var tables: [String] {
         switch self {
         case .adminVariables, .mysqlVariables: []
-        case .servers: ["mysql_servers", "mysql_replication_hostgroups"]
+        case .servers:
+            [
+                "mysql_servers", "mysql_replication_hostgroups", "mysql_group_replication_hostgroups",
+                "mysql_galera_hostgroups", "mysql_aws_aurora_hostgroups", "mysql_hostgroup_attributes",
+                "mysql_servers_ssl_params",
+            ]
         case .users: ["mysql_users"]
         case .queryRules: ["mysql_query_rules"]
+        }
+    }
+
+    /// Whether it is a set of rows, of which some may be of groups.
+    var hasRows: Bool { !tables.isEmpty }
+
+    /// The table without a row of which clients get nothing: an empty one is never put in the place of one that is not.
+    var vitalTable: String? {
+        switch self {
+        case .servers: "mysql_servers"
+        case .users: "mysql_users"
+        default: nil
         }
     }
 

@@ -10,28 +10,35 @@ package final class CoreOffice: Sendable {
         var lease: Lease?
         /// The claim that stands in the Lease.
         var recorded: RunningClaim?
+        /// Whether this agent is the first by name, where it is not among the cores and no Lease decides.
+        var isFirstOfStrangers = false
     }
 
-    private let name: String
+    /// Who this agent is.
+    package let identity: NodeIdentity
     private let directory: any CoreDirectory
     private let state = Mutex(State())
 
-    /// Makes the office of the core `name`.
-    package init(name: String, directory: any CoreDirectory) {
-        self.name = name
+    /// Makes the office of the core with this identity.
+    package init(identity: NodeIdentity, directory: any CoreDirectory) {
+        self.identity = identity
         self.directory = directory
     }
 
     /// Whether this agent acts.
     package var isActing: Bool {
         if let verdict { return verdict.isLeader }
-        return ActingCore.first(of: directory.members ?? []) == name
+        if state.withLock({ $0.isFirstOfStrangers }) { return true }
+        return ActingCore.first(of: directory.members ?? []) == identity.name
     }
 
     /// Who acts, as far as is known.
     package var acting: String? {
-        guard let verdict else { return ActingCore.first(of: directory.members ?? []) }
-        return verdict.isLeader ? name : verdict.leader
+        guard let verdict else {
+            if state.withLock({ $0.isFirstOfStrangers }) { return identity.name }
+            return ActingCore.first(of: directory.members ?? [])
+        }
+        return verdict.isLeader ? identity.name : verdict.leader
     }
 
     private var verdict: (isLeader: Bool, leader: String?)? {
@@ -44,6 +51,12 @@ package final class CoreOffice: Sendable {
     /// Takes the word of a Lease from now on; nil takes it no more.
     package func attach(_ lease: Lease?) {
         state.withLock { $0.lease = lease }
+    }
+
+    /// Where this agent is not among the cores and no Lease decides: whether it is the first by name of those that are
+    /// neither.
+    package func act(asFirstOfStrangers isFirst: Bool) {
+        state.withLock { $0.isFirstOfStrangers = isFirst }
     }
 
     /// The Lease holds this claim.

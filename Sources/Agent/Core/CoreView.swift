@@ -30,8 +30,10 @@ package struct CoreView: Hashable, Sendable {
         package enum Voice: Hashable, Sendable {
             /// An agent of ours.
             case agent
-            /// Something else, such as the Go agent, or nothing that listens.
+            /// Something else, such as the Go agent.
             case other
+            /// Nothing listens there: a Go agent without an API, or an agent that restarts.
+            case absent
             /// No answer.
             case silent
         }
@@ -62,6 +64,10 @@ package struct CoreView: Hashable, Sendable {
 
     /// The moment.
     package var at: Timestamp
+    /// This core's name.
+    package var name: String
+    /// Who acts for all, as far as is known.
+    package var acting: String?
     /// What this core mounts.
     package var order: ConfigurationOrder?
     /// The same, as far as Kubernetes tells: to be compared with peers that cannot be asked.
@@ -79,11 +85,14 @@ package struct CoreView: Hashable, Sendable {
 
     /// Makes a view.
     package init(
-        at: Timestamp, order: ConfigurationOrder?, podOrder: ConfigurationOrder? = nil,
+        at: Timestamp, name: String = "", acting: String? = nil, order: ConfigurationOrder?,
+        podOrder: ConfigurationOrder? = nil,
         stamps: [CoreModule: NodeObservation.Stamp], isActing: Bool, restores: Bool = true,
         recorded: RunningClaim? = nil, peers: [Peer]
     ) {
         self.at = at
+        self.name = name
+        self.acting = acting
         self.order = order
         self.podOrder = podOrder
         self.stamps = stamps
@@ -110,4 +119,31 @@ package struct CoreView: Hashable, Sendable {
     func sources(of module: CoreModule) -> [NodeObservation.Stamp] {
         peers.compactMap { $0.stamps[module] }.filter { $0.version > 1 }
     }
+
+    /// The modules with rows that came to the peers before this core, and have not been pulled yet.
+    var notPulled: [CoreModule] {
+        CoreModule.allCases.filter { module in
+            guard module.hasRows, let own = stamps[module], own.version <= 1 else { return false }
+            let sources = sources(of: module).filter(\.hasRows)
+            return !sources.isEmpty && !sources.contains { $0.checksum == own.checksum }
+        }
+    }
+
+    /// Whether it falls to this core to load what no core has loaded: the acting one does, unless it has no rows itself
+    /// and another core has; then the first of those by name.
+    func isLoader(of module: CoreModule) -> Bool {
+        let holders = peers.filter { $0.stamps[module]?.hasContent == true }.map(\.name)
+        let actingHolds = acting.map { holders.contains($0) } ?? false
+        guard !isActing, !peers.isEmpty else { return true }
+        guard let acting, acting != name, !actingHolds, peers.contains(where: { $0.name == acting && $0.isKnown })
+        else {
+            return false
+        }
+        return holders.allSatisfy { name < $0 }
+    }
+}
+
+extension CoreView.Peer {
+    /// Whether anything is known of what it runs.
+    fileprivate var isKnown: Bool { !stamps.isEmpty }
 }

@@ -16,7 +16,6 @@ package struct MembershipKeeper: Service {
     private static let restInterval = Duration.seconds(3_600)
 
     private let effects: CoreEffects
-    private let name: String
     private let directory: any CoreDirectory
     private let office: CoreOffice
     private let role: RoleBoard
@@ -43,13 +42,12 @@ package struct MembershipKeeper: Service {
         }
     }
 
-    /// Makes the keeper of the core `name`.
+    /// Makes the keeper of a core.
     package init(
-        effects: CoreEffects, core: (name: String, directory: any CoreDirectory, office: CoreOffice), role: RoleBoard,
+        effects: CoreEffects, core: (directory: any CoreDirectory, office: CoreOffice), role: RoleBoard,
         events: AgentEvents, pace: Pace, logger: Logger
     ) {
         self.effects = effects
-        name = core.name
         directory = core.directory
         office = core.office
         self.role = role
@@ -95,7 +93,7 @@ package struct MembershipKeeper: Service {
         let isActing = office.isActing
         role.update { report in
             report.peers = members.map(\.name)
-            report.leader = isActing ? name : office.acting
+            report.leader = office.acting
             report.isLeader = isActing
         }
         if isActing, let table = known.take(unless: members) {
@@ -142,10 +140,10 @@ package struct MembershipKeeper: Service {
     /// Whether the node knows nobody from whom it could learn the others.
     private func isCutOff(_ current: [MemberRow], _ members: [CoreMember]) -> Bool {
         let known = Set(current.map { AgentAddress(host: $0.host, port: $0.port) })
-        if let acting = members.first(where: { $0.name == office.acting }), acting.name != name {
+        if let acting = members.first(where: { $0.name == office.acting }), acting.name != office.identity.name {
             return !known.contains(acting.address)
         }
-        return !members.contains { $0.name != name && known.contains($0.address) }
+        return !members.contains { $0.name != office.identity.name && known.contains($0.address) }
     }
 }
 

@@ -13,8 +13,10 @@ import Pacing
 package enum PeerAnswer: Sendable {
     /// An agent of ours.
     case status(StatusDocument)
-    /// Something else, or nothing listens there.
+    /// Something else.
     case other
+    /// Nothing listens there.
+    case absent
     /// No answer.
     case silent
 }
@@ -62,7 +64,7 @@ package struct HTTPPeerReader: PeerReader {
         } catch {
             // Whoever refuses is no agent, or one that starts; the first is the more common in a cluster of Go agents,
             // and for the second nothing is lost: it runs nothing yet.
-            return "\(error)".contains("Connection refused") ? .other : .silent
+            return "\(error)".contains("Connection refused") ? .absent : .silent
         }
     }
 }

@@ -61,6 +61,8 @@ package struct StatusDocument: Codable, Hashable, Sendable {
 
     /// The node's name.
     package var node: String
+    /// Tells this process of the agent from every other one.
+    package var instance: String?
     /// `core` or `satellite`.
     package var role: String
     /// Whether this agent acts for the cores.
@@ -83,6 +85,8 @@ package struct StatusDocument: Codable, Hashable, Sendable {
     package var certificate: String?
     /// What the boot is at, one word.
     package var boot: String
+    /// The stable code of what keeps the node from its duty; absent when nothing does.
+    package var reason: String?
     /// One sentence about what was last done and why.
     package var note: String
     /// Names of the cores that are known.
@@ -111,7 +115,8 @@ package struct StatusDocument: Codable, Hashable, Sendable {
     package var ageMilliseconds: Int64?
 
     private enum CodingKeys: String, CodingKey {
-        case node, role, leader, order, running, seen, generation, boot, certificate, note, peers, checksums, drift,
+        case node, instance, role, leader, order, running, seen, generation, boot, reason, certificate, note, peers,
+            checksums, drift,
             backends,
             clients, paused, drain
         case started, ready, live, message

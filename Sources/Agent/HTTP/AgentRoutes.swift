@@ -55,6 +55,8 @@ package struct AgentRoutes: Sendable {
     package struct Settings: Sendable {
         /// The node's name.
         package var node: String
+        /// Tells this process from every other one.
+        package var instance: String
         /// Whether it is a core.
         package var isCore: Bool
         /// Who may change something.
@@ -63,8 +65,9 @@ package struct AgentRoutes: Sendable {
         package var logsProbes: Bool
 
         /// Makes settings.
-        package init(node: String, isCore: Bool, token: BearerToken, logsProbes: Bool) {
+        package init(node: String, instance: String, isCore: Bool, token: BearerToken, logsProbes: Bool) {
             self.node = node
+            self.instance = instance
             self.isCore = isCore
             self.token = token
             self.logsProbes = logsProbes
@@ -168,11 +171,12 @@ package struct AgentRoutes: Sendable {
         let seen = health.observation
         let probe = ProbeDocument(ready, .ready, health, at: now)
         return StatusDocument(
-            node: settings.node, role: settings.isCore ? "core" : "satellite", isLeader: report.isLeader,
+            node: report.node ?? settings.node, instance: settings.instance,
+            role: settings.isCore ? "core" : "satellite", isLeader: report.isLeader,
             leader: report.leader, order: report.order, running: report.running, seen: report.seen,
             generation: report.generation, wantedGeneration: report.wantedGeneration, tlsFiles: report.tlsFiles,
             certificate: report.certificate,
-            boot: report.boot, note: report.note, peers: report.peers,
+            boot: report.boot, reason: report.trouble?.rawValue, note: report.note, peers: report.peers,
             checksums: (seen?.stamps ?? []).map {
                 .init(module: $0.module, version: $0.version, epoch: $0.epoch, checksum: $0.checksum)
             },

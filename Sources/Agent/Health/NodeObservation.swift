@@ -40,8 +40,10 @@ package struct NodeObservation: Hashable, Sendable {
             self.checksum = checksum
         }
 
+        /// Whether the node runs anything of this module.
+        package var hasRows: Bool { checksum.contains { !"0x".contains($0) } }
         /// Whether the node has content of this module: loaded since its start, or not empty.
-        package var hasContent: Bool { version > 1 || checksum.contains { !"0x".contains($0) } }
+        package var hasContent: Bool { version > 1 || hasRows }
     }
 
     /// When the look ended.

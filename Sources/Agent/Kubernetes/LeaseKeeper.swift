@@ -20,7 +20,6 @@ struct LeaseKeeper: Service {
     let client: KubernetesClient
     let lease: String
     let namespace: String
-    let identity: String
     let office: CoreOffice
     let events: AgentEvents
     let change: Wakeup
@@ -29,6 +28,7 @@ struct LeaseKeeper: Service {
 
     /// Not cancelled by graceful shutdown: giving the Lease up takes a call.
     func run() async throws {
+        await waitForName()
         var isTold = false
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
             let refusal = await takePart()
@@ -45,8 +45,20 @@ struct LeaseKeeper: Service {
         }
     }
 
+    /// A Lease should bear the pod's name. A core that does not find itself takes part too, by its best guess: somebody
+    /// has to act.
+    private func waitForName() async {
+        let stopwatch = Stopwatch(clock)
+        while !office.identity.isCertain, stopwatch.elapsed < NodeIdentity.patience, !Task.isCancelled,
+            !Task.isShuttingDownGracefully
+        {
+            try? await clock.sleep(for: .milliseconds(200))
+        }
+    }
+
     /// Takes part until cancellation, or until a right turns out to be missing.
     private func takePart() async -> KubernetesError? {
+        let identity = "\(office.identity.name)_\(office.identity.instance)"
         let elector = LeaderElector(client, lease: lease, in: namespace, identity: identity, logger: logger)
         // Asked once before, so that an agent with no rights does not ask every two seconds for ever.
         do throws(KubernetesError) {

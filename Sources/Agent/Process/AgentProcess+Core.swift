@@ -8,23 +8,24 @@ import ServiceLifecycle
 extension AgentProcess {
     func coreDuties() -> RoleDuties {
         let change = Wakeup()
-        let name = settings.nodeName
         let effects = CoreEffects(port, time: (around.clock, around.wallClock), logger: around.logger)
         let cores = coreDirectory(change)
-        let office = CoreOffice(name: name, directory: cores.directory)
+        let office = CoreOffice(identity: identity, directory: cores.directory)
         let interval = settings.seconds("agent.core.interval-seconds")
         let membership = MembershipKeeper(
-            effects: effects, core: (name, cores.directory, office), role: role, events: events,
+            effects: effects, core: (cores.directory, office), role: role, events: events,
             pace: .init(change: change, interval: interval, clock: around.clock), logger: around.logger)
         let peers = HTTPPeerReader(clock: around.clock)
         let stated = settings.optionalText("agent.core.generation").flatMap { Int64($0) }
         let configuration = ConfigurationKeeper(
             parts: .init(
-                effects: effects, name: name, directory: cores.directory, office: office, peers: peers,
+                effects: effects, identity: identity, directory: cores.directory, office: office, peers: peers,
                 mounted: MountedConfiguration(
                     path: settings.text("agent.core.configuration-file"), stated: stated, usesAge: !cores.arePods),
-                memory: ClaimFile(besides: settings.text("agent.shutdown.draining-file"), node: name),
-                restores: settings.flag("agent.core.restore")),
+                claims: { [path = settings.text("agent.shutdown.draining-file")] in
+                    ClaimFile(besides: path, node: $0)
+                },
+                restores: settings.flag("agent.core.restore"), isFollowing: isFollowing),
             role: role, events: events, time: (around.clock, around.wallClock),
             interval: interval > .zero ? interval : .seconds(10), logger: around.logger)
         let followed = Wakeup()
@@ -54,7 +55,7 @@ extension AgentProcess {
         let peers = settings.peers("agent.peers")
         guard peers.isEmpty, wantsKubernetes else {
             guard !peers.isEmpty else {
-                let own = AgentPeer(name: settings.nodeName, admin: settings.address("agent.proxysql.address"))
+                let own = AgentPeer(name: identity.name, admin: settings.address("agent.proxysql.address"))
                 return Cores(
                     directory: FixedCores([own], apiPort: apiPort), arePods: false, areKnown: false,
                     services: { _ in [] })
@@ -76,7 +77,7 @@ extension AgentProcess {
         let services: (CoreOffice) -> [Part] = { [self] office in
             let lease = LeaseKeeper(
                 client: client, lease: settings.text("agent.lease"), namespace: namespace,
-                identity: "\(settings.nodeName)_\(Self.identity())", office: office, events: events, change: change,
+                office: office, events: events, change: change,
                 clock: around.clock, logger: around.logger)
             return [Part("cores", cores), Part("lease", lease).onAdminLoop()]
         }
@@ -104,10 +105,9 @@ extension AgentProcess {
         }
     }
 
-    /// Sixteen characters that tell this process from an earlier one in the same pod.
-    private static func identity() -> String {
-        let digits = Array("0123456789abcdef")
-        return String((0..<16).map { _ in digits.randomElement() ?? "0" })
+    /// Whether the rows of groups come from a followed configuration.
+    private var isFollowing: Bool {
+        settings.optionalText("agent.follow.secret") != nil || settings.optionalText("agent.follow.file") != nil
     }
 }
 

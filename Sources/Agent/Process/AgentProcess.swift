@@ -51,6 +51,8 @@ package struct AgentProcess: Sendable {
     let port: AdminPort
     private let board: HealthBoard
     let role = RoleBoard()
+    /// The node's one name.
+    let identity: NodeIdentity
     private let drain: DrainRunner
     private let look = Wakeup()
     private let file: DrainFile
@@ -60,8 +62,9 @@ package struct AgentProcess: Sendable {
     package init(settings: AgentSettings, around: Surroundings) {
         self.settings = settings
         self.around = around
+        identity = NodeIdentity(settings.identityHints(around.environment))
         events = AgentEvents(
-            node: settings.nodeName, role: settings.isCore ? "core" : "satellite", wallClock: around.wallClock)
+            node: identity.name, role: settings.isCore ? "core" : "satellite", wallClock: around.wallClock)
         port = AdminPort(
             settings.port, clock: around.clock, wallClock: around.wallClock, logger: around.logger)
         board = HealthBoard(policy: settings.healthPolicy, at: around.wallClock.now())
@@ -89,7 +92,7 @@ package struct AgentProcess: Sendable {
         around.logger.info(
             "agent",
             metadata: [
-                "node.id": "\(settings.nodeName)", "role": "\(settings.word("agent.mode"))",
+                "node.id": "\(identity.name)", "role": "\(settings.word("agent.mode"))",
                 "proxysql.address": "\(settings.address("agent.proxysql.address"))",
             ])
         let result: Result<Void, any Error>
@@ -152,8 +155,8 @@ package struct AgentProcess: Sendable {
                 board: board, role: role, drain: drain, port: port, events: events, look: look,
                 resync: duties.resync, reload: duties.reload),
             settings: .init(
-                node: settings.nodeName, isCore: settings.isCore, token: settings.bearerToken,
-                logsProbes: settings.flag("log.probes")),
+                node: identity.name, instance: identity.instance, isCore: settings.isCore,
+                token: settings.bearerToken, logsProbes: settings.flag("log.probes")),
             metrics: around.metrics, wallClock: around.wallClock, logger: around.logger)
         let router = Router()
         routes.addRoutes(to: router)
@@ -225,7 +228,7 @@ package struct AgentProcess: Sendable {
         let interval = settings.seconds("agent.core.interval-seconds")
         let keeper = FollowKeeper(
             source: source, directory: TLSDirectory(path: settings.text("agent.tls.directory")),
-            node: (settings.nodeName, port), role: role, events: events, mayApply: mayApply,
+            node: (identity.name, port), role: role, events: events, mayApply: mayApply,
             pace: .init(change: change, interval: interval > .zero ? interval : .seconds(10), clock: around.clock),
             logger: around.logger)
         return services + [Part("followed configuration", keeper)]

@@ -129,7 +129,9 @@ package struct AgentSettingKey: Hashable, Sendable {
         .init(
             "start_delay", "agent.start-delay-seconds", .seconds(0...3_600), "0",
             "Wait before the first connection."),
-        .init(nil, "agent.name", .text, nil, "Name of this node; the host name when unset."),
+        .init(
+            nil, "agent.name", .text, nil,
+            "Name of this node. When unset: POD_NAME, HOSTNAME, the pod with this node's address, or the host's name."),
         .init(nil, "agent.plugins.file", .text, nil, "YAML file with the programs and webhooks that hear of events."),
         .init(
             "log.level", "log.level",

@@ -17,11 +17,18 @@ extension AgentSettings {
     /// Whether the node is a core.
     package var isCore: Bool { word("agent.mode") == "core" }
 
-    /// The node's name: the one that is set, else that of the core in `agent.peers` with this node's address, else the
-    /// host's, which is the pod's.
-    package var nodeName: String {
+    /// What tells which node this is: the name that is set, else that of the core in `agent.peers` with this node's
+    /// address; else what the pod's environment, the host and its addresses say.
+    package func identityHints(_ environment: [String: String]) -> NodeIdentity.Hints {
+        func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         let address = address("agent.proxysql.address")
-        return optionalText("agent.name") ?? peers("agent.peers").first { $0.admin == address }?.name ?? Self.hostName
+        let pod = ["POD_IP", "POD_IPS"].compactMap(value).joined(separator: ",").split(separator: ",").map {
+            String($0.filter { $0 != " " })
+        }
+        return NodeIdentity.Hints(
+            stated: optionalText("agent.name") ?? peers("agent.peers").first { $0.admin == address }?.name,
+            podName: value("POD_NAME"), hostNames: [value("HOSTNAME"), Self.hostName].compactMap(\.self),
+            addresses: NodeIdentity.interfaceAddresses().union(pod).union([address.host]))
     }
 
     /// The kernel's name of the host: a resolver may add a domain to it, and pods have none.

@@ -117,7 +117,7 @@ final class PodProcess: Sendable {
             "AGENT_RUN_MODE": role, "AGENT_PROXYSQL_ADDRESS": "\(host):\(adminPort)",
             "AGENT_PROXYSQL_USERNAME": "radmin", "AGENT_PROXYSQL_PASSWORD": "radmin",
             "AGENT_CORE_PODSELECTOR_NAMESPACE": around.namespace, "AGENT_API_PORT": "\(agentPort)",
-            "AGENT_SHUTDOWN_DRAINING_FILE": "\(folder)/draining", "DROVER_AGENT_NAME": pod.metadata.name,
+            "AGENT_SHUTDOWN_DRAINING_FILE": "\(folder)/draining", "HOSTNAME": pod.spec?.hostname ?? pod.metadata.name,
             "DROVER_AGENT_API_HOST": host, "DROVER_AGENT_API_TOKEN": agentToken,
             "DROVER_AGENT_CORE_BOOTSTRAP_HOST": around.bootstrap,
             "DROVER_AGENT_CORE_CONFIGURATION_FILE": "\(folder)/proxysql.cnf",

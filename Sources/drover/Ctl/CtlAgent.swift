@@ -60,6 +60,7 @@ struct AgentStatus: AsyncParsableCommand {
         commandName: "status", abstract: "Shows a node: role, leader, configuration, drift, clients, drain.")
     static let columns: [Presentation.Column] = [
         .init("NODE", "node"), .init("ROLE", "role"), .init("LEADER", "leader"), .init("STATE", "boot"),
+        .init("REASON", "reason"),
         .init("RUNNING", "running.order.value"), .init("GENERATION", "generation"), .init("READY", "ready"),
         .init("LIVE", "live"), .init("DRAIN", "drain"), .init("ONLINE", "backends.online"),
         .init("BACKENDS", "backends.total"), .init("CLIENTS", "clients"), .init("DRIFT", "drift.#"),
