@@ -55,7 +55,7 @@ package struct AdmissionRule: Hashable, Sendable {
     package func weight(after weight: Int, full: Int) -> Int? {
         guard weight < full else { return nil }
         guard rampDuration > .zero else { return full }
-        return (1...rampSteps).lazy.map { max(1, full * $0 / rampSteps) }.first { $0 > weight } ?? full
+        return (1...rampSteps).lazy.map { max(1, full.clampedProduct($0) / rampSteps) }.first { $0 > weight } ?? full
     }
 
     /// How long each weight but the full one is kept.

@@ -88,7 +88,7 @@ package struct DecisionEntry: Hashable, Codable, Sendable {
         let (first, before) = (firstAt, count)
         self = next
         firstAt = first
-        count = before + 1
+        count = before.clampedSum(1)
     }
 }
 

@@ -166,6 +166,62 @@ package struct QueryRule: Hashable, Codable, Sendable {
     }
 }
 
+// MARK: Reading
+
+extension FleetConfiguration {
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        group = try container.decode(InstanceName.self, forKey: .group)
+        generation = try container.decode(Int64.self, forKey: .generation).clamped(to: DocumentRange.generation)
+        writerHostgroup = try container.decode(Int.self, forKey: .writerHostgroup).clamped(to: DocumentRange.id)
+        readerHostgroup = try container.decode(Int.self, forKey: .readerHostgroup).clamped(to: DocumentRange.id)
+        ruleIDBase = try container.decode(Int.self, forKey: .ruleIDBase).clamped(to: DocumentRange.id)
+        servers = try container.decode([BackendServer].self, forKey: .servers)
+        users = try container.decode([ProxyUser].self, forKey: .users)
+        queryRules = try container.decode([QueryRule].self, forKey: .queryRules)
+        tls = try container.decodeIfPresent([BackendTLS].self, forKey: .tls)
+    }
+}
+
+extension BackendServer {
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        name = try container.decode(String.self, forKey: .name)
+        address = try container.decode(String.self, forKey: .address)
+        port = try container.decode(Int.self, forKey: .port).clamped(to: DocumentRange.port)
+        hostgroup = try container.decode(Int.self, forKey: .hostgroup).clamped(to: DocumentRange.id)
+        status = try container.decode(Status.self, forKey: .status)
+        weight = try container.decode(Int.self, forKey: .weight).clamped(to: DocumentRange.amount)
+        maxConnections = try container.decode(Int.self, forKey: .maxConnections).clamped(to: DocumentRange.amount)
+        useTLS = try container.decode(Bool.self, forKey: .useTLS)
+        origin = try container.decode(Origin.self, forKey: .origin)
+    }
+}
+
+extension ProxyUser {
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        username = try container.decode(String.self, forKey: .username)
+        password = try container.decode(Secret.self, forKey: .password)
+        defaultHostgroup = try container.decode(Int.self, forKey: .defaultHostgroup).clamped(to: DocumentRange.id)
+        isActive = try container.decode(Bool.self, forKey: .isActive)
+    }
+}
+
+extension QueryRule {
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        id = try container.decode(Int.self, forKey: .id).clamped(to: DocumentRange.id)
+        username = try container.decode(String.self, forKey: .username)
+        isActive = try container.decode(Bool.self, forKey: .isActive)
+        matchDigest = try container.decode(String.self, forKey: .matchDigest)
+        destinationHostgroup = try container.decode(Int.self, forKey: .destinationHostgroup)
+            .clamped(to: DocumentRange.id)
+        apply = try container.decode(Bool.self, forKey: .apply)
+        comment = try container.decode(String.self, forKey: .comment)
+    }
+}
+
 /// The places in ProxySQL that a group owns.
 package struct HostgroupAllocation: Hashable, Sendable {
     /// Hostgroup of the writer.

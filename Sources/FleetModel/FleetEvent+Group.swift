@@ -104,7 +104,7 @@ extension FleetEvent {
                 "What was left of replica \(name) of group \(group) is deleted. It had failed: \(failure)"
             )
         case .failed:
-            let tries = record.consecutiveFailures + 1
+            let tries = record.consecutiveFailures.clampedSum(1)
             let repeated = tries > 1 ? " \(tries) creations failed in a row; the next waits longer." : ""
             return (
                 .replicaFailed, .error,

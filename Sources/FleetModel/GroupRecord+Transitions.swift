@@ -165,7 +165,7 @@ extension GroupRecord {
         if replica.failure == nil {
             lastScaling = ScalingEvent(direction: .in, completedAt: now)
         } else {
-            consecutiveFailures += 1
+            consecutiveFailures = consecutiveFailures.clampedSum(1)
             lastScaling = ScalingEvent(direction: .out, completedAt: now)
         }
     }

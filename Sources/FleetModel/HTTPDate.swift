@@ -16,7 +16,9 @@ extension Timestamp {
         let civil = CivilTime(seconds: secondsSinceEpoch)
         let weekday = CivilTime.weekday(dayNumber: CivilTime.floorDivide(secondsSinceEpoch, 86_400))
         let (hour, minute, second) = (civil.secondOfDay / 3_600, civil.secondOfDay / 60 % 60, civil.secondOfDay % 60)
-        return "\(Self.weekdays[weekday]), \(Self.two(civil.day)) \(Self.months[civil.month - 1]) \(civil.year) "
+        let digits = String(civil.year)
+        let year = String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+        return "\(Self.weekdays[weekday]), \(Self.two(civil.day)) \(Self.months[civil.month - 1]) \(year) "
             + "\(Self.two(hour)):\(Self.two(minute)):\(Self.two(second)) GMT"
     }
 

@@ -67,7 +67,7 @@ struct MetricEvidence: Hashable, Sendable {
         case .targetTracking(let maximumOut, let maximumIn):
             let target = metric.target ?? metric.scaleOut.threshold
             let needed = (readers * (isOut ? shared : perReader) / target).rounded(.up)
-            let wanted = Int(min(max(needed, 0), 1e6)) - sizes.fixed
+            let wanted = Int(clamping: min(max(needed, 0), 1e6)) - sizes.fixed
             return isOut
                 ? min(max(wanted, current + 1), current + maximumOut)
                 : max(min(wanted, current - 1), current - maximumIn)

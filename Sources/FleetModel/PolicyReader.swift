@@ -88,7 +88,17 @@ struct PolicyReader {
         return optional(key, expected) ?? fallback
     }
 
-    mutating func integer(_ key: PolicyKey) -> Int? { optional(key, "a whole number") }
+    /// Beyond any range that a policy has, a number is as wrong as it is near; counting with it must neither overflow nor
+    /// take long.
+    mutating func integer(_ key: PolicyKey) -> Int? {
+        let number: Int? = optional(key, "a whole number")
+        return number?.clamped(to: -1...1_000_000)
+    }
+
+    mutating func required(_ key: PolicyKey, _ expected: String, _ fallback: Int) -> Int {
+        if !contains(key) { note(key, "is missing; it must be \(expected)") }
+        return integer(key) ?? fallback
+    }
 
     mutating func number(_ key: PolicyKey) -> Double? { optional(key, "a number") }
 
@@ -123,7 +133,8 @@ struct PolicyReader {
     /// Seconds, whole or not; `old` is the key under which earlier versions stored a `Duration`.
     mutating func seconds(_ key: PolicyKey, old: PolicyKey? = nil) -> Duration? {
         if !isStrict, !contains(key), let old {
-            return try? container.decodeIfPresent(Duration.self, forKey: old)
+            let stored = try? container.decodeIfPresent(Duration.self, forKey: old)
+            return stored.map { min(max($0, .seconds(-1_000_000_000)), .seconds(1_000_000_000)) }
         }
         guard let seconds = number(key) else { return nil }
         guard abs(seconds) <= 1e9 else {

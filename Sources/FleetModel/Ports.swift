@@ -172,7 +172,7 @@ package struct Publication: Hashable, Codable, Sendable {
     package func connectionsInUse(address: String, port: Int) -> Int? {
         guard isComplete else { return nil }
         return nodes.flatMap(\.backends).filter { $0.address == address && $0.port == port }
-            .reduce(0) { $0 + $1.connectionsInUse }
+            .reduce(0) { $0.clampedSum($1.connectionsInUse) }
     }
 }
 

@@ -126,7 +126,7 @@ extension GroupRecord {
         guard let lastScaling else { return nil }
         let cooldown = policy.cooldown(direction)
         guard consecutiveFailures > 0 else { return lastScaling.completedAt.advanced(by: cooldown) }
-        let doubled = max(cooldown, .seconds(5)) * (1 << min(consecutiveFailures - 1, 10))
+        let doubled = max(cooldown, .seconds(5)) * (1 << (consecutiveFailures - 1).clamped(to: 0...10))
         return lastScaling.completedAt.advanced(by: min(doubled, max(cooldown, .seconds(3_600))))
     }
 }

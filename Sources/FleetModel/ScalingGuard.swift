@@ -52,7 +52,7 @@ struct ScalingGuard: Sendable {
             let actions = ledger.actions(inTheHourBefore: situation.now)
             if actions.count >= limit {
                 // The budget has room again when so many have grown old that fewer than the limit are left.
-                let freeing = actions[actions.count - limit]
+                let freeing = limit > 0 ? actions[actions.count - limit] : situation.now
                 return Hold(
                     reason: .budget, until: freeing.advanced(by: .seconds(3_600)),
                     detail: "\(actions.count) of \(limit) actions per hour")
@@ -63,7 +63,7 @@ struct ScalingGuard: Sendable {
         else { return nil }
         let spent = ledger.replicaHours(at: situation.now)
         guard spent >= limit else { return nil }
-        let tenths = Int((spent * 10).rounded())
+        let tenths = Int(clamping: (spent * 10).rounded())
         return Hold(
             reason: .budget, until: CivilTime.nextMidnight(after: situation.now),
             detail: "\(tenths / 10).\(tenths % 10) of \(limit) replica-hours per day")
@@ -75,7 +75,7 @@ struct ScalingGuard: Sendable {
             return Hold(reason: .staleMetrics, until: nil, detail: "no replica's lag is known")
         }
         guard situation.memory.isBraked == true else { return nil }
-        let worst = Int(situation.lags.values.max() ?? 0)
+        let worst = Int(clamping: situation.lags.values.max() ?? 0)
         return Hold(
             reason: .lagBrake, until: nil,
             detail: "replicas lag by up to \(worst) s because the primary writes more than they can follow")

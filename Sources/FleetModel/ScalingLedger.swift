@@ -37,9 +37,9 @@ package struct ScalingLedger: Hashable, Codable, Sendable {
         let today = CivilTime.floorDivide(now.millisecondsSinceEpoch, Self.millisecondsPerDay)
         let midnight = today * Self.millisecondsPerDay
         let running = members.reduce(Int64(0)) { sum, member in
-            sum + max(0, now.millisecondsSinceEpoch - max(member.since.millisecondsSinceEpoch, midnight))
+            sum.clampedSum(max(0, now.millisecondsSinceEpoch - max(member.since.millisecondsSinceEpoch, midnight)))
         }
-        return Double(running + (today == day ? spent : 0)) / 3_600_000
+        return Double(running.clampedSum(today == day ? spent : 0)) / 3_600_000
     }
 
     /// Notes that a replica is added or removed at `now`, on the way to `goal`.
@@ -62,7 +62,8 @@ package struct ScalingLedger: Hashable, Codable, Sendable {
         let end = min(now, record.lastScaling?.completedAt ?? now)
         let midnight = today * Self.millisecondsPerDay
         for member in gone {
-            spent += max(0, end.millisecondsSinceEpoch - max(member.since.millisecondsSinceEpoch, midnight))
+            let cost = max(0, end.millisecondsSinceEpoch - max(member.since.millisecondsSinceEpoch, midnight))
+            spent = spent.clampedSum(cost)
         }
         members.removeAll { !present.contains($0.name) }
         members += new.map { Member(name: $0.name, since: $0.plannedAt) }

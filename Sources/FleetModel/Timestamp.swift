@@ -1,20 +1,27 @@
 /// A moment of wall-clock time, in whole milliseconds since 1970-01-01T00:00:00Z.
 ///
-/// Durable records carry it; decisions compare it; nothing in this module ever asks for the present time.
+/// Durable records carry it; decisions compare it; nothing in this module ever asks for the present time. It lies in the
+/// years 0 to 9999, which is what RFC 3339 can write: whatever number a notification, a document or a node names, reading,
+/// adding and writing it cannot overflow.
 package struct Timestamp: Hashable, Comparable, Codable, Sendable {
     /// Milliseconds since 1970-01-01T00:00:00Z.
-    package var millisecondsSinceEpoch: Int64
+    package let millisecondsSinceEpoch: Int64
 
-    /// Makes a moment from milliseconds since 1970-01-01T00:00:00Z.
+    /// 0000-01-01T00:00:00Z.
+    package static let earliest = Timestamp(millisecondsSinceEpoch: .min)
+    /// 9999-12-31T23:59:59.999Z.
+    package static let latest = Timestamp(millisecondsSinceEpoch: .max)
+    private static let range: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
+
+    /// Makes a moment from milliseconds since 1970-01-01T00:00:00Z, clamped to the years 0 to 9999.
     package init(millisecondsSinceEpoch: Int64) {
-        self.millisecondsSinceEpoch = millisecondsSinceEpoch
+        self.millisecondsSinceEpoch = min(max(millisecondsSinceEpoch, Self.range.lowerBound), Self.range.upperBound)
     }
 
-    /// Makes a moment from whole seconds since 1970-01-01T00:00:00Z, as Cloud Monitoring writes them; an impossible
-    /// number of seconds is clamped to the range that milliseconds can hold.
+    /// Makes a moment from whole seconds since 1970-01-01T00:00:00Z, as Cloud Monitoring writes them, clamped to the
+    /// years 0 to 9999.
     package init(secondsSinceEpoch: Int64) {
-        let (product, overflow) = secondsSinceEpoch.multipliedReportingOverflow(by: 1_000)
-        self.millisecondsSinceEpoch = overflow ? (secondsSinceEpoch < 0 ? .min : .max) : product
+        self.init(millisecondsSinceEpoch: secondsSinceEpoch.clampedProduct(1_000))
     }
 
     /// Whole seconds since 1970-01-01T00:00:00Z, rounded down.
@@ -25,14 +32,12 @@ package struct Timestamp: Hashable, Comparable, Codable, Sendable {
 
     /// The time from `earlier` to `self`; negative when `earlier` is the later one.
     package func since(_ earlier: Timestamp) -> Duration {
-        let (difference, overflow) = millisecondsSinceEpoch.subtractingReportingOverflow(earlier.millisecondsSinceEpoch)
-        return .milliseconds(overflow ? (millisecondsSinceEpoch < 0 ? .min : .max) : difference)
+        .milliseconds(millisecondsSinceEpoch - earlier.millisecondsSinceEpoch)
     }
 
-    /// The moment `duration` after `self`, clamped to the representable range.
+    /// The moment `duration` after `self`, clamped to the years 0 to 9999.
     package func advanced(by duration: Duration) -> Timestamp {
-        let (sum, overflow) = millisecondsSinceEpoch.addingReportingOverflow(duration.wholeMilliseconds)
-        return Timestamp(millisecondsSinceEpoch: overflow ? (duration < .zero ? .min : .max) : sum)
+        Timestamp(millisecondsSinceEpoch: millisecondsSinceEpoch.clampedSum(duration.wholeMilliseconds))
     }
 
     /// Orders moments by time.
@@ -41,7 +46,7 @@ package struct Timestamp: Hashable, Comparable, Codable, Sendable {
     }
 
     package init(from decoder: any Decoder) throws {
-        millisecondsSinceEpoch = try decoder.singleValueContainer().decode(Int64.self)
+        self.init(millisecondsSinceEpoch: try decoder.singleValueContainer().decode(Int64.self))
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -54,7 +59,6 @@ extension Duration {
     /// This duration in whole milliseconds, rounded toward zero.
     package var wholeMilliseconds: Int64 {
         let (seconds, attoseconds) = components
-        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000)
-        return overflow ? (seconds < 0 ? .min : .max) : product + attoseconds / 1_000_000_000_000_000
+        return seconds.clampedProduct(1_000).clampedSum(attoseconds / 1_000_000_000_000_000)
     }
 }

@@ -1,3 +1,5 @@
+import FleetModel
+
 /// The times of an election, client-go's by default.
 package struct LeaderTiming: Hashable, Sendable {
     /// How long a lease is held after its last renewal, in whole seconds.
@@ -125,7 +127,8 @@ package struct LeaderElection: Sendable {
         if holder != identity {
             // Somebody else holds it, whatever we believed.
             actsUntil = nil
-            let duration = spec.leaseDurationSeconds.map { .seconds($0) } ?? timing.leaseDuration
+            let stated = spec.leaseDurationSeconds?.clamped(to: 0...86_400)
+            let duration = stated.map { .seconds($0) } ?? timing.leaseDuration
             guard holder.isEmpty || now - since >= duration else { return .rest }
         }
         return .write(claim(over: seen))
@@ -162,6 +165,6 @@ package struct LeaderElection: Sendable {
         let transitions = seen.spec.leaseTransitions ?? 0
         return Claim(
             holder: identity, leaseDurationSeconds: wholeSeconds, acquireTime: isOurs ? seen.spec.acquireTime : nil,
-            transitions: isOurs ? transitions : transitions + 1, version: seen.version)
+            transitions: isOurs ? transitions : transitions.clampedSum(1), version: seen.version)
     }
 }

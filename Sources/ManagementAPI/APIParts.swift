@@ -114,6 +114,8 @@ struct APIParts: Sendable {
             context.codingPath.isEmpty
                 ? "it must be an object"
                 : "\"\(context.codingPath.map(\.stringValue).joined(separator: "."))\" has another type than expected"
+        case .dataCorrupted(let context) where context.debugDescription == LooseInt.expectation:
+            "\"\(context.codingPath.map(\.stringValue).joined(separator: "."))\" must be \(LooseInt.expectation)"
         case .dataCorrupted(let context):
             context.codingPath.isEmpty
                 ? "it is not JSON" : "\"\(context.codingPath.map(\.stringValue).joined(separator: "."))\" is not usable"

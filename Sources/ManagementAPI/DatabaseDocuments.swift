@@ -3,9 +3,14 @@ import FleetModel
 // The documents of Chester's API, with its field names. A Go client sends every field it knows: an absent text is
 // "", an absent list null and an absent number 0, so these mean "as it is" wherever Chester took them so.
 
-/// A number that Terraform may send as text.
+/// A number that Terraform may send as text. All that Chester's API has of them are ProxySQL's INT columns and counts, so
+/// whatever is added to one that was read cannot overflow.
 struct LooseInt: Codable, Hashable, Sendable {
     var value: Int
+
+    /// What a text that was refused must be.
+    static let expectation = "a whole number from -2147483648 to 2147483647"
+    private static let range = Int(Int32.min)...Int(Int32.max)
 
     init(_ value: Int) {
         self.value = value
@@ -13,13 +18,16 @@ struct LooseInt: Codable, Hashable, Sendable {
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
-        if let number = try? container.decode(Int.self) {
-            value = number
-            return
+        let number: Int?
+        if let plain = try? container.decode(Double.self) {
+            // A whole number that no Int holds is refused as what it is, not as a text that is none.
+            number = (try? container.decode(Int.self)) ?? Int(exactly: plain)
+        } else {
+            let text = try container.decode(String.self)
+            number = text.isEmpty ? 0 : Int(text)
         }
-        let text = try container.decode(String.self)
-        guard let number = text.isEmpty ? 0 : Int(text) else {
-            throw DecodingError.dataCorruptedError(in: container, debugDescription: "a whole number is expected")
+        guard let number, Self.range.contains(number) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: Self.expectation)
         }
         value = number
     }

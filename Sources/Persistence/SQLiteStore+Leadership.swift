@@ -30,7 +30,7 @@ extension SQLiteStore: LeadershipLock {
             // A clock that was set back must not let the lead last longer than it was given for.
             let isOver = end <= now.millisecondsSinceEpoch || end > until
             guard isOurs || isOver else { return nil }
-            let next = isOurs ? token : token + 1
+            let next = isOurs ? token : token.clampedSum(1)
             try database.execute(
                 sql: "INSERT OR REPLACE INTO leadership (id, holder, token, until) VALUES (1, ?, ?, ?)",
                 arguments: [holder, next, until])

@@ -337,7 +337,7 @@ extension SQLiteStore: WorkQueue {
                 ).execute(arguments: [now.advanced(by: visibility).millisecondsSinceEpoch, id])
                 return WorkDelivery(
                     id: String(id), message: try Self.decode(WorkMessage.self, row["document"], "message \(id)"),
-                    attempt: row["attempt"] + 1)
+                    attempt: (row["attempt"] as Int).clampedSum(1))
             }
         }
     }

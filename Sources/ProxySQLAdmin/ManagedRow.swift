@@ -1,3 +1,4 @@
+import FleetModel
 package import MySQLWire
 
 /// The modules of ProxySQL that are loaded to runtime as one.
@@ -131,4 +132,7 @@ extension MySQLRow {
         }
         return number
     }
+
+    /// The number of things in a column that must be there, in a range in which those of all nodes can be added up.
+    func count(_ column: String) throws(AdminError) -> Int { try number(column).clamped(to: 0...1 << 48) }
 }

@@ -95,7 +95,7 @@ package struct NodeApply: Sendable {
                 BackendObservation(
                     hostgroup: try row.number("hostgroup"), address: try row.required("srv_host"),
                     port: try row.number("srv_port"), status: try row.required("status"),
-                    connectionsInUse: try row.number("ConnUsed")))
+                    connectionsInUse: try row.count("ConnUsed")))
         }
         let lags = await lags()
         for index in backends.indices {
@@ -114,7 +114,7 @@ package struct NodeApply: Sendable {
         for row in result?.rows ?? [] {
             guard let address = row.string("hostname"), let port = row.string("port"),
                 let at = row.string("time_start_us").flatMap({ Int64($0) }),
-                let seconds = row.string("repl_lag").flatMap({ Double($0) }), seconds >= 0
+                let seconds = row.string("repl_lag").flatMap({ Double($0) }), seconds.isFinite, seconds >= 0
             else { continue }
             lags["\(address) \(port)"] = LagReading(
                 seconds: seconds, measuredAt: Timestamp(millisecondsSinceEpoch: at / 1_000))

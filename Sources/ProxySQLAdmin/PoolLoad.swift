@@ -114,7 +114,7 @@ package actor PoolLoad: LoadSource {
                     hostgroup: try row.number("hostgroup"), address: try row.required("srv_host"),
                     port: try row.number("srv_port"))
                 counts[backend] = PoolSample.Counts(
-                    inUse: try row.number("ConnUsed"), queries: try row.number("Queries"))
+                    inUse: try row.count("ConnUsed"), queries: try row.count("Queries"))
             }
             return .success(counts)
         } catch {
@@ -172,12 +172,12 @@ struct PoolSample: Sendable {
         var (used, capacity) = (0, 0)
         for (server, backend) in Self.readers(of: group) where server.maxConnections > 0 {
             let inUse = counts.values.reduce(0) { $0 + ($1[backend]?.inUse ?? 0) }
-            let limit = server.maxConnections * counts.count
+            let limit = server.maxConnections.clampedProduct(counts.count)
             readings.append(
                 LoadReading(
                     metric: metric.name, instance: server.name, value: Double(inUse) / Double(limit), measuredAt: at))
             used += inUse
-            capacity += limit
+            capacity = capacity.clampedSum(limit)
         }
         guard capacity > 0 else { return [] }
         readings.append(

@@ -201,7 +201,7 @@ package struct QueryRuleRow: ManagedRow {
 
     /// The row that `rule` of `configuration` should have.
     package init(_ rule: QueryRule, of configuration: FleetConfiguration) {
-        id = configuration.ruleIDBase + rule.id
+        id = configuration.ruleIDBase.clampedSum(rule.id)
         isActive = rule.isActive
         username = rule.username
         matchDigest = rule.matchDigest

@@ -70,6 +70,6 @@ package struct MySQLReplicationProbe: ReplicationProbe {
         guard let behind = value("Seconds_Behind_Source", "Seconds_Behind_Master"), let seconds = Int(behind) else {
             return .stopped("it does not say how far it is behind")
         }
-        return .replicating(lag: .seconds(max(0, seconds)))
+        return .replicating(lag: .seconds(seconds.clamped(to: 0...1_000_000_000)))
     }
 }

@@ -46,10 +46,18 @@ package struct FleetSimulator: Sendable {
             at: start)
     }
 
+    /// Ten thousand days of minutes are enough, and fit the memory.
+    private static let maximumSteps = 14_400_000
+
     /// Runs over `trace`.
-    /// - Throws: `SimulationError` should a replica find no name.
+    /// - Throws: `SimulationError` should a replica find no name, or the trace be too long.
     package func run(over trace: LoadTrace, named name: String) throws(SimulationError) -> SimulationRun {
         let steps = Steps(trace: trace, interval: model.interval)
+        guard steps.count <= Self.maximumSteps else {
+            throw SimulationError(
+                "the trace has \(steps.count) steps of the interval between its first and its last sample; there may be "
+                    + "\(Self.maximumSteps)")
+        }
         var run = SimulationRun(name: name, steps: steps.count)
         var fleet = SimulatedFleet(
             model: model, record: try record(of: trace), isRamped: driver == .policy, at: steps.moment(0))
@@ -142,7 +150,7 @@ struct Steps: Sendable {
         self.interval = interval
         start = trace.samples[0].at
         let length = (trace.samples.last?.at ?? start).since(start)
-        count = Int(length / interval) + 1
+        count = Int(clamping: length / interval).clampedSum(1)
     }
 
     func moment(_ step: Int) -> Timestamp {

@@ -63,8 +63,8 @@ package struct LoadTrace: Sendable {
                     "line \(number) of the trace has \(fields.count) fields and needs \(columns.count + 2)")
             }
             let values = fields.dropFirst().compactMap { Double($0) }.filter(\.isFinite)
-            guard values.count == columns.count + 1, let load = values.first, load >= 0 else {
-                throw SimulationError("line \(number) of the trace has a value that is no number of 0 or more")
+            guard values.count == columns.count + 1, let load = values.first, (0...1e15).contains(load) else {
+                throw SimulationError("line \(number) of the trace has a value that is no number from 0 to 1e15")
             }
             samples.append(Sample(at: at, load: load, others: Array(values.dropFirst())))
         }
@@ -75,7 +75,7 @@ package struct LoadTrace: Sendable {
     package var csv: String {
         var text = "timestamp,load\n"
         for sample in samples {
-            let thousandths = Int64((sample.load * 1_000).rounded())
+            let thousandths = Int64(clamping: (sample.load * 1_000).rounded())
             let fraction = String(1_000 + thousandths % 1_000).dropFirst()
             text += "\(sample.at.rfc3339),\(thousandths / 1_000).\(fraction)\n"
         }

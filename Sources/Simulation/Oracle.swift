@@ -47,7 +47,7 @@ struct Oracle {
     }
 
     private func needed(for load: Double) -> Int {
-        let readers = Int(min((load / (model.capacity * model.limit)).rounded(.up), 1e6))
+        let readers = Int(clamping: min((load / (model.capacity * model.limit)).rounded(.up), 1e6))
         return min(max(readers - model.fixedReaders, policy.minimumReplicas), policy.maximumReplicas)
     }
 

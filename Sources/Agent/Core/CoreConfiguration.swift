@@ -107,7 +107,7 @@ package struct CoreConfiguration: Sendable {
         ties = [:]
         let isAlone = modules.allSatisfy { view.sources(of: $0).isEmpty }
         guard isAlone, let order = view.order, running?.order != order else { return }
-        running = RunningClaim(order, number: (running?.number ?? 0) + 1)
+        running = RunningClaim(order, number: (running?.number ?? 0).clampedSum(1))
     }
 
     // MARK: Rules
@@ -216,7 +216,7 @@ package struct CoreConfiguration: Sendable {
         }
         // Not before: whoever takes the place of a core that ends now must know that it has to stamp again.
         if let order = view.order, running?.order != order {
-            running = RunningClaim(order, number: (running?.number ?? 0) + 1)
+            running = RunningClaim(order, number: (running?.number ?? 0).clampedSum(1))
         }
         phase = .settled
         spreadSince = nil

@@ -46,7 +46,7 @@ package struct CoreEffects: Sendable {
     func stampOfThePast(_ module: CoreModule) async throws(AdminError) -> NodeObservation.Stamp? {
         let stamp = try await stamps()[module]
         guard let stamp, stamp.version > 1 else { return stamp }
-        let nextSecond = Timestamp(secondsSinceEpoch: stamp.epoch + 1)
+        let nextSecond = Timestamp(secondsSinceEpoch: stamp.epoch.clampedSum(1))
         let wait = nextSecond.since(time.wallClock.now())
         // A stamp of the future comes from another machine's clock.
         guard wait > .zero, wait <= .seconds(1) else { return stamp }

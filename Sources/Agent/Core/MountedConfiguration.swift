@@ -1,3 +1,5 @@
+import FleetModel
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
@@ -24,7 +26,7 @@ package struct MountedConfiguration: Sendable {
         }
         let attributes = try? FileManager.default.attributesOfItem(atPath: path)
         let changed = attributes?[.modificationDate] as? Date
-        age = changed.map { ConfigurationOrder(.age, Int64($0.timeIntervalSince1970 * 1_000)) }
+        age = changed.map { ConfigurationOrder(.age, Int64(clamping: $0.timeIntervalSince1970 * 1_000)) }
     }
 
     /// Whether the file says that Drover wrote its tables, as the strategy `rollout` does: then the rows of groups in it

@@ -129,6 +129,6 @@ package struct NodeObservation: Hashable, Sendable {
 }
 
 extension MySQLRow {
-    /// The number in a cell; 0 where there is none.
-    func integer(_ index: Int) -> Int { self[index].flatMap { Int($0) } ?? 0 }
+    /// The number in a cell, in a range in which those of all rows can be added up; 0 where there is none.
+    func integer(_ index: Int) -> Int { self[index].flatMap { Int($0) }?.clamped(to: -1 << 48...1 << 48) ?? 0 }
 }

@@ -51,8 +51,9 @@ struct ChesterGroup: Hashable, Sendable {
     /// What is stored. Chester appends a server again when it repeats a step, and ProxySQL, which replaces rows of the same
     /// key while it reads its configuration file, made one of the two; so the last of several counts.
     init(_ entity: DatastoreEntity) {
+        // ProxySQL's columns are INT; what is beyond them was never in force, and nothing here may overflow by it.
         func number(_ value: DatastoreValue?, _ standard: Int) -> Int {
-            value?.integer.flatMap { Int(exactly: $0) } ?? standard
+            Int(clamping: (value?.integer ?? Int64(standard)).clamped(to: 0...Int64(Int32.max)))
         }
         servers = (entity["MySqlServers"]?.elements ?? []).map(\.members).map {
             Server(

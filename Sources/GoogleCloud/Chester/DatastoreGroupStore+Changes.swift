@@ -87,7 +87,7 @@ extension DatastoreGroupStore: ChangeStore {
         let what = "reading the history of \(group)"
         let last: Int64
         if let generation {
-            last = generation - 1
+            last = generation.clampedSum(-1)
         } else {
             guard let stored = try await self.group(group) else { return [] }
             last = stored.document.configuration.generation

@@ -181,7 +181,7 @@ package struct DatastoreGroupStore: GroupStore {
         if let ours = try entities.ours(name) {
             if entities.agree(with: ours.document) { return (ours, false) }
             record = ours.document
-            version = ours.version + 1
+            version = ours.version.clampedSum(1)
             ChesterGroup(configuration).change(&record)
         } else {
             let base = (0...).lazy.map { $0 * 1_000 }.first { !bases.contains($0) } ?? 0
@@ -240,7 +240,7 @@ package struct DatastoreGroupStore: GroupStore {
             let found = try await transaction.lookup([keys.configuration, keys.metadata, keys.own], for: what)
             let entities = GroupEntities(found, keys)
             let before = try Self.check(entities, record.name, version)
-            var mutations = try writes(sealed, version: version + 1, over: entities, key)
+            var mutations = try writes(sealed, version: version.clampedSum(1), over: entities, key)
             if before.configuration.generation != sealed.configuration.generation {
                 mutations.append(try change(sealed, key, note))
             }

@@ -25,7 +25,7 @@ package struct DatastoreLeadership: LeadershipLock {
             // A clock that was set back must not let the lead last longer than it was given for.
             let isOver = end <= now.millisecondsSinceEpoch || end > until
             guard isOurs || isOver else { return (nil, []) }
-            let next = isOurs ? token : token + 1
+            let next = isOurs ? token : token.clampedSum(1)
             return (next, [.upsert(Self.entity(key, holder: holder, token: next, until: until))])
         }
     }

@@ -121,7 +121,7 @@ package struct DatastoreEventLog: EventLog {
         func take(_ events: [FleetEvent]) {
             found += events.filter { $0.id > id && (group == nil || $0.group == group) }
         }
-        if id + 1 < first {
+        if id < first - 1 {
             let end = Self.piece(of: first)
             var number = max(Self.piece(of: max(id + 1, 1)), end - pieces)
             while number < end, found.count < limit {
@@ -176,7 +176,8 @@ package struct DatastoreEventLog: EventLog {
         guard let next = stored.entity["Next"]?.integer else {
             throw .corrupt(document: what, reason: "the head of \(kind) has no Next; delete it to begin anew")
         }
-        var head = Head(next: next, events: try events(stored.entity))
+        // An id beyond those that JSON keeps exact was never given.
+        var head = Head(next: next.clamped(to: 1...1 << 53), events: try events(stored.entity))
         let sources = stored.entity["Sources"]?.string ?? "{}"
         head.sources = (try? JSONDecoder().decode([String: Source].self, from: Data(sources.utf8))) ?? [:]
         return head
