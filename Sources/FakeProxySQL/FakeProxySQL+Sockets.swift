@@ -139,6 +139,20 @@ extension FakeProxySQL {
         }
     }
 
+    /// Closes every connection to the admin port; it listens on.
+    package func dropAdminClients() async {
+        let former = sockets.withLock { sockets in
+            defer { sockets.admin = nil }
+            return sockets.admin
+        }
+        await former?.stop()
+        do {
+            try await listen(admin: true)
+        } catch {
+            logger.error("the admin port cannot be opened again", metadata: ["error": "\(error)"])
+        }
+    }
+
     /// Goes on after `wedge()`: what was asked meanwhile is answered now.
     ///
     /// - Throws: when a port cannot be opened again.

@@ -39,6 +39,8 @@ package final class FakeProxySQL: Sendable {
         /// Rows of the mounted configuration file, as INSERT OR REPLACE statements, each of one table; used at the
         /// first start and by LOAD … FROM CONFIG.
         package var fileStatements: [String] = []
+        /// The version that it behaves as: 3 answers PAUSE and RESUME twice.
+        package var version = "2.7.1"
         /// A folder that exists, for the disk layer's file; without it the layer lives as long as this object.
         package var dataDirectory: String?
 
@@ -97,6 +99,8 @@ package final class FakeProxySQL: Sendable {
     let polled = Mutex<Set<PeerAddress>>([])
     /// The peers in `runtime_proxysql_servers` at the last look.
     let configured = Mutex<Set<PeerAddress>>([])
+    /// The clients on the MySQL port.
+    let clients = ClientSessions()
     private let log = StatementLog()
 
     private init(
@@ -181,7 +185,7 @@ package final class FakeProxySQL: Sendable {
     /// Answers a statement of a client on the wire.
     func answer(_ sql: String, user: String) async -> AdminReply {
         log.add(user: user, sql: sql)
-        let (delay, clients, created) = sockets.withLock { sockets in
+        let (delay, connected, created) = sockets.withLock { sockets in
             let clients = (sockets.former + [sockets.mysql].compactMap(\.self)).filter { $0 !== sockets.admin }
             return (
                 sockets.delay, clients.reduce(sockets.imaginaryClients) { $0 + $1.connectionCount },
@@ -189,7 +193,9 @@ package final class FakeProxySQL: Sendable {
             )
         }
         if delay > .zero { try? await clock.sleep(for: delay) }
-        await node.setClientConnections(clients, created: created)
+        await node.setClientConnections(connected, created: created)
+        if let reply = await endClient(sql) { return reply }
+        if sql.lowercased().contains("processlist") { await node.setProcesslist(clients.rows) }
         let outcome = await node.execute(sql, user: user)
         switch outcome.effect {
         case .pause: await pause()
@@ -212,6 +218,16 @@ package final class FakeProxySQL: Sendable {
         return outcome.reply
     }
 
+    /// `KILL CONNECTION`. Of a session that is not there it ends nobody, but has every thread look at its sessions at
+    /// once; what `mysql-wait_timeout` says is done then.
+    private func endClient(_ sql: String) async -> AdminReply? {
+        let prefix = "KILL CONNECTION "
+        guard sql.uppercased().hasPrefix(prefix), let id = Int(sql.dropFirst(prefix.count)) else { return nil }
+        if clients.end(id) { return .ok() }
+        if await node.variable("mysql-wait_timeout") == "0" { clients.endIdle() }
+        return .error("ProxySQL Admin Error: Unknown thread id: \(id)")
+    }
+
     func adminPassword(of username: String) async -> String? {
         await node.adminPassword(of: username)
     }
@@ -228,6 +244,7 @@ extension FakeProxySQL.Configuration {
         let parts = clusterCredentials.reveal().split(separator: ":", maxSplits: 1).map(String.init)
         variables["admin-cluster_username"] = parts.first ?? ""
         variables["admin-cluster_password"] = parts.count > 1 ? parts[1] : ""
+        variables["mysql-interfaces"] = variables["mysql-interfaces"] ?? "\(host):\(mysqlPort)"
         variables["admin-cluster_check_interval_ms"] = "\(clusterCheckInterval.wholeMilliseconds)"
         var node = NodeConfiguration(
             name: name, address: PeerAddress(host: host, port: adminPort), variables: variables,

@@ -24,6 +24,9 @@ extension ProxySQLNode {
         if statement.contains("stats_mysql_global") {
             try fill(StatisticsTables.global, in: "stats", with: globalRows)
         }
+        if statement.contains("stats_mysql_processlist") {
+            try fill(StatisticsTables.processlist, in: "stats", with: processlist)
+        }
         if statement.contains("stats_memory_metrics") {
             let digests = try digestCount()
             try fill(
@@ -116,6 +119,9 @@ extension ProxySQLNode {
             ])
         }
     }
+
+    /// Tells who is on the MySQL port.
+    func setProcesslist(_ rows: [[String?]]) { processlist = rows }
 
     /// Tells how many clients are on the MySQL port, and how many ever came.
     package func setClientConnections(_ connected: Int, created: Int) {

@@ -15,6 +15,8 @@ package actor ProxySQLNode {
     /// The connection pool's rows, in the order in which they appeared.
     var pool: [PoolKey: PoolEntry] = [:]
     var isPaused = false
+    /// The rows of `stats_mysql_processlist`, told by whoever owns the sockets.
+    var processlist: [[String?]] = []
     /// Connections on the MySQL port, told by whoever owns the sockets.
     var clientConnections = 0
     var clientConnectionsCreated = 0

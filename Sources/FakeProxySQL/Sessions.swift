@@ -31,6 +31,11 @@ final class AdminSession: MySQLServerSession {
         }
     }
 
+    func answersTwice(_ command: MySQLServerCommand) -> Bool {
+        guard owner.configuration.version.hasPrefix("3."), case .query(let sql) = command else { return false }
+        return ["PROXYSQL PAUSE", "PROXYSQL RESUME"].contains(sql.uppercased())
+    }
+
     private static func response(to reply: AdminReply) -> MySQLServerResponse {
         switch reply {
         case .ok(let affectedRows, _): .ok(affectedRows: affectedRows)
@@ -55,14 +60,23 @@ final class AdminSession: MySQLServerSession {
 /// One client of the MySQL port: it may log in, and there is no backend behind.
 final class ClientSession: MySQLServerSession {
     private let owner: FakeProxySQL
+    private let id: Int
 
     init(_ owner: FakeProxySQL) {
         self.owner = owner
         owner.clientArrived()
+        id = owner.clients.add()
     }
+
+    deinit {
+        owner.clients.remove(id)
+    }
+
+    func attach(_ hangUp: @escaping @Sendable () -> Void) { owner.clients.attach(id, hangUp) }
 
     func password(of username: String) async -> String? {
         await owner.gate.pass()
+        owner.clients.update(id) { $0.user = username }
         return await owner.node.frontendPassword(of: username)
     }
 
@@ -71,6 +85,9 @@ final class ClientSession: MySQLServerSession {
         switch command {
         case .ping, .selectDatabase: return .ok()
         case .quit: return .close
+        case .query(let sql) where ClientSessions.changesTransaction(sql) != nil:
+            owner.clients.update(id) { $0.isInTransaction = ClientSessions.changesTransaction(sql) ?? false }
+            return .ok()
         case .query, .other:
             return .error(
                 MySQLServerError(

@@ -11,6 +11,15 @@ package protocol MySQLServerSession: Sendable {
     /// Answers a command; may take as long as it likes, and never returns when the server is to seem hung. It is
     /// cancelled when the client goes away or the server is stopped.
     func respond(to command: MySQLServerCommand) async -> MySQLServerResponse
+    /// Is told once, before anything else, how the connection is closed from the server's side.
+    func attach(_ hangUp: @escaping @Sendable () -> Void)
+    /// Whether the answer to `command` is sent twice, with the same sequence number.
+    func answersTwice(_ command: MySQLServerCommand) -> Bool
+}
+
+extension MySQLServerSession {
+    package func attach(_ hangUp: @escaping @Sendable () -> Void) {}
+    package func answersTwice(_ command: MySQLServerCommand) -> Bool { false }
 }
 
 /// A MySQL server on one port; what it knows is in the sessions.
@@ -167,6 +176,7 @@ package final class MySQLServer: Sendable {
         var machine = ServerStateMachine(manner: configuration.manner, peer: peer, challenge: challenge)
         var framing = PacketFraming(maximumPayload: configuration.maximumPayloadBytes)
         let session = makeSession(peer)
+        session.attach { channel.close(promise: nil) }
 
         func send(_ payloads: [ByteBuffer]) async throws {
             var bytes = ByteBuffer()
@@ -203,6 +213,13 @@ package final class MySQLServer: Sendable {
                     return
                 case .command(let command):
                     guard let payloads = machine.payloads(of: await session.respond(to: command)) else { return }
+                    if session.answersTwice(command) {
+                        // A copy of the framing keeps the sequence number for the second one.
+                        var first = framing
+                        var bytes = ByteBuffer()
+                        for payload in payloads { first.write(payload, into: &bytes) }
+                        try await outbound.write(bytes)
+                    }
                     try await send(payloads)
                     framing.beginCommand()
                 }
