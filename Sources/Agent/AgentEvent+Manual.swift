@@ -13,6 +13,7 @@ extension AgentEvent.Kind {
         case .backendChanged: "A backend's status was changed through the API."
         case .degraded: "Something keeps a core from its duty."
         case .recovered: "What kept a core from its duty is over."
+        case .adminRefused: "The admin interface refuses the agent's login or its statements; the node is unready."
         }
     }
 
@@ -30,6 +31,7 @@ extension AgentEvent.Kind {
         case .backendChanged: [.hostgroup, .backend, .status]
         case .degraded: [.reason, .problem]
         case .recovered: [.reason]
+        case .adminRefused: [.problem]
         }
     }
 }

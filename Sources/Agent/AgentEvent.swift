@@ -28,6 +28,8 @@ package struct AgentEvent: Codable, Hashable, Sendable {
         case degraded
         /// What kept a core from its duty is over.
         case recovered
+        /// The admin interface answers the agent with errors.
+        case adminRefused = "admin-refused"
     }
 
     /// What an event may say beside; the raw value is the member's name in `details`.

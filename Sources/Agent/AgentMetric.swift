@@ -6,6 +6,10 @@ package enum AgentMetric: String, MetricName {
     case ready = "drover_agent_ready"
     /// Age of the last look at the node that had an answer, at the moment of the scrape.
     case silence = "drover_agent_silent_seconds"
+    /// Whether the admin interface answers the agent with errors, at the moment of the scrape.
+    case refused = "drover_agent_admin_refused"
+    /// Whether the MySQL port greeted a client at the last probe.
+    case greets = "drover_agent_mysql_port_greets"
     /// How long one look at the node took, answered or not.
     case look = "drover_agent_look_seconds"
     /// Backends of the node by status: ONLINE, SHUNNED, OFFLINE_SOFT.
@@ -34,6 +38,15 @@ package enum AgentMetric: String, MetricName {
             MetricDefinition(
                 .gauge, "seconds",
                 "Age of the last look at the node that had an answer, at the moment of the scrape.")
+        case .refused:
+            MetricDefinition(
+                .gauge, "1 or 0",
+                "Whether the admin interface answers the agent with errors, for example refuses its password.")
+        case .greets:
+            MetricDefinition(
+                .gauge, "1 or 0",
+                "Whether the MySQL port greeted a client at the last probe; not probed while paused or draining.",
+                begins: [])
         case .look:
             MetricDefinition(
                 .histogram, "seconds",

@@ -131,6 +131,7 @@ extension AgentSettingKey.Kind {
         case .address: "`host:port`"
         case .word(let words): Markdown.codes(words)
         case .integers: "whole numbers, separated by commas"
+        case .addressOrOff: "`host:port` or `off`"
         case .peers: "`name@host:port`, …"
         }
     }

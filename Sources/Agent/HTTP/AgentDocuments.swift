@@ -113,8 +113,11 @@ package struct StatusDocument: Codable, Hashable, Sendable {
     package var message: String
     /// Milliseconds since the node was last looked at.
     package var ageMilliseconds: Int64?
+    /// What a person has to look into, a sentence each; absent when there is nothing.
+    package var concerns: [String]?
 
     private enum CodingKeys: String, CodingKey {
+        case concerns
         case node, instance, role, leader, order, running, seen, generation, boot, reason, certificate, note, peers,
             checksums, drift,
             backends,

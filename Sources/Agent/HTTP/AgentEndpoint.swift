@@ -2,7 +2,7 @@ package import Endpoints
 
 /// The agent's routes: the Go agent's, and Drover's under `/v1`.
 package enum AgentEndpoint: EndpointName {
-    case started, ready, live, shutdownByGet, shutdownByPost, metrics
+    case started, ready, live, agent, shutdownByGet, shutdownByPost, metrics
     case status, backends, cluster
     case resync, drain, resume, reload, backend
 
@@ -16,6 +16,8 @@ package enum AgentEndpoint: EndpointName {
             return Endpoint(.get, "/healthz/ready", answers: [200, 503], "Whether the node should get new clients.")
         case .live:
             return Endpoint(.get, "/healthz/live", answers: [200, 503], "Whether the node answers at all.")
+        case .agent:
+            return Endpoint(.get, "/healthz/agent", "Whether the agent itself answers, whatever the node does.")
         case .shutdownByGet:
             return Endpoint(.get, "/shutdown", answers: [200, 409], "The same, as Kubernetes' `preStop.httpGet` asks.")
         case .shutdownByPost:
@@ -37,7 +39,8 @@ package enum AgentEndpoint: EndpointName {
                 "Lets clients go until resumed. 409 when a plugin objects.")
         case .resume:
             return Endpoint(
-                .post, "/v1/resume", access: token, answers: [202, 401, 403, 409], "Takes clients again.")
+                .post, "/v1/resume", access: token, answers: [202, 401, 403, 409],
+                "Takes clients again, after a drain or a PAUSE by hand.")
         case .reload:
             return Endpoint(.post, "/v1/reload", access: token, answers: [200, 401, 403], "Does what SIGUSR2 does.")
         case .backend:

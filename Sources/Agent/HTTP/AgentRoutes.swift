@@ -100,6 +100,7 @@ package struct AgentRoutes: Sendable {
         router.serve(AgentEndpoint.started) { _, _ in started() }
         router.serve(AgentEndpoint.ready) { _, _ in probe(.ready) }
         router.serve(AgentEndpoint.live) { _, _ in probe(.live) }
+        router.serve(AgentEndpoint.agent) { _, _ in Self.json(["message": "ok", "status": "ok"]) }
         // Any method reached the Go agent's probes; load balancers ask with HEAD.
         router.serveHead(AgentEndpoint.started) { _, _ in started() }
         router.serveHead(AgentEndpoint.ready) { _, _ in probe(.ready) }
@@ -170,6 +171,7 @@ package struct AgentRoutes: Sendable {
         let report = parts.role.report
         let seen = health.observation
         let probe = ProbeDocument(ready, .ready, health, at: now)
+        let concerns = parts.board.concerns(at: now)
         return StatusDocument(
             node: report.node ?? settings.node, instance: settings.instance,
             role: settings.isCore ? "core" : "satellite", isLeader: report.isLeader,
@@ -183,7 +185,7 @@ package struct AgentRoutes: Sendable {
             drift: report.drift, backends: probe.backends, clients: probe.clients, paused: seen?.isPaused == true,
             drain: parts.drain.machine.state.word, started: started.passes, ready: ready.passes, live: live.passes,
             message: [started, live, ready].first { !$0.passes }?.message ?? ready.message,
-            ageMilliseconds: probe.ageMilliseconds)
+            ageMilliseconds: probe.ageMilliseconds, concerns: concerns.isEmpty ? nil : concerns)
     }
 
     private func backends() async -> Response {

@@ -46,6 +46,8 @@ package actor AdminPort: AdminConnection {
 
     /// Always: a call connects when there is no connection.
     package nonisolated let isOpen = true
+    /// Where the interface is.
+    nonisolated var address: AgentAddress { settings.address }
     private let settings: Settings
     private let clock: any Clock<Duration>
     private let wallClock: any WallClock
@@ -71,17 +73,24 @@ package actor AdminPort: AdminConnection {
 
     /// Sends one statement, connecting first when there is no connection.
     ///
-    /// - Parameter timeout: for the turn, for connecting and for the answer, all together.
+    /// - Parameters:
+    ///   - timeout: for the turn, for connecting and for the answer, all together.
+    ///   - endsSession: closes the connection after the answer, before anybody else has a turn. ProxySQL 3 answers PAUSE
+    ///     and RESUME twice, with two OKs or two errors; the next statement would take the second one for its own.
     /// - Throws: `AdminError`; unless the statement was refused, the connection is gone after it.
-    package func query(_ statement: String, within timeout: Duration) async throws(AdminError) -> MySQLResult {
+    package func query(
+        _ statement: String, within timeout: Duration, endsSession: Bool = false
+    ) async throws(AdminError) -> MySQLResult {
         try SQLText.check(statement)
         let asked = wallClock.now()
         try await takeTurn(within: timeout)
         do throws(AdminError) {
             let result = try await send(statement, until: asked.advanced(by: timeout))
+            if endsSession { await close() }
             giveTurn()
             return result
         } catch {
+            if endsSession { await close() }
             if error.code == .unreachable || error.code == .refused {
                 failWaiting(error)
             }
@@ -133,8 +142,18 @@ package actor AdminPort: AdminConnection {
         } catch let error as MySQLServerError {
             throw AdminError(
                 .statementRefused, "\(settings.address) refused the login of \(settings.username): \(error.message)")
+        } catch let error as MySQLWireError where Self.isAnswer(error.code) {
+            // Something answers, in a way that no login comes of: that is not silence.
+            throw AdminError(.unexpectedAnswer, "\(settings.address): \(error.message)")
         } catch {
             throw AdminError(.unreachable, "\(settings.address): \(error)")
+        }
+    }
+
+    private static func isAnswer(_ code: MySQLWireError.Code) -> Bool {
+        switch code {
+        case .malformed, .tooLarge, .authenticationUnsupported, .tlsUnavailable: true
+        case .connectionFailed, .connectionClosed, .deadlineExceeded, .cancelled: false
         }
     }
 

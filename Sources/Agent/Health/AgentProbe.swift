@@ -63,17 +63,33 @@ package struct AgentProbe: Sendable {
         policy.tries = 1
         var health = NodeHealth(at: wallClock.now())
         if DrainFile(path: settings.text("agent.shutdown.draining-file")).exists { health.draining = .draining }
+        health.dataPlane = settings.dataPlane
         let port = AdminPort(settings.port, clock: ContinuousClock(), wallClock: wallClock, logger: logger)
+        async let greeting = Self.greet(settings.dataPlane.address, within: timeout)
         do throws(AdminError) {
             health.observation = try await NodeObservation.look(port, timeout: timeout, now: wallClock.now)
             health.answeredAt = wallClock.now()
         } catch {
-            health.failures = 1
+            if error.code == .statementRefused || error.code == .unexpectedAnswer {
+                health.refusals = 1
+                health.answeredAt = wallClock.now()
+            } else {
+                health.failures = 1
+            }
             health.problem = error.message
+        }
+        if let greeting = await greeting {
+            // There is no second look: this one counts.
+            for _ in 0..<DataPlane.misses { health.dataPlane.probed(greeting, at: wallClock.now()) }
         }
         await port.close()
         let verdict = policy.answer(probe, health, at: wallClock.now())
         return Result(passes: verdict.passes, message: verdict.message)
+    }
+
+    private static func greet(_ address: AgentAddress?, within limit: Duration) async -> Greeting? {
+        guard let address else { return nil }
+        return await GreetingProbe.sockets.greet(address, limit)
     }
 
     private struct Answer: Decodable {

@@ -1,4 +1,5 @@
 import FleetModel
+import MySQLWire
 import Observability
 package import Logging
 package import Pacing
@@ -52,21 +53,49 @@ package struct HealthPoller: Service {
         do throws(AdminError) {
             let observation = try await NodeObservation.look(
                 port, timeout: max(Self.hangingLimit, board.policy.timeout),
-                asksPeers: board.policy.requiresConfiguration && !before.hasStarted, now: wallClock.now)
+                asksPeers: board.policy.requiresConfiguration && !before.hasStarted,
+                requiresContent: board.policy.requiresConfiguration, now: wallClock.now)
             board.looked(observation)
             if before.failures > 0 {
                 logger.info("the admin interface answers again")
+            } else if before.refusals > 0 {
+                logger.info("the admin interface takes the agent's login and statements again")
             }
             if !before.hasStarted, board.health.hasStarted { events.publish(.started) }
             report(observation)
+            await findPort()
         } catch {
             guard !Task.isCancelled else { return }
+            failed(error, before)
+        }
+        AgentMetric.look.record(wallClock.now().since(started))
+    }
+
+    /// An answer that is an error is not silence: the process is alive, and a person has to look.
+    private func failed(_ error: AdminError, _ before: NodeHealth) {
+        guard error.code == .statementRefused || error.code == .unexpectedAnswer else {
             board.failed(error.message)
             if before.failures == 0 {
                 logger.warning("the admin interface does not answer", metadata: ["error": "\(error)"])
             }
+            return
         }
-        AgentMetric.look.record(wallClock.now().since(started))
+        board.refused(error.message, at: wallClock.now())
+        guard before.refusals == 0 else { return }
+        logger.error(
+            "the admin interface refuses the agent: compare its password with admin-admin_credentials of the node",
+            metadata: ["error": "\(error)"])
+        events.publish(.adminRefused, [.problem: error.message])
+    }
+
+    /// Asks where clients connect; a node that does not say is probed where it was.
+    private func findPort() async {
+        guard board.wantsInterfaces() else { return }
+        let answer = try? await port.query(
+            "SELECT variable_value FROM runtime_global_variables WHERE variable_name='mysql-interfaces'",
+            within: Self.hangingLimit)
+        guard let text = answer?.rows.first?[0], !text.isEmpty else { return }
+        board.interfaces(text, admin: port.address)
     }
 
     private func report(_ observation: NodeObservation) {

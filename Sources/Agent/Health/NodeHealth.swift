@@ -16,10 +16,14 @@ package struct NodeHealth: Hashable, Sendable {
     package var observation: NodeObservation?
     /// Looks that failed since then.
     package var failures = 0
-    /// When the interface last answered, or when the agent began to ask.
+    /// When the interface last answered, be it with an error, or when the agent began to ask.
     package var answeredAt: Timestamp
     /// What was wrong with the last look that failed.
     package var problem: String?
+    /// Looks in a row that the interface answered with an error: the login or a statement was refused.
+    package var refusals = 0
+    /// What the MySQL port shows.
+    package var dataPlane = DataPlane()
     /// Whether the node once was ready to start.
     package var hasStarted = false
     /// How far a drain has come.
@@ -28,6 +32,14 @@ package struct NodeHealth: Hashable, Sendable {
     /// Makes the state of an agent that begins to ask now.
     package init(at now: Timestamp) {
         answeredAt = now
+    }
+
+    /// Whether PAUSE seems to be in force: the node says so, or its port is closed, which is the only sign in versions
+    /// before 2.6, and the first one in all of them, since PAUSE holds up the admin interface.
+    package var looksPaused: Bool {
+        if observation?.isPaused == true { return true }
+        guard case .refused = dataPlane.last else { return false }
+        return dataPlane.problem != nil
     }
 }
 
@@ -77,16 +89,21 @@ package struct HealthPolicy: Hashable, Sendable {
         package var status: String
         /// One sentence.
         package var message: String
+
+        static func error(_ message: String) -> Verdict { Verdict(passes: false, status: "error", message: message) }
     }
 
-    /// Why the interface counts as not answering, and since when; nil while it answers.
+    /// So long nothing may be heard before it counts as silence.
+    var patience: Duration { timeout * tries }
+
+    /// Why the interface counts as not answering, and since when; nil while it answers, be it with errors.
     ///
     /// A look that merely takes long does not count before `tries` times `timeout`: a dump of 200,000 digests holds up
     /// every other admin statement for two seconds.
     package func silence(_ health: NodeHealth, at now: Timestamp) -> String? {
         let silent = now.since(health.answeredAt)
-        let isSilent = health.failures >= tries || silent > timeout * tries
-        guard isSilent || health.observation == nil else { return nil }
+        let isSilent = health.failures >= tries || silent > patience
+        guard isSilent || (health.observation == nil && health.refusals == 0) else { return nil }
         let since = "since \(health.answeredAt.rfc3339), \(max(0, silent.wholeMilliseconds / 1_000)) s ago"
         guard let problem = health.problem else {
             return "the admin interface has not answered \(since)"
@@ -103,55 +120,97 @@ package struct HealthPolicy: Hashable, Sendable {
         }
     }
 
+    /// What a person has to look into: refused logins, a silent interface, a port that greets nobody.
+    package func concerns(_ health: NodeHealth, at now: Timestamp) -> [String] {
+        guard health.draining == .no else { return refusal(health).map { [$0] } ?? [] }
+        let silence = health.observation == nil && health.failures == 0 ? nil : silence(health, at: now)
+        return [refusal(health), silence, health.dataPlane.problem].compactMap(\.self)
+    }
+
+    /// Why the interface's answers are errors; nil when the last one was none.
+    private func refusal(_ health: NodeHealth) -> String? {
+        guard health.refusals >= tries || (health.refusals > 0 && health.observation == nil) else { return nil }
+        return "the admin interface refuses the agent: \(health.problem ?? "no reason was given")"
+    }
+
     private func started(_ health: NodeHealth, at now: Timestamp) -> Verdict {
-        if let silence = silence(health, at: now) {
-            return Verdict(passes: false, status: "error", message: silence)
+        if let silence = silence(health, at: now) { return .error(silence) }
+        // A process that answers has started, whatever it answers: a startup probe that failed for a wrong password
+        // would have it killed.
+        if health.observation == nil, let refusal = refusal(health) {
+            return Verdict(passes: true, status: "ok", message: refusal)
         }
-        if requiresConfiguration, !health.hasStarted, health.observation?.hasConfiguration != true {
-            return Verdict(
-                passes: false, status: "error",
-                message: "no configuration was received yet: servers, users and query rules are empty")
-        }
-        // Not for ever: pulling a module may be switched off.
-        if requiresConfiguration, !health.hasStarted, let seen = health.observation, !seen.awaited.isEmpty,
-            seen.uptimeSeconds < Self.arrivalSeconds
-        {
-            return Verdict(
-                passes: false, status: "error",
-                message: "\(seen.awaited.joined(separator: ", ")) of the cores did not arrive yet")
-        }
+        if let arrival = arrival(health) { return .error(arrival) }
         return Verdict(passes: true, status: "ok", message: "ok")
     }
 
-    /// Never fails for backends, nor while draining.
+    /// What a node that has not started yet still waits for.
+    private func arrival(_ health: NodeHealth) -> String? {
+        guard requiresConfiguration, !health.hasStarted else { return nil }
+        if health.observation?.hasConfiguration != true {
+            return "no configuration was received yet: servers, users and query rules are empty"
+        }
+        return Self.awaited(health)
+    }
+
+    /// What the cores have and the node does not yet. Not for ever: pulling a module may be switched off.
+    private static func awaited(_ health: NodeHealth) -> String? {
+        guard let seen = health.observation, !seen.awaited.isEmpty, seen.uptimeSeconds < arrivalSeconds else {
+            return nil
+        }
+        return "\(seen.awaited.joined(separator: ", ")) of the cores did not arrive yet"
+    }
+
+    /// Fails on silence alone: never for backends, for answers that are errors, while draining, nor while clients are
+    /// greeted.
     private func live(_ health: NodeHealth, at now: Timestamp) -> Verdict {
         if health.draining != .no { return draining(health, passes: true) }
-        if let silence = silence(health, at: now) {
-            return Verdict(passes: false, status: "error", message: silence)
+        let isGreeting = health.dataPlane.greets(within: patience, at: now)
+        if !isGreeting, let since = health.dataPlane.silentSince, now.since(since) > patience {
+            return .error(
+                "\(health.dataPlane.problem ?? "clients are not greeted"), since \(since.rfc3339)")
         }
-        return Verdict(passes: true, status: "ok", message: Self.backends(health.observation))
+        if !isGreeting, let silence = silence(health, at: now) { return .error(silence) }
+        return Verdict(
+            passes: true, status: "ok",
+            message: concerns(health, at: now).first ?? Self.backends(health.observation))
     }
 
     private func ready(_ health: NodeHealth, at now: Timestamp) -> Verdict {
         if health.draining != .no { return draining(health, passes: false) }
-        if let silence = silence(health, at: now) {
-            return Verdict(passes: false, status: "error", message: silence)
+        if health.observation?.isPaused == true {
+            return .error("the listener is paused: 'drover ctl resume' or PROXYSQL RESUME opens it")
         }
-        guard let observation = health.observation else {
-            return Verdict(passes: false, status: "error", message: "the node was not looked at yet")
+        if let problem = health.dataPlane.problem {
+            return .error(
+                health.looksPaused ? "\(problem); after a PAUSE 'drover ctl resume' opens the port" : problem)
         }
-        if observation.isPaused == true {
-            return Verdict(passes: false, status: "error", message: "the listener is paused: PROXYSQL RESUME opens it")
+        if let refusal = refusal(health) { return .error(refusal) }
+        // Clients are served while they are greeted: a slow admin interface alone turns nobody away.
+        if let silence = silence(health, at: now),
+            health.observation == nil || !health.dataPlane.greets(within: patience, at: now)
+        {
+            return .error(silence)
         }
+        guard let observation = health.observation else { return .error("the node was not looked at yet") }
+        if let emptiness = emptiness(health, observation) { return .error(emptiness) }
         let missing = requiredHostgroups.filter { hostgroup in
             !observation.backends.contains { $0.hostgroup == hostgroup && $0.status == "ONLINE" && $0.count > 0 }
         }
         guard missing.isEmpty else {
             let list = missing.map { "\($0)" }.joined(separator: ", ")
-            return Verdict(
-                passes: false, status: "error", message: "no backend is ONLINE in required hostgroup \(list)")
+            return .error("no backend is ONLINE in required hostgroup \(list)")
         }
         return Verdict(passes: true, status: "ok", message: Self.backends(observation))
+    }
+
+    /// Why a node that gets its content from others has nothing to serve clients with. Where its cores are known to have
+    /// nothing either, before the first group, there is nothing to wait for.
+    private func emptiness(_ health: NodeHealth, _ observation: NodeObservation) -> String? {
+        guard requiresConfiguration else { return nil }
+        if !health.hasStarted, let awaited = Self.awaited(health) { return awaited }
+        guard observation.count() == 0, observation.cores != .empty else { return nil }
+        return "no backends yet: no servers were received from the cores"
     }
 
     private func draining(_ health: NodeHealth, passes: Bool) -> Verdict {
@@ -164,6 +223,7 @@ package struct HealthPolicy: Hashable, Sendable {
         guard let observation else { return "all backends online" }
         let online = observation.count("ONLINE")
         let total = observation.count()
+        if total == 0 { return "no backends yet" }
         if online == total { return "all backends online" }
         return online == 0 ? "all backends offline" : "some backends offline"
     }

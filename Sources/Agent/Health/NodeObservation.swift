@@ -60,6 +60,18 @@ package struct NodeObservation: Hashable, Sendable {
     package var stamps: [Stamp]
     /// Servers, users or rules that a peer has and this node has not pulled yet; empty where nobody asked.
     package var awaited: [String] = []
+    /// What the peers hold.
+    package var cores = Cores.unknown
+
+    /// Whether the peers have anything that this node could pull.
+    package enum Cores: Hashable, Sendable {
+        /// Nobody asked, or no loaded peer is known.
+        case unknown
+        /// Every loaded peer is without servers, users and rules: the fleet has no group yet.
+        case empty
+        /// Some have content.
+        case filled
+    }
 
     /// Makes an observation.
     package init(
@@ -87,9 +99,11 @@ package struct NodeObservation: Hashable, Sendable {
         stamps.contains { Self.contents.contains($0.module) && $0.hasContent }
     }
 
-    /// Looks at the node: three statements, each within `timeout`, and one more for what its peers have.
+    /// Looks at the node: three statements, each within `timeout`, and one more for what its peers have, which is asked
+    /// of a node without servers that should have some too.
     package static func look(
-        _ port: AdminPort, timeout: Duration, asksPeers: Bool = false, now: () -> Timestamp
+        _ port: AdminPort, timeout: Duration, asksPeers: Bool = false, requiresContent: Bool = false,
+        now: () -> Timestamp
     ) async throws(AdminError) -> NodeObservation {
         let servers = try await port.query(
             "SELECT hostgroup_id, status, COUNT(*) AS servers FROM runtime_mysql_servers "
@@ -100,7 +114,7 @@ package struct NodeObservation: Hashable, Sendable {
         let stamps = try await port.query(
             "SELECT name, version, epoch, checksum FROM runtime_checksums_values", within: timeout)
         let peers =
-            asksPeers
+            asksPeers || (requiresContent && servers.rows.isEmpty)
             ? try await port.query(
                 "SELECT name, version, epoch, checksum FROM stats_proxysql_servers_checksums", within: timeout
             ).rows : []
@@ -115,11 +129,18 @@ package struct NodeObservation: Hashable, Sendable {
             isPaused: values["mysql_listener_paused"].map { $0 == "true" || $0 == "1" },
             uptimeSeconds: values["ProxySQL_Uptime"].flatMap { Int($0) } ?? 0,
             stamps: stamps.rows.map { Self.stamp($0) })
-        // The modules arrive one after the other; without users a node that has servers turns everybody away.
-        let offered = peers.map { Self.stamp($0) }.filter { $0.version > 1 && $0.hasContent }.map(\.module)
-        let own = observation.stamps.filter(\.hasContent).map(\.module)
-        observation.awaited = contents.filter { offered.contains($0) && !own.contains($0) }
+        observation.compare(with: peers.map { Self.stamp($0) })
         return observation
+    }
+
+    /// What the peers offer beside what the node has.
+    mutating func compare(with peers: [Stamp]) {
+        let loaded = peers.filter { $0.version > 1 && Self.contents.contains($0.module) }
+        let offered = loaded.filter(\.hasRows).map(\.module)
+        cores = loaded.isEmpty ? .unknown : offered.isEmpty ? .empty : .filled
+        // The modules arrive one after the other; without users a node that has servers turns everybody away.
+        let own = stamps.filter(\.hasContent).map(\.module)
+        awaited = Self.contents.filter { offered.contains($0) && !own.contains($0) }
     }
 
     private static func stamp(_ row: MySQLRow) -> Stamp {

@@ -67,7 +67,8 @@ package struct AgentProcess: Sendable {
             node: identity.name, role: settings.isCore ? "core" : "satellite", wallClock: around.wallClock)
         port = AdminPort(
             settings.port, clock: around.clock, wallClock: around.wallClock, logger: around.logger)
-        board = HealthBoard(policy: settings.healthPolicy, at: around.wallClock.now())
+        board = HealthBoard(
+            policy: settings.healthPolicy, dataPlane: settings.dataPlane, at: around.wallClock.now())
         file = DrainFile(path: settings.text("agent.shutdown.draining-file"))
         drain = DrainRunner(
             machine: DrainMachine(limits: settings.drainLimits, isCore: settings.isCore), port: port, board: board,
@@ -119,11 +120,14 @@ package struct AgentProcess: Sendable {
         let poller = HealthPoller(
             port: port, board: board, drainFile: file, clock: around.clock, wallClock: around.wallClock, wakeup: look,
             events: events, logger: around.logger)
+        let dataPlane = DataPlanePoller(
+            board: board, probe: .sockets, clock: around.clock, wallClock: around.wallClock, logger: around.logger)
         let start = Lateness(settings.seconds("agent.start-delay-seconds"), around.clock)
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
             .init(service: Part("http", http(duties, onServing))),
             .init(service: Part("drain", drain)),
             .init(service: Part("health", poller).onAdminLoop().after(start)),
+            .init(service: Part("mysql port", dataPlane).onAdminLoop().after(start)),
         ]
         services += duties.services.map { .init(service: $0.after(start)) }
         if around.takesSignals {

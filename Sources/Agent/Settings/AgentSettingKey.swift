@@ -12,6 +12,8 @@ package struct AgentSettingKey: Hashable, Sendable {
         case flag
         /// `host:port`.
         case address
+        /// `host:port`, or `off`.
+        case addressOrOff
         /// One of these words, in any case.
         case word([String])
         /// Whole numbers, separated by commas.
@@ -85,7 +87,9 @@ package struct AgentSettingKey: Hashable, Sendable {
             }
         case .flag:
             return Self.truth(value) == nil ? "it must be true or false" : nil
-        case .address:
+        case .addressOrOff where value.lowercased() == "off":
+            return nil
+        case .address, .addressOrOff:
             guard let address = AgentAddress(value), address.port > 0, !value.contains(where: \.isWhitespace) else {
                 return "it must be host:port, the port included"
             }
@@ -228,6 +232,10 @@ package struct AgentSettingKey: Hashable, Sendable {
             nil, "agent.health.tries", .integer(1...100), "3",
             "So many looks without an answer make the node not live."),
         .init(
+            nil, "agent.health.mysql-address", .addressOrOff, nil,
+            "Where the agent probes whether clients are greeted; mysql-interfaces of the node when unset; off probes "
+                + "the admin interface alone."),
+        .init(
             nil, "agent.health.required-hostgroups", .integers, nil,
             "Hostgroups without an ONLINE backend make the node unready; none by default, as in the Go agent."),
         .init(
@@ -248,6 +256,10 @@ package struct AgentSettingKey: Hashable, Sendable {
         .init(
             "shutdown.shutdown_timeout", "agent.shutdown.timeout-seconds", .seconds(0.1...86_400), "60",
             "After this the whole shutdown is abandoned; more than the drain timeout."),
+        .init(
+            nil, "agent.shutdown.on-signal", .word(["drain", "leave"]), "drain",
+            "What SIGTERM and SIGINT do: drain ends ProxySQL too; leave ends the agent alone, for containers whose "
+                + "preStop hook drains."),
         .init(
             nil, "agent.shutdown.poll-seconds", .seconds(0.01...60), "1",
             "Between two looks at how many clients are left."),

@@ -55,6 +55,15 @@ extension AgentSettings {
             requiresConfiguration: wanted == "auto" ? !isCore : wanted == "true")
     }
 
+    /// Where clients connect: as set, else ProxySQL's default port beside its admin interface, until the node tells.
+    package var dataPlane: DataPlane {
+        if let text = optionalText("agent.health.mysql-address") {
+            return text.lowercased() == "off"
+                ? DataPlane(isKnown: true) : DataPlane(address: AgentAddress(text), isKnown: true)
+        }
+        return DataPlane(address: AgentAddress(host: address("agent.proxysql.address").host, port: 6_033))
+    }
+
     /// How long a drain may take.
     package var drainLimits: DrainMachine.Limits {
         DrainMachine.Limits(

@@ -64,7 +64,7 @@ struct AgentStatus: AsyncParsableCommand {
         .init("RUNNING", "running.order.value"), .init("GENERATION", "generation"), .init("READY", "ready"),
         .init("LIVE", "live"), .init("DRAIN", "drain"), .init("ONLINE", "backends.online"),
         .init("BACKENDS", "backends.total"), .init("CLIENTS", "clients"), .init("DRIFT", "drift.#"),
-        .init("NOTE", "note"),
+        .init("CONCERNS", "concerns.#"), .init("MESSAGE", "message"), .init("NOTE", "note"),
     ]
 
     @OptionGroup var options: AgentOptions
