@@ -148,6 +148,8 @@ struct AgentProcessTests {
     @Test("A drain that is held is taken back: clients come again and the timeout is the old one")
     func resume() async throws {
         try await withNode(node("a", variables: ["mysql-wait_timeout": "28800000"])) { fake in
+            _ = await fake.query("INSERT INTO mysql_servers (hostgroup_id, hostname) VALUES (1, '127.0.0.9')")
+            _ = await fake.query("LOAD MYSQL SERVERS TO RUNTIME")
             try await withAgent(fake) { agent in
                 _ = try await agent.status { $0["live"] as? Bool == true }
                 let refused = try await agent.call(.POST, "/v1/drain")

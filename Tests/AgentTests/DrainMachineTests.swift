@@ -39,7 +39,9 @@ struct DrainMachineTests {
     @Test("A satellite is unready, paused, then lets idle clients go, then ends, in this order")
     func order() {
         let played = play(clientsStay: .seconds(8))
-        #expect(played.steps == ["announce", "pause", "closeIdleClients", "countClients", "shutDown"])
+        #expect(played.steps.prefix(5) == ["announce", "pause", "closeIdleClients", "countClients", "endSessions"])
+        #expect(Set(played.steps.dropFirst(5)) == ["countClients", "endSessions", "shutDown"])
+        #expect(played.steps.last == "shutDown")
         #expect(played.machine.outcome == .empty)
         #expect(played.took < .seconds(10))
     }
@@ -53,6 +55,42 @@ struct DrainMachineTests {
     @Test("A core keeps its variables, which its peers would pull")
     func core() {
         #expect(!play(isCore: true, clientsStay: .zero).steps.contains("closeIdleClients"))
+    }
+
+    @Test("Without clients nobody is ended")
+    func nobodyToEnd() {
+        #expect(!play(clientsStay: .zero).steps.contains("endSessions"))
+    }
+
+    @Test("Clients are ended gently at first, one by one only when time runs out")
+    func late() {
+        var lateness: [Duration: Bool] = [:]
+        var machine = DrainMachine(
+            limits: .init(propagation: .zero, drain: .seconds(30), total: .seconds(60)), isCore: false)
+        machine.request(.hold, at: begin)
+        for step in [machine.step(at: begin)] { machine.ended(step, at: begin) }
+        for _ in 0..<3 { machine.ended(machine.step(at: begin), at: begin) }
+        #expect(machine.state == .emptying)
+        for seconds in [0, 27, 29] {
+            let now = begin.advanced(by: .seconds(seconds))
+            machine.ended(machine.step(at: now), clients: 3, at: now)
+            if case .endSessions(_, let isLate) = machine.step(at: now) { lateness[.seconds(seconds)] = isLate }
+            machine.ended(machine.step(at: now), at: now)
+            machine.ended(machine.step(at: now), at: now)
+        }
+        #expect(lateness == [.seconds(0): false, .seconds(27): false, .seconds(29): true])
+    }
+
+    @Test("A node that is seen paused is resumed whoever paused it, a serving one is not")
+    func pausedByOthers() {
+        var machine = DrainMachine(
+            limits: .init(propagation: .zero, drain: .seconds(1), total: .seconds(2)), isCore: false)
+        let refused = machine.resume()
+        #expect(!refused)
+        let accepted = machine.resume(isPaused: true)
+        #expect(accepted && machine.state == .resuming)
+        machine.ended(machine.step(at: begin), .answered, at: begin)
+        #expect(machine.state == .serving)
     }
 
     @Test("Clients that stay are cut after the drain timeout")

@@ -3,8 +3,9 @@ package import FleetModel
 /// How a node lets its clients go, as a pure state machine.
 ///
 /// The order cut no transaction where others did (ProxySQL 2.7.1, 28 clients): unready, wait until nobody sends new
-/// clients here, PAUSE, close idle clients by `mysql-wait_timeout=0`, wait until nobody is left, SHUTDOWN. PAUSE before
-/// the timeout, because in the other order newcomers were cut; plain SHUTDOWN, because SLOW waits for nobody either.
+/// clients here, PAUSE, close idle clients by `mysql-wait_timeout=0`, end those that remain between two transactions,
+/// wait until nobody is left, SHUTDOWN. PAUSE before the timeout, because in the other order newcomers were cut; plain
+/// SHUTDOWN, because SLOW waits for nobody either.
 package struct DrainMachine: Hashable, Sendable {
     /// What the drain is for.
     package enum Goal: Hashable, Sendable {
@@ -39,7 +40,7 @@ package struct DrainMachine: Hashable, Sendable {
 
     /// Where the drain is.
     package enum State: Hashable, Sendable {
-        /// Nothing was asked for. Can become announcing.
+        /// Nothing was asked for. Can become announcing, resuming.
         case serving
         /// The draining file is written. Can become propagating.
         case announcing
@@ -49,8 +50,10 @@ package struct DrainMachine: Hashable, Sendable {
         case pausing
         /// Idle clients are closed. Can become emptying, shuttingDown, held.
         case expiring
-        /// Waits until no client is left. Can become held, shuttingDown, resuming.
+        /// Waits until no client is left. Can become ending, held, shuttingDown, resuming.
         case emptying
+        /// Ends clients that are in no transaction. Can become waiting, resuming.
+        case ending
         /// Between two counts. Can become emptying.
         case waiting
         /// Clients are gone, or their time is over. Can become shuttingDown, resuming.
@@ -77,6 +80,8 @@ package struct DrainMachine: Hashable, Sendable {
         case closeIdleClients(within: Duration)
         /// `Client_Connections_connected`.
         case countClients(within: Duration)
+        /// Each client at a moment without a transaction; `isLate` when hardly any time is left.
+        case endSessions(within: Duration, isLate: Bool)
         /// `PROXYSQL SHUTDOWN`.
         case shutDown(within: Duration)
         /// `PROXYSQL RESUME`, the old `mysql-wait_timeout`, no draining file.
@@ -113,6 +118,10 @@ package struct DrainMachine: Hashable, Sendable {
     package private(set) var clients: Int?
     /// How letting go ended.
     package private(set) var outcome: Outcome?
+    /// So long before the end nobody is spared any more who is not seen in a transaction.
+    private static let late = Duration.seconds(2)
+    /// Between ending clients and counting them: those who are in a transaction then may be free by now.
+    private static let pause = Duration.milliseconds(200)
     /// Until then a statement that had no answer is not tried again.
     private var retryAt: Timestamp?
     private let limits: Limits
@@ -146,8 +155,12 @@ package struct DrainMachine: Hashable, Sendable {
     }
 
     /// Asks for clients again; false when the node is being shut down or was not draining.
-    package mutating func resume() -> Bool {
-        guard goal == .hold, state != .serving, state != .done, state != .shuttingDown else { return false }
+    ///
+    /// - Parameter isPaused: whether the node is seen paused, by whomever: then there is something to resume in any case.
+    package mutating func resume(isPaused: Bool = false) -> Bool {
+        guard state != .serving || isPaused else { return false }
+        guard goal == .hold || state == .serving, state != .done, state != .shuttingDown else { return false }
+        goal = .hold
         state = .resuming
         retryAt = nil
         return true
@@ -163,7 +176,11 @@ package struct DrainMachine: Hashable, Sendable {
         case .pausing: return .pause(within: patience(at: now))
         case .expiring: return .closeIdleClients(within: patience(at: now))
         case .emptying: return .countClients(within: left(at: now))
-        case .waiting: return .wait(min(limits.poll, max(.zero, drainLeft(at: now))))
+        case .ending:
+            return .endSessions(
+                within: patience(at: now), isLate: drainLeft(at: now) < min(Self.late, limits.drain / 3))
+        case .waiting:
+            return .wait(min(limits.poll, Self.pause, max(.zero, drainLeft(at: now))))
         case .resuming: return .resume(within: limits.total)
         case .shuttingDown: return .shutDown(within: max(.milliseconds(1), limits.total - elapsed(at: now)))
         }
@@ -181,7 +198,9 @@ package struct DrainMachine: Hashable, Sendable {
             advance(reply, clients, at: now)
         }
         let isOver = left(at: now) <= .milliseconds(1)
-        if isOver, [.pausing, .expiring, .emptying, .waiting, .propagating].contains(state) { leave(.abandoned) }
+        if isOver, [.pausing, .expiring, .emptying, .ending, .waiting, .propagating].contains(state) {
+            leave(.abandoned)
+        }
     }
 
     private mutating func advance(_ reply: Reply, _ clients: Int?, at now: Timestamp) {
@@ -192,6 +211,7 @@ package struct DrainMachine: Hashable, Sendable {
         case .pausing: follow(reply, by: isCore ? .emptying : .expiring, at: now)
         case .expiring: follow(reply, by: .emptying, at: now)
         case .emptying: reply == .gone ? leave(.empty) : counted(clients, at: now)
+        case .ending: reply == .gone ? leave(.empty) : (state = .waiting)
         case .waiting: state = .emptying
         case .resuming:
             // Whatever stays paused would be taken for a node that serves.
@@ -222,7 +242,7 @@ package struct DrainMachine: Hashable, Sendable {
         if retryAt != nil, case .wait = step { return true }
         return switch (state, step) {
         case (.announcing, .announce), (.propagating, .wait), (.waiting, .wait), (.pausing, .pause),
-            (.expiring, .closeIdleClients), (.emptying, .countClients), (.resuming, .resume),
+            (.expiring, .closeIdleClients), (.emptying, .countClients), (.ending, .endSessions), (.resuming, .resume),
             (.shuttingDown, .shutDown):
             retryAt == nil
         default: false
@@ -236,7 +256,8 @@ package struct DrainMachine: Hashable, Sendable {
         } else if drainLeft(at: now) <= .zero {
             leave(.timedOut)
         } else {
-            state = .waiting
+            // A count that had no answer ends nobody.
+            state = count == nil ? .waiting : .ending
         }
     }
 

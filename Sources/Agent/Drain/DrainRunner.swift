@@ -1,8 +1,6 @@
 import FleetModel
 package import Logging
 package import Pacing
-import MySQLWire
-import ProxySQLAdmin
 import ServiceLifecycle
 import Synchronization
 
@@ -16,35 +14,43 @@ package final class DrainRunner: Service {
         case refused
     }
 
-    private struct Shared {
+    struct Shared {
         var machine: DrainMachine
         var waiting: [CheckedContinuation<Void, Never>] = []
-        var formerWaitTimeout: String?
+        /// What is on the disk of what was done to the node.
+        var record: DrainRecord?
+        var resumedAt: Timestamp?
         /// Whether the last step failed, so that only the first of many alike is a warning.
         var isFailing = false
     }
 
-    private let shared: Mutex<Shared>
-    private let port: AdminPort
-    private let board: HealthBoard
-    private let file: DrainFile
-    private let clock: any Clock<Duration>
-    private let wallClock: any WallClock
-    private let events: AgentEvents
+    let shared: Mutex<Shared>
+    let port: AdminPort
+    let board: HealthBoard
+    let file: DrainFile
+    let recordFile: DrainRecordFile
+    let isCore: Bool
+    let clock: any Clock<Duration>
+    let wallClock: any WallClock
+    let events: AgentEvents
     private let look: Wakeup
-    private let wakeup = Wakeup()
+    let wakeup = Wakeup()
     private let ending = Wakeup()
-    private let logger: Logger
+    let logger: Logger
 
     /// Makes the runner of a node; `look` has the poller look at it at once, `events` hears of `draining` and `drained`.
     package init(
-        machine: DrainMachine, port: AdminPort, board: HealthBoard, file: DrainFile,
-        look: Wakeup, time: (clock: any Clock<Duration>, wallClock: any WallClock), events: AgentEvents, logger: Logger
+        machine: DrainMachine, port: AdminPort, board: HealthBoard,
+        files: (draining: DrainFile, record: DrainRecordFile),
+        isCore: Bool, look: Wakeup, time: (clock: any Clock<Duration>, wallClock: any WallClock),
+        events: AgentEvents, logger: Logger
     ) {
         shared = Mutex(Shared(machine: machine))
         self.port = port
         self.board = board
-        self.file = file
+        file = files.draining
+        recordFile = files.record
+        self.isCore = isCore
         self.look = look
         clock = time.clock
         wallClock = time.wallClock
@@ -54,6 +60,12 @@ package final class DrainRunner: Service {
 
     /// Where the drain is.
     package var machine: DrainMachine { shared.withLock { $0.machine } }
+
+    /// Whether a drain is under way that ends ProxySQL.
+    var isShuttingDown: Bool {
+        let machine = machine
+        return machine.goal == .shutDown && machine.state != .serving && machine.state != .done
+    }
 
     /// Asks for a drain; the node is unready when this returns.
     package func request(_ goal: DrainMachine.Goal, because reason: String) {
@@ -67,6 +79,32 @@ package final class DrainRunner: Service {
             logger.info("draining", metadata: ["reason": "\(reason)"])
         }
         wakeup.wake()
+    }
+
+    /// Goes on from what an earlier agent left behind: a hold is held again, anything else is taken back.
+    ///
+    /// A drain for a shutdown that did not come is not finished: who asked for it, a `preStop` hook or a signal, has not
+    /// waited for it.
+    package func restore() {
+        let record = recordFile.read()
+        guard let record else {
+            if file.removeOurs() {
+                logger.info("the draining file of an earlier drain was removed")
+            } else if file.exists {
+                logger.warning("the draining file was made by hand: the node stays unready until it is removed")
+            }
+            return
+        }
+        shared.withLock { $0.record = record }
+        board.drain(.draining)
+        switch record.goal {
+        case .hold:
+            logger.notice("the node was drained and held when the agent ended: it is held until it is resumed")
+            shared.withLock { $0.machine.request(.hold, at: wallClock.now()) }
+        case .shutDown, .serve:
+            logger.notice("an earlier agent ended in the middle of a drain: the node takes clients again")
+            _ = shared.withLock { $0.machine.resume(isPaused: true) }
+        }
     }
 
     /// Waits until the drain that is under way has come to rest.
@@ -88,7 +126,9 @@ package final class DrainRunner: Service {
 
     /// Asks for clients again.
     package func resume() -> Resumption {
-        let isAccepted = shared.withLock { $0.machine.resume() }
+        let isPaused = board.health.looksPaused
+        let isAccepted = shared.withLock { $0.machine.resume(isPaused: isPaused) }
+        if isAccepted { board.drain(.draining) }
         wakeup.wake()
         return isAccepted ? .accepted : .refused
     }
@@ -120,10 +160,15 @@ package final class DrainRunner: Service {
     private func changed(to machine: DrainMachine) {
         switch machine.state {
         case .shuttingDown:
+            // From here on there is nothing that a restart should hold.
+            note(.shutDown)
             board.drain(.shuttingDown)
             tell(machine)
         case .held: tell(machine)
-        case .done: ending.wake()
+        case .done:
+            // The next process is not paused. One that could not be ended may go on, and is opened again.
+            if machine.outcome != .abandoned { recordFile.remove() }
+            ending.wake()
         case .serving:
             board.drain(.no)
             // What was last seen is a node that is paused.
@@ -150,111 +195,5 @@ package final class DrainRunner: Service {
             defer { shared.waiting = [] }
             return shared.waiting
         }
-    }
-
-    // MARK: Effects
-
-    private func perform(_ step: DrainMachine.Step) async -> (DrainMachine.Reply, clients: Int?) {
-        switch step {
-        case .rest: break
-        case .announce: announce()
-        case .wait(let duration):
-            // A resume or a shutdown must not wait for this to pass.
-            if duration > .zero { await wakeup.wait(upTo: duration, clock: clock) }
-        case .pause(let limit): return (await pause(within: limit), nil)
-        case .closeIdleClients(let limit): return (await closeIdleClients(within: limit), nil)
-        case .countClients(let limit): return await countClients(within: limit)
-        case .shutDown(let limit):
-            return (await attempt("PROXYSQL SHUTDOWN", within: limit, endsConnection: true).reply, nil)
-        case .resume(let limit): return (await takeClientsAgain(within: limit), nil)
-        }
-        return (.answered, nil)
-    }
-
-    private func pause(within limit: Duration) async -> DrainMachine.Reply {
-        let reply = await attempt("PROXYSQL PAUSE", within: limit).reply
-        // Version 3.0 sends two replies to PAUSE; nothing else may read the second one. Without an answer the connection
-        // is gone anyway, or another call waits on it.
-        if reply == .answered { await port.close() }
-        return reply
-    }
-
-    private func announce() {
-        do {
-            try file.write()
-        } catch {
-            // Probes answer from the agent, so the file is only for others to see.
-            logger.warning("the draining file cannot be written", metadata: ["error": "\(error)"])
-        }
-        events.publish(.draining)
-    }
-
-    private func closeIdleClients(within limit: Duration) async -> DrainMachine.Reply {
-        // What was read first is what it was: after a LOAD that failed it would be our own zero.
-        if shared.withLock({ $0.formerWaitTimeout }) == nil {
-            let former = await attempt(
-                "SELECT variable_value FROM global_variables WHERE variable_name='mysql-wait_timeout'", within: limit)
-            guard former.reply == .answered else { return former.reply }
-            if let value = former.cells.first { shared.withLock { $0.formerWaitTimeout = value } }
-        }
-        return await setWaitTimeout("0", within: limit)
-    }
-
-    private func setWaitTimeout(_ milliseconds: String, within limit: Duration) async -> DrainMachine.Reply {
-        let reply = await attempt(
-            "UPDATE global_variables SET variable_value='\(milliseconds)' WHERE variable_name='mysql-wait_timeout'",
-            within: limit
-        ).reply
-        guard reply == .answered else { return reply }
-        return await attempt("LOAD MYSQL VARIABLES TO RUNTIME", within: limit).reply
-    }
-
-    private func countClients(within limit: Duration) async -> (DrainMachine.Reply, clients: Int?) {
-        let count = await attempt(
-            "SELECT Variable_Value FROM stats_mysql_global WHERE Variable_Name='Client_Connections_connected'",
-            within: limit)
-        return (count.reply, count.cells.first.flatMap { Int($0) })
-    }
-
-    private func takeClientsAgain(within limit: Duration) async -> DrainMachine.Reply {
-        let former = shared.withLock { $0.formerWaitTimeout }
-        if let former, Int(former) != nil {
-            let reply = await setWaitTimeout(former, within: limit)
-            guard reply != .silent else { return reply }
-        }
-        let reply = await attempt("PROXYSQL RESUME", within: limit).reply
-        guard reply != .silent else { return reply }
-        shared.withLock { $0.formerWaitTimeout = nil }
-        _ = file.removeOurs()
-        board.drainFile(isThere: file.exists)
-        return reply
-    }
-
-    /// What became of a statement, and the first cells of its result.
-    private func attempt(
-        _ statement: String, within limit: Duration, endsConnection: Bool = false
-    ) async -> (reply: DrainMachine.Reply, cells: [String]) {
-        do throws(AdminError) {
-            let cells = try await port.query(statement, within: limit).rows.map { $0[0] ?? "" }
-            shared.withLock { $0.isFailing = false }
-            return (.answered, cells)
-        } catch {
-            // Whether it broke off because it ended, the next attempt tells: then nothing listens there any more.
-            if !endsConnection { warn(error) }
-            switch error.code {
-            case .refused: return (.gone, [])
-            case .unreachable: return (.silent, [])
-            default: return (.answered, [])
-            }
-        }
-    }
-
-    private func warn(_ error: AdminError) {
-        let wasFailing = shared.withLock { shared in
-            defer { shared.isFailing = true }
-            return shared.isFailing
-        }
-        logger.log(
-            level: wasFailing ? .debug : .warning, "a step of the drain failed", metadata: ["error": "\(error)"])
     }
 }

@@ -38,7 +38,8 @@ extension AgentRoutes {
                 switch parts.drain.resume() {
                 case .accepted: return Self.json(["message": "taking clients again"], .accepted)
                 case .refused:
-                    return Self.json(["error": "the node is not draining, or it is being shut down"], .conflict)
+                    return Self.json(
+                        ["error": "the node is neither draining nor paused, or it is being shut down"], .conflict)
                 }
             }
         }

@@ -69,10 +69,12 @@ package struct AgentProcess: Sendable {
             settings.port, clock: around.clock, wallClock: around.wallClock, logger: around.logger)
         board = HealthBoard(
             policy: settings.healthPolicy, dataPlane: settings.dataPlane, at: around.wallClock.now())
-        file = DrainFile(path: settings.text("agent.shutdown.draining-file"))
+        let path = settings.text("agent.shutdown.draining-file")
+        file = DrainFile(path: path)
         drain = DrainRunner(
             machine: DrainMachine(limits: settings.drainLimits, isCore: settings.isCore), port: port, board: board,
-            file: file, look: look, time: (around.clock, around.wallClock), events: events, logger: around.logger)
+            files: (file, DrainRecordFile(besides: path, node: settings.nodeName)), isCore: settings.isCore, look: look,
+            time: (around.clock, around.wallClock), events: events, logger: around.logger)
     }
 
     /// Runs until the node was shut down, a second signal, or cancellation.
@@ -80,13 +82,7 @@ package struct AgentProcess: Sendable {
     /// - Parameter onServing: is told the port of the HTTP interface.
     /// - Throws: when the HTTP port is taken.
     package func run(onServing: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
-        if file.removeOurs() {
-            around.logger.info("the draining file of an earlier drain was removed")
-        } else if file.exists {
-            around.logger.warning(
-                "the draining file was made by hand: the node stays unready until it is removed",
-                metadata: ["path": "\(settings.text("agent.shutdown.draining-file"))"])
-        }
+        drain.restore()
         let duties = roleDuties()
         let group = ServiceGroup(configuration: configuration(duties, onServing))
         stop.set { await group.triggerGracefulShutdown() }
@@ -134,7 +130,7 @@ package struct AgentProcess: Sendable {
             let idle = Lateness(.seconds(20), around.clock)
             services.append(.init(service: Part("start pages", StartPages(logger: around.logger)).after(idle)))
             let signals = AgentSignals(
-                drain: drain,
+                drain: drain, leavesNode: settings.word("agent.shutdown.on-signal") == "leave",
                 report: { [role, board, around] in Self.metadata(role.report, board, around.wallClock) },
                 reload: duties.reload, endNow: { [stop] in await stop.call() }, logger: around.logger)
             services.append(.init(service: Part("signals", signals)))

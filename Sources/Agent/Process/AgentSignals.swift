@@ -6,6 +6,8 @@ import UnixSignals
 /// SIGUSR2 reloads.
 struct AgentSignals: Service, CustomStringConvertible {
     let drain: DrainRunner
+    /// Whether the first SIGTERM ends the agent and leaves ProxySQL alone.
+    let leavesNode: Bool
     let report: @Sendable () -> Logger.Metadata
     let reload: @Sendable () async -> String
     let endNow: @Sendable () async -> Void
@@ -25,6 +27,11 @@ struct AgentSignals: Service, CustomStringConvertible {
                     let outcome = await reload()
                     logger.info("reloaded", metadata: ["outcome": "\(outcome)"])
                 default:
+                    if leavesNode, !drain.isShuttingDown {
+                        logger.notice("the agent ends, ProxySQL goes on", metadata: ["signal": "\(signal)"])
+                        await endNow()
+                        continue
+                    }
                     if isEnding {
                         logger.warning("a second signal ends the drain")
                         await endNow()
