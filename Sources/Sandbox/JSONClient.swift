@@ -18,7 +18,8 @@ struct JSONClient: Sendable {
 
     /// Sends `body` and returns status and answer.
     func exchange(
-        _ method: HTTPMethod, _ url: String, _ body: JSONValue? = nil, token: String? = nil
+        _ method: HTTPMethod, _ url: String, _ body: JSONValue? = nil, token: String? = nil,
+        timeout: Duration = .seconds(10)
     ) async throws -> (Int, JSONValue) {
         var request = HTTPClientRequest(url: url)
         request.method = method
@@ -27,8 +28,8 @@ struct JSONClient: Sendable {
             request.headers.add(name: "Content-Type", value: "application/json")
             request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(body)))
         }
-        let (response, bytes) = try await withDeadline(.seconds(10), clock: clock) { [request] in
-            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
+        let (response, bytes) = try await withDeadline(timeout, clock: clock) { [request] in
+            let response = try await HTTPClient.shared.execute(request, timeout: TimeAmount(timeout))
             return (response, try await response.body.collect(upTo: 16 << 20))
         }
         let value = (try? JSONDecoder().decode(JSONValue.self, from: Data(bytes.readableBytesView))) ?? .null

@@ -77,6 +77,9 @@ extension AgentsStory {
         else { return }
         var clients: [MySQLConnection] = []
         for _ in 0..<5 { clients.append(try await connect(process.host)) }
+        if cluster.options.proxysql == nil {
+            for client in clients { _ = try await client.query("BEGIN", timeout: .seconds(5)) }
+        }
         narrator.tell("connected", "five clients are connected to satellite \(process.name)")
         try await cluster.client.delete(Pod.self, process.name, gracePeriodSeconds: 60)
         let begun = Stopwatch(cluster.clock)
@@ -109,7 +112,7 @@ extension AgentsStory {
         if cluster.options.proxysql == nil {
             narrator.check(
                 cluster.runner.running[process.name] != nil && clients.allSatisfy(\.isOpen),
-                "those who were connected still are, and the node waits for them")
+                "those who are in a transaction are still connected, and the node waits for them")
         }
         for client in clients { await client.close() }
         narrator.tell("left", "the clients leave")

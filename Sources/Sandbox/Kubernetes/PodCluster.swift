@@ -185,7 +185,7 @@ package struct PodCluster: Sendable {
         surroundings.agentEnvironment = [
             "AGENT_CORE_INTERVAL": "1", "AGENT_SATELLITE_INTERVAL": "1",
             "DROVER_AGENT_HEALTH_INTERVAL_SECONDS": "0.25", "DROVER_AGENT_HEALTH_TIMEOUT_SECONDS": "2",
-            "DROVER_AGENT_SHUTDOWN_PROPAGATION_SECONDS": "1", "DROVER_AGENT_SHUTDOWN_POLL_SECONDS": "0.1",
+            "DROVER_AGENT_SHUTDOWN_PROPAGATION_SECONDS": "2", "DROVER_AGENT_SHUTDOWN_POLL_SECONDS": "0.1",
         ]
         return PodCluster(
             namespace: client.namespace, url: url, kubeconfig: kubeconfig, client: client, fake: fake,
@@ -254,9 +254,7 @@ package struct PodCluster: Sendable {
                         ],
                         "spec": [
                             "nodeName": .string(PodRunner.nodeName), "terminationGracePeriodSeconds": 60,
-                            "containers": [
-                                ["name": "proxysql", "image": "proxysql"], ["name": "agent", "image": "drover"],
-                            ],
+                            "containers": PodContainer.declared,
                         ],
                     ],
                 ],

@@ -2,6 +2,7 @@ import FakeProxySQL
 import FleetModel
 import KubernetesClient
 import Logging
+import NIOHTTP1
 import Pacing
 import Synchronization
 
@@ -37,6 +38,9 @@ final class PodProcess: Sendable {
         var wallClock: any WallClock
         var logger: Logger
     }
+
+    /// A hung agent has so long before it is killed.
+    private static let agentGrace = Duration.seconds(5)
 
     static let adminPort = 6_032
     static let agentPort = 8_080
@@ -118,6 +122,7 @@ final class PodProcess: Sendable {
             "AGENT_PROXYSQL_USERNAME": "radmin", "AGENT_PROXYSQL_PASSWORD": "radmin",
             "AGENT_CORE_PODSELECTOR_NAMESPACE": around.namespace, "AGENT_API_PORT": "\(agentPort)",
             "AGENT_SHUTDOWN_DRAINING_FILE": "\(folder)/draining", "HOSTNAME": pod.spec?.hostname ?? pod.metadata.name,
+            "DROVER_AGENT_SHUTDOWN_ON_SIGNAL": "leave",
             "DROVER_AGENT_API_HOST": host, "DROVER_AGENT_API_TOKEN": agentToken,
             "DROVER_AGENT_CORE_BOOTSTRAP_HOST": around.bootstrap,
             "DROVER_AGENT_CORE_CONFIGURATION_FILE": "\(folder)/proxysql.cnf",
@@ -149,16 +154,36 @@ final class PodProcess: Sendable {
         }
     }
 
-    /// Asks the agent to end, which drains the node first, and waits for that for at most `grace`.
+    /// Ends the pod as a kubelet does where the agent is a native sidecar: the node's `preStop` hook asks the agent for
+    /// the drain, then the node ends, then the agent. All of it takes at most `grace`, and a hook that fails ends the
+    /// node at once.
     func end(grace: Duration) async {
         isEnding.withLock { $0 = true }
         agent.forbid()
-        agent.signal(SIGTERM)
         let stopwatch = Stopwatch(around.clock)
+        _ = try? await JSONClient(clock: around.clock).exchange(.POST, "\(agentURL)/shutdown", timeout: grace)
+        await node.kill()
+        agent.signal(SIGTERM)
         while agent.identifier != nil, stopwatch.elapsed < grace, !Task.isCancelled {
             try? await around.clock.sleep(for: .milliseconds(50))
         }
         agent.signal(SIGKILL)
-        await node.kill()
+    }
+
+    /// Ends a container and starts it again, as a kubelet does after its probe; a pod that ends is left alone.
+    func restart(_ container: String) async {
+        guard !isEnding.withLock({ $0 }) else { return }
+        if container == "agent" {
+            agent.signal(SIGTERM)
+            let stopwatch = Stopwatch(around.clock)
+            let former = agent.identifier
+            while agent.identifier == former, former != nil, stopwatch.elapsed < Self.agentGrace, !Task.isCancelled {
+                try? await around.clock.sleep(for: .milliseconds(50))
+            }
+            if agent.identifier == former { agent.signal(SIGKILL) }
+        } else {
+            await node.kill()
+            try? await node.restart()
+        }
     }
 }

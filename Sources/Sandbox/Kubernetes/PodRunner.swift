@@ -18,10 +18,7 @@ final class PodRunner: Sendable {
     static let nodeName = "drover-sandbox"
     /// The annotation with the name of the ConfigMap that a pod mounts.
     static let configMapAnnotation = "drover.sandbox/config-map"
-    private static let probeInterval: Duration = .milliseconds(100)
-
-    /// A node whose agent says for so long that it is not live is restarted, as by a liveness probe.
-    private static let livenessPatience: Duration = .seconds(8)
+    private static let retry: Duration = .milliseconds(100)
 
     private struct State {
         var pods: [String: PodProcess] = [:]
@@ -89,13 +86,15 @@ final class PodRunner: Sendable {
             if !pod.metadata.isTerminating {
                 let name = pod.metadata.annotations?[Self.configMapAnnotation] ?? "proxysql"
                 let file = try await client.get(ConfigMap.self, name)
+                let spec = try await client.get(DeclaredPod.self, pod.metadata.name).spec ?? [:]
                 let process = try await PodProcess.make(
                     pod, role: role, host: block.address(last), file: file, around)
                 state.withLock { $0.pods[uid] = process }
                 defer { state.withLock { $0.pods[uid] = nil } }
                 // It may have been deleted before there was anything to wake.
                 if pods.cache.objects[pod.key]?.metadata.isTerminating ?? false { process.termination.wake() }
-                await run(process, grace: .seconds(pod.metadata.deletionGracePeriodSeconds ?? 60))
+                await run(
+                    process, PodContainer.all(spec), grace: .seconds(pod.metadata.deletionGracePeriodSeconds ?? 60))
             }
             guard !Task.isCancelled else { return }
             try await client.delete(Pod.self, pod.metadata.name, uid: uid, gracePeriodSeconds: 0)
@@ -106,10 +105,14 @@ final class PodRunner: Sendable {
         }
     }
 
-    private func run(_ process: PodProcess, grace: Duration) async {
+    private func run(_ process: PodProcess, _ containers: [PodContainer], grace: Duration) async {
+        let watch = ContainerWatch(containers, host: process.host, clock: around.clock) { [weak self] in
+            await self?.restart($0, process)
+        }
         await withTaskGroup(of: Void.self) { tasks in
             tasks.addTask { await process.run() }
-            tasks.addTask { await self.keepStatus(process) }
+            tasks.addTask { await watch.run() }
+            tasks.addTask { await self.keepStatus(process, watch) }
             await process.termination.wait(upTo: .seconds(86_400), clock: around.clock)
             await process.end(grace: grace)
             tasks.cancelAll()
@@ -126,33 +129,22 @@ final class PodRunner: Sendable {
         }
     }
 
-    /// Asks the startup probe until it passes and the readiness probe from then on, and tells the API server when the
-    /// answer changed; restarts the node when the liveness probe fails for long.
-    private func keepStatus(_ process: PodProcess) async {
-        let http = JSONClient(clock: around.clock)
-        let stopwatch = Stopwatch(around.clock)
+    /// Tells the API server whether the pod is ready, when that has changed.
+    private func keepStatus(_ process: PodProcess, _ watch: ContainerWatch) async {
         var told: Bool?
-        var hasStarted = false
-        var deadSince: Duration?
         while !Task.isCancelled {
-            let isDead = try? await http.exchange(.GET, "\(process.agentURL)/healthz/live").0 != 200
-            deadSince = isDead == true ? deadSince ?? stopwatch.elapsed : nil
-            if let since = deadSince, stopwatch.elapsed - since > Self.livenessPatience {
-                around.logger.notice("a node is not live and is restarted", metadata: ["pod": "\(process.name)"])
-                await process.node.kill()
-                try? await process.node.restart()
-                (hasStarted, deadSince) = (false, nil)
-            }
-            let probe = hasStarted ? "ready" : "started"
-            let passes = try? await http.exchange(.GET, "\(process.agentURL)/healthz/\(probe)").0 == 200
-            let isReady = hasStarted && passes == true
-            if !hasStarted, passes == true {
-                hasStarted = true
-                continue
-            }
+            let isReady = watch.isReady
             if isReady != told, (try? await tell(process, isReady)) != nil { told = isReady }
-            try? await around.clock.sleep(for: Self.probeInterval)
+            // What could not be told is told again.
+            await watch.change.wait(upTo: told == isReady ? .seconds(3_600) : Self.retry, clock: around.clock)
         }
+    }
+
+    private func restart(_ container: String, _ process: PodProcess) async {
+        around.logger.notice(
+            "a container's probe failed too often: it is restarted",
+            metadata: ["pod": "\(process.name)", "container": "\(container)"])
+        await process.restart(container)
     }
 
     private func tell(_ process: PodProcess, _ isReady: Bool) async throws(KubernetesError) {
