@@ -102,6 +102,11 @@ def fragile(document):
         return
     if pod.get("terminationGracePeriodSeconds", 30) <= DRAIN_SECONDS:
         yield f"is killed before {DRAIN_SECONDS} s, which a drain may take"
+    for kind in ("startupProbe", "livenessProbe"):
+        if proxysql.get(kind, {}).get("tcpSocket", {}).get("port") != 6032:
+            yield f"proxysql: its {kind} is not on its own admin port, which alone outlives the agent and a drain"
+    if agent.get("livenessProbe", {}).get("httpGet", {}).get("path") != "/healthz/agent":
+        yield "agent: its liveness is not its own"
     drains = [proxysql]
     if agent in pod["containers"]:
         # Both are told to end at once: each has to wait for the drain.
