@@ -123,6 +123,32 @@ struct DrainRecordTests {
         }
     }
 
+    @Test("A drain that cannot be taken back because the login is refused is taken back once it is not")
+    func refused() async throws {
+        try await inFolder { file in
+            var configuration = node("a", variables: ["mysql-wait_timeout": "0"])
+            configuration.credentials = Secret("radmin:other")
+            try await withNode(configuration) { fake in
+                _ = await fake.query("PROXYSQL PAUSE")
+                try DrainRecordFile(besides: file, node: "node").write(.init(goal: .serve, waitTimeout: "7200000"))
+                try await withAgent(fake, ["agent.shutdown.draining-file": file]) { agent in
+                    let stuck = try await agent.status { ($0["concerns"] as? [String])?.isEmpty == false }
+                    #expect(stuck["drain"] as? String == "resuming" && stuck["live"] as? Bool == true)
+                    _ = await fake.query(
+                        "UPDATE global_variables SET variable_value='radmin:radmin' "
+                            + "WHERE variable_name='admin-admin_credentials'")
+                    _ = await fake.query("LOAD ADMIN VARIABLES TO RUNTIME")
+                    let open = try await agent.status {
+                        $0["drain"] as? String == "serving" && $0["paused"] as? Bool == false && $0["age_ms"] != nil
+                    }
+                    #expect(open["drain"] as? String == "serving" && open["paused"] as? Bool == false)
+                    let timeout = await fake.engine.variable("mysql-wait_timeout")
+                    #expect(timeout == "7200000")
+                }
+            }
+        }
+    }
+
     @Test("A second answer to PAUSE and RESUME is nobody's answer", arguments: ["2.7.1", "3.0.3"])
     func twice(version: String) async throws {
         var configuration = node("a", variables: ["mysql-wait_timeout": "3600000"])

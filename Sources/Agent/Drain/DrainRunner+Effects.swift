@@ -209,7 +209,8 @@ extension DrainRunner {
     private static func reply(to error: AdminError) -> DrainMachine.Reply {
         switch error.code {
         case .refused: .gone
-        case .unreachable: .silent
+        // A login that is refused may be taken in a moment, when the right password has come.
+        case .unreachable, .unexpectedAnswer: .silent
         default: .answered
         }
     }

@@ -140,8 +140,9 @@ package actor AdminPort: AdminConnection {
             }
             throw AdminError(.refused, "nothing listens on \(settings.address)")
         } catch let error as MySQLServerError {
+            // Not a refused statement: none was heard, so what was to be done can still be.
             throw AdminError(
-                .statementRefused, "\(settings.address) refused the login of \(settings.username): \(error.message)")
+                .unexpectedAnswer, "\(settings.address) refused the login of \(settings.username): \(error.message)")
         } catch let error as MySQLWireError where Self.isAnswer(error.code) {
             // Something answers, in a way that no login comes of: that is not silence.
             throw AdminError(.unexpectedAnswer, "\(settings.address): \(error.message)")
