@@ -40,7 +40,7 @@ struct DrainRecordTests {
                     let held = try await agent.status { $0["drain"] as? String == "held" }
                     #expect(held["drain"] as? String == "held")
                 }
-                let record = DrainRecordFile(besides: file, node: "node").read()
+                let record = DrainRecordFile(besides: file, node: "\(fake.adminEndpoint)").read()
                 #expect(record == DrainRecord(goal: .hold, waitTimeout: "3600000"))
                 try await withAgent(fake, settings) { agent in
                     let held = try await agent.status { $0["drain"] as? String == "held" }
@@ -54,7 +54,7 @@ struct DrainRecordTests {
                     let timeout = await fake.engine.variable("mysql-wait_timeout")
                     #expect(timeout == "3600000")
                 }
-                #expect(DrainRecordFile(besides: file, node: "node").read() == nil)
+                #expect(DrainRecordFile(besides: file, node: "\(fake.adminEndpoint)").read() == nil)
                 #expect(!DrainFile(path: file).exists)
             }
         }
@@ -74,7 +74,7 @@ struct DrainRecordTests {
                     _ = try await agent.status { $0["live"] as? Bool == true }
                     _ = try await agent.call(.POST, "/v1/drain", token: "let-me")
                     _ = try await agent.status { $0["drain"] as? String == "propagating" }
-                    #expect(DrainRecordFile(besides: file, node: "node").read()?.goal == .hold)
+                    #expect(DrainRecordFile(besides: file, node: "\(fake.adminEndpoint)").read()?.goal == .hold)
                     #expect(!fake.statements.contains { $0.text == "PROXYSQL PAUSE" })
                 }
             }
@@ -87,7 +87,8 @@ struct DrainRecordTests {
             try await withNode(node("a", variables: ["mysql-wait_timeout": "0"])) { fake in
                 _ = await fake.query("PROXYSQL PAUSE")
                 try DrainFile(path: file).write()
-                try DrainRecordFile(besides: file, node: "node").write(.init(goal: .shutDown, waitTimeout: "7200000"))
+                try DrainRecordFile(besides: file, node: "\(fake.adminEndpoint)").write(
+                    .init(goal: .shutDown, waitTimeout: "7200000"))
                 try await withAgent(fake, mode: "satellite", ["agent.shutdown.draining-file": file]) { agent in
                     let serving = try await agent.status {
                         $0["drain"] as? String == "serving" && $0["paused"] as? Bool == false && $0["age_ms"] != nil
@@ -130,7 +131,8 @@ struct DrainRecordTests {
             configuration.credentials = Secret("radmin:other")
             try await withNode(configuration) { fake in
                 _ = await fake.query("PROXYSQL PAUSE")
-                try DrainRecordFile(besides: file, node: "node").write(.init(goal: .serve, waitTimeout: "7200000"))
+                try DrainRecordFile(besides: file, node: "\(fake.adminEndpoint)").write(
+                    .init(goal: .serve, waitTimeout: "7200000"))
                 try await withAgent(fake, ["agent.shutdown.draining-file": file]) { agent in
                     let stuck = try await agent.status { ($0["concerns"] as? [String])?.isEmpty == false }
                     #expect(stuck["drain"] as? String == "resuming" && stuck["live"] as? Bool == true)

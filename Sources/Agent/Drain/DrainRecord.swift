@@ -47,6 +47,8 @@ package struct DrainRecordFile: Sendable {
     private let file: DurableFile?
 
     /// A file of the node's own in the folder of `drainingFile`; none when that is empty.
+    ///
+    /// - Parameter node: the node's admin address, which is the same after each restart, whatever its pod is called.
     package init(besides drainingFile: String, node: String) {
         let name = String(node.map { $0.isLetter || $0.isNumber || $0 == "-" || $0 == "." ? $0 : "_" })
         file = drainingFile.lastIndex(of: "/").map {

@@ -73,7 +73,8 @@ package struct AgentProcess: Sendable {
         file = DrainFile(path: path)
         drain = DrainRunner(
             machine: DrainMachine(limits: settings.drainLimits, isCore: settings.isCore), port: port, board: board,
-            files: (file, DrainRecordFile(besides: path, node: settings.nodeName)), isCore: settings.isCore, look: look,
+            files: (file, DrainRecordFile(besides: path, node: "\(settings.address("agent.proxysql.address"))")),
+            isCore: settings.isCore, look: look,
             time: (around.clock, around.wallClock), events: events, logger: around.logger)
     }
 
