@@ -18,6 +18,8 @@ struct ClientStateMachine: Sendable {
         var password: String
         var database: String?
         var encryption: Encryption
+        /// Whether the password may go to a key that an unencrypted server offers.
+        var allowsPublicKeyRetrieval = false
     }
 
     /// What a command is answered with.
@@ -211,8 +213,11 @@ struct ClientStateMachine: Sendable {
             guard !isEncrypted else {
                 return .send(ByteBuffer(bytes: [UInt8](login.password.utf8) + [0]))
             }
+            guard login.allowsPublicKeyRetrieval else { throw unknownPeer }
             return .send(ByteBuffer(bytes: [2]))
         default:
+            // One that was not asked for is answered as little.
+            guard login.allowsPublicKeyRetrieval, !isEncrypted else { throw unknownPeer }
             let key = String(decoding: data, as: UTF8.self)
             guard key.hasPrefix("-----BEGIN PUBLIC KEY-----") else {
                 throw MySQLWireError(.malformed, "neither a decision nor a public key came during authentication")
@@ -222,6 +227,14 @@ struct ClientStateMachine: Sendable {
                     bytes: try Scramble.encrypted(
                         password: login.password, challenge: challenge, publicKeyPEM: key)))
         }
+    }
+
+    private var unknownPeer: MySQLWireError {
+        MySQLWireError(
+            .authenticationUnsupported,
+            "the server wants the password of \(login.username) itself (caching_sha2_password) on a connection without "
+                + "TLS, where anybody could answer in its place: connect with TLS, give the user "
+                + "mysql_native_password, or allow public key retrieval")
     }
 
     // MARK: Commands

@@ -24,6 +24,10 @@ public struct MySQLConfiguration: Sendable, CustomStringConvertible {
     public var database: String?
     /// What to do about TLS.
     public var tls: TLS = .disabled
+    /// Whether the password may be sent, encrypted, to a key that the server offers on an unencrypted connection. Whoever
+    /// answers at the address can offer a key of its own, and reads the password then; MySQL's clients call it
+    /// `allowPublicKeyRetrieval` or `--get-server-public-key`.
+    public var allowsPublicKeyRetrieval = false
     /// How long connecting and logging in may take together.
     public var connectTimeout: Duration = .seconds(5)
     /// The largest payload that is taken from the server, in bytes.
@@ -53,6 +57,8 @@ public struct MySQLConfiguration: Sendable, CustomStringConvertible {
             case .preferred: .preferred
             case .required, .inspected: .required
             }
-        return .init(username: username, password: password, database: database, encryption: encryption)
+        return .init(
+            username: username, password: password, database: database, encryption: encryption,
+            allowsPublicKeyRetrieval: allowsPublicKeyRetrieval)
     }
 }

@@ -1,7 +1,7 @@
 package import FleetModel
 package import Logging
 import Observability
-import MySQLWire
+package import MySQLWire
 package import Pacing
 
 /// One ProxySQL node of the fleet.
@@ -52,6 +52,8 @@ package actor AdminFleet: ProxyFleet {
         package var savesToDisk: Bool
         /// Where the nodes find the files that verify backends.
         package var tlsDirectory = TLSFile.usualDirectory
+        /// How much is made sure of a node before it hears the password.
+        package var tls = ClientTLSSettings.disabled
 
         /// Makes settings with the defaults of `drover serve`.
         package init(username: String, password: Secret) {
@@ -195,8 +197,9 @@ package actor AdminFleet: ProxyFleet {
     func connection(to node: FleetNode) async throws(AdminError) -> any AdminConnection {
         // The node may have been restarted since the last publication.
         if let present = connections[node.name], present.isOpen { return present }
-        let configuration = MySQLConfiguration(
+        var configuration = MySQLConfiguration(
             host: node.host, port: node.port, username: settings.username, password: settings.password.reveal())
+        settings.tls.apply(to: &configuration)
         let made = try await AdminClient(
             configuration, node: node.name, timeout: settings.statementTimeout, logger: logger)
         connections[node.name] = made

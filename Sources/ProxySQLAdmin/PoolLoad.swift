@@ -1,6 +1,6 @@
 package import FleetModel
 package import Logging
-import MySQLWire
+package import MySQLWire
 package import Pacing
 
 /// Load as ProxySQL itself sees it: connections in use against what it may open, and queries per second, read from
@@ -19,6 +19,8 @@ package actor PoolLoad: LoadSource {
         package var timeout: Duration
         /// How long what was read serves all groups.
         package var freshFor: Duration
+        /// How much is made sure of a node before it hears the password.
+        package var tls = ClientTLSSettings.disabled
 
         /// Makes settings with a look every ten seconds at most.
         package init(
@@ -125,10 +127,11 @@ package actor PoolLoad: LoadSource {
 
     private func connection(to node: FleetNode) async throws(AdminError) -> any AdminConnection {
         if let present = connections[node.name], present.isOpen { return present }
+        var configuration = MySQLConfiguration(
+            host: node.host, port: node.port, username: settings.username, password: settings.password.reveal())
+        settings.tls.apply(to: &configuration)
         let made = try await AdminClient(
-            MySQLConfiguration(
-                host: node.host, port: node.port, username: settings.username, password: settings.password.reveal()),
-            node: node.name, timeout: settings.timeout, logger: logger)
+            configuration, node: node.name, timeout: settings.timeout, logger: logger)
         connections[node.name] = made
         return made
     }

@@ -7,13 +7,13 @@ package import MySQLWire
 package struct MySQLReplicationProbe: ReplicationProbe {
     private let username: String
     private let password: Secret
-    private let tls: MySQLConfiguration.TLS
+    private let tls: ClientTLSSettings
     private let timeout: Duration
     private let logger: Logger
 
     /// Makes a probe; connecting and asking may each take `timeout`.
     package init(
-        username: String, password: Secret, tls: MySQLConfiguration.TLS, timeout: Duration, logger: Logger
+        username: String, password: Secret, tls: ClientTLSSettings, timeout: Duration, logger: Logger
     ) {
         self.username = username
         self.password = password
@@ -25,7 +25,7 @@ package struct MySQLReplicationProbe: ReplicationProbe {
     package func look(at replica: InstanceName, address: String, port: Int) async -> ReplicationHealth {
         var configuration = MySQLConfiguration(
             host: address, port: port, username: username, password: password.reveal())
-        configuration.tls = tls
+        tls.apply(to: &configuration)
         configuration.connectTimeout = timeout
         let connection: MySQLConnection
         do {

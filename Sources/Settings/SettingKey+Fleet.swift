@@ -8,6 +8,15 @@ extension SettingKey {
         SettingKey("fleet.nodes", .nodes, nil, "The ProxySQL nodes: name=role@host:port, separated by commas."),
         SettingKey("fleet.username", .text, "radmin", "Admin user of the ProxySQL nodes."),
         SettingKey("fleet.password", .text, nil, "Its password.", isSecret: true),
+        SettingKey(
+            "fleet.tls", .word(["disabled", "preferred", "required", "verify-ca", "verify-identity"]), "disabled",
+            "TLS to the admin interfaces: as MySQL's --ssl-mode."),
+        SettingKey(
+            "fleet.tls-ca", .text, nil,
+            "File with the CA certificates of the admin interfaces; read again when it changes."),
+        SettingKey(
+            "fleet.allow-public-key-retrieval", .flag, "false",
+            "Whether the password may be encrypted to a key that a node offers without TLS."),
         SettingKey("fleet.save-to-disk", .flag, "true", "Whether what is loaded is saved to disk."),
         SettingKey(
             "fleet.statement-timeout-seconds", .seconds(0.1...600), "10", "How long one admin statement may take."),

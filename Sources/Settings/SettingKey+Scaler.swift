@@ -32,11 +32,15 @@ extension SettingKey {
         SettingKey("scaler.monitor-username", .text, nil, "Account that asks replicas how they replicate."),
         SettingKey("scaler.monitor-password", .text, nil, "Its password.", isSecret: true),
         SettingKey(
-            "scaler.monitor-tls", .word(["preferred", "required", "disabled"]), "preferred",
-            "Whether that account's connections use TLS."),
+            "scaler.monitor-tls", .word(["disabled", "preferred", "required", "verify-ca", "verify-identity"]),
+            "preferred", "TLS of that account's connections: as MySQL's --ssl-mode."),
         SettingKey(
             "scaler.monitor-tls-ca", .text, nil,
-            "File with the certificate authorities of the replicas; without it their certificates are not verified."),
+            "File with the certificate authorities of the replicas; without it their certificates are not verified. "
+                + "Read again when it changes."),
+        SettingKey(
+            "scaler.monitor-allow-public-key-retrieval", .flag, "false",
+            "Whether that password may be encrypted to a key that a replica offers without TLS."),
         SettingKey(
             "scaler.admission-lag-seconds", .seconds(0...86_400), "10",
             "Replication lag above which a new replica does not serve yet."),

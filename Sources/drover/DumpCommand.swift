@@ -135,9 +135,10 @@ struct DumpCommand: AsyncParsableCommand {
         try await ContinuousClock().sleep(for: agent.seconds("agent.start-delay-seconds"))
         let address = agent.address("agent.proxysql.address")
         let host = agent.identityHints(ProcessInfo.processInfo.environment).best
-        let server = MySQLConfiguration(
+        var server = MySQLConfiguration(
             host: address.host, port: address.port, username: agent.text("agent.proxysql.username"),
             password: agent.secret("agent.proxysql.password")?.reveal() ?? "")
+        agent.nodeTLS.apply(to: &server)
         let path = DumpSettings.usualPath(folder: temporaryFolder(ProcessInfo.processInfo.environment), hostName: host)
         try await once(DumpSettings(server: server, hostName: host, destination: .file(path)), logger)
     }
@@ -149,9 +150,10 @@ struct DumpCommand: AsyncParsableCommand {
         guard let address = AgentAddress(text), address.port > 0 else {
             throw DigestError(.unusable, "--address is host:port, not \"\(text)\"")
         }
-        let server = MySQLConfiguration(
+        var server = MySQLConfiguration(
             host: address.host, port: address.port, username: username ?? agent.text("agent.proxysql.username"),
             password: try password() ?? agent.secret("agent.proxysql.password")?.reveal() ?? "")
+        agent.nodeTLS.apply(to: &server)
         let host = hostName ?? agent.identityHints(environment).best
         var settings = DumpSettings(server: server, hostName: host, destination: destination(environment, host))
         settings.format = format

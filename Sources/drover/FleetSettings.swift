@@ -36,7 +36,7 @@ extension EffectiveSettings {
             settings.tlsDirectory = text("fleet.tls-directory")
             return RolloutFleet(client: try kubernetes(), settings: settings, logger: logger)
         default:
-            let admin = adminFleet(logger)
+            let admin = try adminFleet(logger)
             guard optionalText("fleet.pod-selector") != nil else { return admin }
             return DiscoveredFleet(directory: try nodeDirectory(), fleet: admin)
         }
@@ -67,12 +67,13 @@ extension EffectiveSettings {
         }
     }
 
-    private func adminFleet(_ logger: Logger) -> AdminFleet {
+    private func adminFleet(_ logger: Logger) throws -> AdminFleet {
         var admin = AdminFleet.Settings(
             username: text("fleet.username"), password: secret("fleet.password") ?? Secret(""))
         admin.statementTimeout = seconds("fleet.statement-timeout-seconds")
         admin.unreachableAfter = seconds("scaler.unreachable-after-seconds")
         admin.savesToDisk = flag("fleet.save-to-disk")
+        admin.tls = try clientTLS("fleet.tls", "fleet.allow-public-key-retrieval")
         admin.tlsDirectory = text("fleet.tls-directory")
         return AdminFleet(nodes: listedNodes, settings: admin, wallClock: SystemWallClock(), logger: logger)
     }

@@ -3,7 +3,6 @@ import FleetModel
 import GoogleCloud
 import Logging
 import MySQLWire
-import NIOSSL
 import Pacing
 import Scaler
 import Settings
@@ -43,7 +42,8 @@ extension EffectiveSettings {
                 throw ValidationError("scaler.replication-source is account and scaler.monitor-username is not set")
             }
             return MySQLReplicationProbe(
-                username: username, password: secret("scaler.monitor-password") ?? Secret(""), tls: try monitorTLS(),
+                username: username, password: secret("scaler.monitor-password") ?? Secret(""),
+                tls: try clientTLS("scaler.monitor-tls", "scaler.monitor-allow-public-key-retrieval"),
                 timeout: .seconds(5), logger: logger)
         case "monitoring":
             logger.notice("replication of new replicas is judged by Cloud Monitoring, whose samples are minutes late")
@@ -54,18 +54,15 @@ extension EffectiveSettings {
         }
     }
 
-    private func monitorTLS() throws -> MySQLConfiguration.TLS {
-        guard text("scaler.monitor-tls") != "disabled" else { return .disabled }
-        var configuration = TLSConfiguration.makeClientConfiguration()
-        if let authority = optionalText("scaler.monitor-tls-ca") {
-            // The certificates of Cloud SQL name the instance, not its address.
-            configuration.certificateVerification = .noHostnameVerification
-            configuration.trustRoots = .file(authority)
-        } else {
-            configuration.certificateVerification = .none
+    /// How much is made sure of the servers of one kind, by the keys `mode`, `mode`-ca and `retrieval`.
+    /// - Throws: a complaint when the CA certificates are needed and missing, or cannot be read.
+    func clientTLS(_ mode: String, _ retrieval: String) throws -> ClientTLSSettings {
+        do throws(MySQLWireError) {
+            return try ClientTLSSettings(
+                mode: .init(rawValue: text(mode)) ?? .disabled, caFile: optionalText("\(mode)-ca"),
+                allowsPublicKeyRetrieval: flag(retrieval))
+        } catch {
+            throw Complaint("\(mode) is \"\(text(mode))\": \(error.message)")
         }
-        let context = try NIOSSLContext(configuration: configuration)
-        return text("scaler.monitor-tls") == "required"
-            ? .required(context, hostname: nil) : .preferred(context, hostname: nil)
     }
 }

@@ -18,11 +18,12 @@ extension EffectiveSettings {
 
     /// Where the metrics of policies come from: the nodes' connection pools, and Cloud Monitoring.
     func loadSources(_ logger: Logger) throws -> (all: LoadSources, monitoring: MonitoringLoad) {
+        var access = PoolLoad.Settings(
+            username: text("fleet.username"), password: secret("fleet.password") ?? Secret(""),
+            timeout: seconds("fleet.statement-timeout-seconds"))
+        access.tls = try clientTLS("fleet.tls", "fleet.allow-public-key-retrieval")
         let pool = PoolLoad(
-            directory: try nodeDirectory(),
-            settings: .init(
-                username: text("fleet.username"), password: secret("fleet.password") ?? Secret(""),
-                timeout: seconds("fleet.statement-timeout-seconds")),
+            directory: try nodeDirectory(), settings: access,
             wallClock: SystemWallClock(), logger: logger)
         let monitoring = MonitoringLoad(
             request: try request(.other, "monitoring.endpoint", logger), project: text("cloudsql.project"))

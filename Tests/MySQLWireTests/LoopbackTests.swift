@@ -51,10 +51,13 @@ func withServer(
 
 @Suite("A client and a server over loopback", .timeLimit(.minutes(1)))
 struct LoopbackTests {
-    func connect(_ port: Int, password: String = "secret") async throws -> MySQLConnection {
-        try await MySQLConnection.connect(
-            MySQLConfiguration(host: "127.0.0.1", port: port, username: "radmin", password: password),
-            logger: Logger(label: "test"))
+    func connect(
+        _ port: Int, password: String = "secret", allowsPublicKeyRetrieval: Bool = false
+    ) async throws -> MySQLConnection {
+        var configuration = MySQLConfiguration(
+            host: "127.0.0.1", port: port, username: "radmin", password: password)
+        configuration.allowsPublicKeyRetrieval = allowsPublicKeyRetrieval
+        return try await MySQLConnection.connect(configuration, logger: Logger(label: "test"))
     }
 
     @Test(
@@ -75,7 +78,7 @@ struct LoopbackTests {
         }
     }
 
-    @Test("log in by the full exchange of caching_sha2_password, with the server's RSA key")
+    @Test("without TLS the password goes to no key that the server offers, unless that is allowed")
     func fullExchange() async throws {
         let key = try _RSA.Encryption.PrivateKey(keySize: .bits2048)
         var manner = ServerStateMachine.Manner(serverVersion: "8.0.36")
@@ -83,10 +86,15 @@ struct LoopbackTests {
         manner.requiresFullProof = true
         manner.rsaKey = (key.pemRepresentation, key.publicKey.pemRepresentation)
         try await withServer(manner: manner) { port in
-            let connection = try await connect(port)
+            let refusal = await #expect(throws: MySQLWireError.self) { _ = try await connect(port) }
+            #expect(refusal?.code == .authenticationUnsupported)
+            #expect(refusal?.message.contains("secret") == false)
+            let connection = try await connect(port, allowsPublicKeyRetrieval: true)
             #expect(try await connection.query("OK").affectedRows == 7)
             await connection.close()
-            await #expect(throws: MySQLServerError.self) { _ = try await connect(port, password: "wrong") }
+            await #expect(throws: MySQLServerError.self) {
+                _ = try await connect(port, password: "wrong", allowsPublicKeyRetrieval: true)
+            }
         }
     }
 

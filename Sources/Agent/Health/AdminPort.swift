@@ -21,6 +21,8 @@ package actor AdminPort: AdminConnection {
         package var patience: Duration
         /// How long a statement may take when the caller says nothing else.
         package var timeout: Duration
+        /// How much is made sure of the node before it hears the password.
+        package var tls = ClientTLSSettings.disabled
 
         /// Makes settings.
         package init(
@@ -130,6 +132,7 @@ package actor AdminPort: AdminConnection {
             host: settings.address.host, port: settings.address.port, username: settings.username,
             password: settings.password.reveal())
         configuration.connectTimeout = timeout
+        settings.tls.apply(to: &configuration)
         do {
             let made = try await MySQLConnection.connect(configuration, on: AdminLoop.shared.group, logger: logger)
             connection = made

@@ -1,5 +1,6 @@
 import FleetModel
 package import Logging
+package import MySQLWire
 package import Pacing
 package import ProxySQLAdmin
 
@@ -14,14 +15,17 @@ package struct AdminCoreTableReader: CoreTableReader {
     private static let timeout = Duration.seconds(3)
 
     private let node: any AdminShell
+    private let tls: ClientTLSSettings
     private let time: (clock: any Clock<Duration>, wallClock: any WallClock)
     private let logger: Logger
 
     /// `node` is the satellite's own admin interface, which knows the cluster's user.
     package init(
-        node: any AdminShell, time: (clock: any Clock<Duration>, wallClock: any WallClock), logger: Logger
+        node: any AdminShell, tls: ClientTLSSettings = .disabled,
+        time: (clock: any Clock<Duration>, wallClock: any WallClock), logger: Logger
     ) {
         self.node = node
+        self.tls = tls
         self.time = time
         self.logger = logger
     }
@@ -32,11 +36,12 @@ package struct AdminCoreTableReader: CoreTableReader {
                 + "('admin-cluster_username','admin-cluster_password')")
         var values: [String: String] = [:]
         for row in rows { if let name = row[0] { values[name] = row[1] } }
+        var settings = AdminPort.Settings(
+            address: address, username: values["admin-cluster_username"] ?? "",
+            password: Secret(values["admin-cluster_password"] ?? ""), timeout: Self.timeout)
+        settings.tls = tls
         let port = AdminPort(
-            .init(
-                address: address, username: values["admin-cluster_username"] ?? "",
-                password: Secret(values["admin-cluster_password"] ?? ""), timeout: Self.timeout),
-            clock: time.clock, wallClock: time.wallClock, logger: logger)
+            settings, clock: time.clock, wallClock: time.wallClock, logger: logger)
         let result: Result<[[String?]], AdminError>
         do throws(AdminError) {
             result = .success(

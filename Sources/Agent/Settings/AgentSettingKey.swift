@@ -1,3 +1,5 @@
+import MySQLWire
+
 /// One setting of the agent, with the Go agent's spelling (ProxySQL Agent 1.2.3) and Drover's own.
 package struct AgentSettingKey: Hashable, Sendable {
     /// What a value must look like.
@@ -152,6 +154,21 @@ package struct AgentSettingKey: Hashable, Sendable {
             "Admin interface of this node."),
         .init("proxysql.username", "agent.proxysql.username", .text, "radmin", "Admin user."),
         .init("proxysql.password", "agent.proxysql.password", .text, nil, "Its password.").secret(),
+        .init(
+            nil, "agent.proxysql.tls", .word(ClientTLSSettings.Mode.allCases.map(\.rawValue)), "disabled",
+            "TLS to this node's admin interface: as MySQL's --ssl-mode."),
+        .init(
+            nil, "agent.proxysql.tls-ca", .text, nil,
+            "File with the CA certificates of that interface; read again when it changes."),
+        .init(
+            nil, "agent.proxysql.allow-public-key-retrieval", .flag, "false",
+            "Whether the password may be encrypted to a key that the interface offers without TLS."),
+        .init(
+            nil, "agent.satellite.core-tls", .word(ClientTLSSettings.Mode.allCases.map(\.rawValue)), "disabled",
+            "TLS to the admin interfaces of cores, which a satellite reads: as MySQL's --ssl-mode."),
+        .init(
+            nil, "agent.satellite.core-tls-ca", .text, nil,
+            "File with the CA certificates of the cores; read again when it changes."),
         .init(
             "api.port", "agent.api.port", .integer(0...65_535), "8080",
             "HTTP port of probes and control API; 0 takes any."),

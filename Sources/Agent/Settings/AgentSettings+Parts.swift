@@ -40,10 +40,12 @@ extension AgentSettings {
 
     /// How the admin interface is reached.
     package var port: AdminPort.Settings {
-        AdminPort.Settings(
+        var port = AdminPort.Settings(
             address: address("agent.proxysql.address"), username: text("agent.proxysql.username"),
             password: secret("agent.proxysql.password") ?? Secret(""),
             patience: seconds("agent.health.timeout-seconds"), timeout: seconds("agent.statement-timeout-seconds"))
+        port.tls = nodeTLS
+        return port
     }
 
     /// The rules by which probes are answered.

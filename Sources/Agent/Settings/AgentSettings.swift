@@ -1,4 +1,5 @@
 package import FleetModel
+package import MySQLWire
 import Settings
 import Yams
 
@@ -28,6 +29,10 @@ package struct AgentSettings: Sendable {
     private var values: [String: Value] = [:]
     /// What was ignored, one sentence each: to be logged.
     package private(set) var warnings: [String] = []
+    /// How much is made sure of this node's admin interface before it hears the password.
+    package private(set) var nodeTLS = ClientTLSSettings.disabled
+    /// The same of the cores' admin interfaces.
+    package private(set) var coreTLS = ClientTLSSettings.disabled
 
     /// Where the Go agent looks for its file when `AGENT_CONFIG_FILE` names none.
     package static let theirFiles = ["/etc/proxysql-agent/config.yaml", "./config.yaml"]
@@ -61,6 +66,8 @@ package struct AgentSettings: Sendable {
         complaints += Self.unknownVariables(environment)
         for (name, text) in arguments.values { values[name] = Value(text: text, source: "flag") }
         complaints += check(needsMode: needsMode)
+        nodeTLS = tls("agent.proxysql.tls", "agent.proxysql.allow-public-key-retrieval", &complaints)
+        coreTLS = tls("agent.satellite.core-tls", nil, &complaints)
         guard complaints.isEmpty else { throw Problem(complaints: complaints) }
     }
 
@@ -164,6 +171,17 @@ package struct AgentSettings: Sendable {
                     + "it must exceed shutdown.drain_timeout, \(text("agent.shutdown.drain-timeout-seconds"))")
         }
         return complaints
+    }
+
+    private func tls(_ key: String, _ retrieval: String?, _ complaints: inout [String]) -> ClientTLSSettings {
+        do throws(MySQLWireError) {
+            return try ClientTLSSettings(
+                mode: .init(rawValue: word(key)) ?? .disabled, caFile: optionalText("\(key)-ca"),
+                allowsPublicKeyRetrieval: retrieval.map(flag) ?? false)
+        } catch {
+            complaints.append("\(key) is \"\(word(key))\": \(error.message)")
+            return .disabled
+        }
     }
 
     private static func unknownVariables(_ environment: [String: String]) -> [String] {

@@ -6,6 +6,8 @@ import Logging
 import MySQLWire
 import ProxySQLAdmin
 
+extension ClientTLSSettings.Mode: ExpressibleByArgument {}
+
 /// `drover ctl import`: reads a running ProxySQL.
 struct CtlImport: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,6 +22,9 @@ struct CtlImport: AsyncParsableCommand {
     var fromProxysql: String
     @Option(help: "Admin user.") var username = "radmin"
     @Option(help: "Environment variable with its password.") var passwordEnv = "DROVER_FLEET_PASSWORD"
+    @Option(help: "TLS: disabled, preferred, required, verify-ca or verify-identity, as MySQL's --ssl-mode.")
+    var tls = ClientTLSSettings.Mode.disabled
+    @Option(help: "File with the CA certificates of that interface.") var tlsCa: String?
     @Option(
         help: ArgumentHelp(
             "A database: its name, writer and reader hostgroup; may be repeated. Else what "
@@ -42,10 +47,11 @@ struct CtlImport: AsyncParsableCommand {
         }
         let password = ProcessInfo.processInfo.environment[passwordEnv] ?? ""
         do {
+            var server = MySQLConfiguration(
+                host: String(fromProxysql[..<colon]), port: port, username: username, password: password)
+            try ClientTLSSettings(mode: tls, caFile: tlsCa).apply(to: &server)
             let node = try await AdminClient(
-                MySQLConfiguration(
-                    host: String(fromProxysql[..<colon]), port: port, username: username, password: password),
-                node: fromProxysql, timeout: .seconds(10), logger: Logger(label: "drover"))
+                server, node: fromProxysql, timeout: .seconds(10), logger: Logger(label: "drover"))
             let found = try await ProxySQLImport.read(node, places: places)
             await node.close()
             for remark in found.remarks { Console.complain(remark) }
@@ -53,6 +59,9 @@ struct CtlImport: AsyncParsableCommand {
         } catch let error as AdminError {
             Console.complain(error.message)
             throw ProgramExit.unreachable.code
+        } catch let error as MySQLWireError {
+            Console.complain("--tls: \(error.message)")
+            throw ProgramExit.settings.code
         } catch let error as ControlError {
             Console.complain(error.description)
             throw ProgramExit(error.kind).code
