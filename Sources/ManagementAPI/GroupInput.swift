@@ -132,8 +132,10 @@ struct GroupInput {
     private static func users(
         _ reader: inout ObjectReader, _ places: HostgroupAllocation, _ current: GroupRecord?
     ) -> [ProxyUser] {
+        let hasUsers = current?.configuration.users.isEmpty == false
         guard let documents = reader.list("users") else {
-            if reader.any("users") == nil { reader.note("users", "it is missing") }
+            // A group may begin without users; one that has some does not lose them by a document that is silent.
+            if reader.any("users") == nil, hasUsers { reader.note("users", "it is missing") }
             return []
         }
         var users: [ProxyUser] = []
@@ -155,7 +157,7 @@ struct GroupInput {
             reader.note(member.problems)
             users.append(user)
         }
-        if users.isEmpty { reader.note("users", "there must be a user") }
+        if users.isEmpty, hasUsers { reader.note("users", "there must be a user") }
         return users
     }
 
@@ -163,6 +165,8 @@ struct GroupInput {
         _ reader: inout ObjectReader, _ places: HostgroupAllocation, _ name: InstanceName, _ username: String
     ) -> [QueryRule] {
         guard let documents = reader.list("queryRules") else {
+            // A rule without a user's name would be everybody's.
+            guard !username.isEmpty else { return [] }
             return QueryRule.defaults(
                 group: name, username: username, writerHostgroup: places.writer, readerHostgroup: places.reader)
         }

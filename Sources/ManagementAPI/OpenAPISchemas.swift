@@ -178,7 +178,7 @@ enum OpenAPISchemas {
     ]
 
     private static let written: [String: JSONValue] = [
-        "GroupInput": object(groupMembers, required: ["servers", "users"]),
+        "GroupInput": object(groupMembers, required: ["servers"]),
         "GroupPatch": object(groupMembers, required: []),
         "ServerInput": object(
             [

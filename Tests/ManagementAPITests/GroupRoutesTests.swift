@@ -121,6 +121,23 @@ struct GroupRoutesTests {
         }
     }
 
+    @Test("a group may begin without users, with no rule that would be everybody's, and loses none by saying nothing")
+    func withoutUsers() async throws {
+        try await withAPI { client, _ in
+            let servers = #""servers":[{"name":"shop","origin":"primary","address":"127.0.9.1"}]"#
+            #expect(try await client.call(.put, "/v1/groups/shop", "{\(servers)}").status == 201)
+            let shown = try await client.call(.get, "/v1/groups/shop")
+            #expect(shown.at("users") == "[0]" && shown.at("queryRules") == "[0]", "\(shown.text)")
+            let user = #""users":[{"username":"app","password":"p"}]"#
+            #expect(try await client.call(.put, "/v1/groups/shop", "{\(servers),\(user)}").status == 200)
+            let served = try await client.call(.get, "/v1/groups/shop")
+            #expect(served.at("users") == "[1]" && served.at("queryRules", "0", "username") == "app", "\(served.text)")
+            for silent in ["{\(servers)}", "{\(servers),\"users\":[]}"] {
+                #expect(try await client.call(.put, "/v1/groups/shop", silent).status == 422)
+            }
+        }
+    }
+
     @Test("a dry run answers with the rows that ProxySQL would get, and changes nothing")
     func dryRun() async throws {
         try await withAPI { client, store in
