@@ -51,6 +51,8 @@ package struct APIRoutes: Sendable {
         package var bodyTimeout = Duration.seconds(20)
         /// Requests that one address may make a second; nil for any number.
         package var requestsPerSecond: Int?
+        /// What browsers may be made to send.
+        package var browsers = BrowserCheck()
 
         /// Makes settings with the defaults of `drover serve`.
         package init(defaultPolicy: ScalingPolicy) {
@@ -61,6 +63,7 @@ package struct APIRoutes: Sendable {
     private let parts: APIParts
     private let authenticator: any Authenticator
     private let limit: RateLimit?
+    private let browsers: BrowserCheck
 
     /// Serves what is in the stores.
     package init(
@@ -68,6 +71,7 @@ package struct APIRoutes: Sendable {
         time: (wall: any WallClock, clock: any Clock<Duration>), logger: Logger
     ) {
         self.authenticator = authenticator
+        browsers = settings.browsers
         limit = settings.requestsPerSecond.map { RateLimit(perSecond: Double($0), wallClock: time.wall) }
         parts = APIParts(
             editor: GroupEditor(
@@ -84,7 +88,7 @@ package struct APIRoutes: Sendable {
         router.add(middleware: TracingMiddleware(redactingQueryParameters: ["auth_token"]))
         router.add(middleware: RefusalMiddleware(table: table))
         if let limit { router.add(middleware: RateLimitMiddleware(limit: limit)) }
-        router.add(middleware: AuthenticationMiddleware(authenticator: authenticator))
+        router.add(middleware: AuthenticationMiddleware(authenticator: authenticator, browsers: browsers))
         CompatibleRoutes(parts: parts).addRoutes(to: router)
         StatusRoutes(parts: parts).addRoutes(to: router)
         let operations = operations
@@ -107,7 +111,7 @@ package struct APIRoutes: Sendable {
     package var endpoints: [Endpoint] {
         operations.map { operation in
             var refusals = [400, 401, 403, 429, 503]
-            if operation.body != nil { refusals += [413, 422] }
+            if operation.body != nil { refusals += [413, 415, 422] }
             if operation.path.contains("{") { refusals.append(404) }
             if operation.method != .get { refusals.append(409) }
             if operation.parameters.contains(.ifMatch) { refusals.append(412) }

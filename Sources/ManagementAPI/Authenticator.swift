@@ -1,3 +1,5 @@
+import Endpoints
+import FleetModel
 package import HTTPTypes
 import Hummingbird
 import Logging
@@ -39,41 +41,52 @@ package struct OpenToAll: Authenticator {
     }
 }
 
-/// Asks the authenticator before any route but the two that tell a load balancer that the process is alive.
+/// Asks the authenticator before any route but the two that tell a load balancer that the process is alive, and lets no
+/// page of another site speak through a browser.
 struct AuthenticationMiddleware: RouterMiddleware {
     let authenticator: any Authenticator
+    let browsers: BrowserCheck
 
     func handle(
         _ request: Request, context: ManagementContext,
         next: (Request, ManagementContext) async throws -> Response
     ) async throws -> Response {
+        guard !request.isHealthCheck else { return try await next(request, context) }
         var context = context
-        // A browser that is logged in must not be made to change anything by a page from elsewhere.
-        if !request.isReading, let name = HTTPField.Name("Sec-Fetch-Site"),
-            ["cross-site", "same-site"].contains(request.headers[name])
-        {
-            return APIAnswer.refusal(
-                APIError(status: 403, message: "a page from elsewhere asked for this"), of: request)
-        }
-        if !request.isHealthCheck {
-            do throws(Unauthenticated) {
-                context.caller = try await authenticator.caller(request.headers)
-            } catch {
-                context.logger.notice(
-                    "request refused",
-                    metadata: ["source.address": "\(context.sourceAddress)", "reason": "\(error.reason)"])
-                var refusal = APIError(status: error.status, message: error.message)
-                if let challenge = error.challenge { refusal.headers[.wwwAuthenticate] = challenge }
-                return APIAnswer.refusal(refusal, of: request)
-            }
-            // Chester's surface has no roles: who may look may change, unless a role says otherwise.
-            if !request.isReading, !request.uri.path.hasPrefix("/v1"), context.caller.role < .admin {
-                let refusal = APIError(
-                    status: 403, message: "\(context.caller.name) has the role \(context.caller.role.rawValue)")
-                return APIAnswer.refusal(refusal, of: request)
-            }
+        do throws(APIError) {
+            context.caller = try await caller(request, context)
+            try request.checkType()
+        } catch {
+            return APIAnswer.refusal(error, of: request)
         }
         return try await next(request, context)
+    }
+
+    private func caller(_ request: Request, _ context: ManagementContext) async throws(APIError) -> Caller {
+        func note(_ reason: String) {
+            context.logger.notice(
+                "request refused", metadata: ["source.address": "\(context.sourceAddress)", "reason": "\(reason)"])
+        }
+        do throws(BrowserCheck.Objection) {
+            try browsers.check(request.head)
+        } catch {
+            note("\(error)")
+            throw APIError(status: 403, message: "\(error)")
+        }
+        let caller: Caller
+        do throws(Unauthenticated) {
+            caller = try await authenticator.caller(request.headers)
+        } catch {
+            note(error.reason)
+            var refusal = APIError(status: error.status, message: error.message)
+            if let challenge = error.challenge { refusal.headers[.wwwAuthenticate] = challenge }
+            throw refusal
+        }
+        // Chester's surface has no roles: who may look may change, unless a role says otherwise.
+        guard request.isReading || request.uri.path.hasPrefix("/v1") || caller.role == .admin else {
+            throw APIError(status: 403, message: "\(caller.name) has the role \(caller.role.rawValue)")
+        }
+        return caller
     }
 }
 
@@ -83,4 +96,28 @@ extension Request {
 
     /// Whether it is one of the two that a load balancer sends, which anybody may.
     var isHealthCheck: Bool { isReading && ["/", "/healthcheck"].contains(uri.path) }
+
+    /// The media type of the body, without its parameters.
+    var mediaType: String? {
+        headers[.contentType]?.split(separator: ";", omittingEmptySubsequences: false).first
+            .map { String($0).trimmed.lowercased() }
+    }
+
+    /// A body must say that it is JSON: what a form can send without asking first, a page of another site can make any
+    /// browser send. Clients of Chester's surface say nothing, or what curl says for them; where no browser sent it,
+    /// they may.
+    func checkType() throws(APIError) {
+        let hasBody = headers[.transferEncoding] != nil || (headers[.contentLength].map { $0 != "0" } ?? false)
+        guard !isReading, hasBody else { return }
+        let isCompatible = !uri.path.hasPrefix("/v1")
+        switch mediaType {
+        case "application/json", "application/merge-patch+json": return
+        case nil, "application/x-www-form-urlencoded":
+            if isCompatible, !BrowserCheck.isFromBrowser(headers) { return }
+        default: break
+        }
+        throw APIError(
+            status: 415,
+            message: "the body must be application/json" + (isCompatible ? "" : " or application/merge-patch+json"))
+    }
 }

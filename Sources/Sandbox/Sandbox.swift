@@ -1,3 +1,4 @@
+import Endpoints
 import FakeGoogle
 import FakeKubernetes
 import FakeProxySQL
@@ -103,6 +104,7 @@ package struct Sandbox: Sendable {
             options.emulators ? try await GoogleEmulators(project: Self.project, folder: folder, clock: clock) : nil
         let serve = makeServe(folder, endpoints, cluster, emulators)
         let control = Router()
+        control.add(middleware: BrowserMiddleware(BrowserCheck(hosts: .loopback)))
         ControlRoutes(nodes: own, cloudSQL: cloudSQL, serve: serve, cluster: cluster).addRoutes(to: control)
         if let cluster { KubernetesControl(cluster: cluster).addRoutes(to: control) }
         let applications = [

@@ -259,17 +259,6 @@ struct AuthenticationTests {
         }
     }
 
-    @Test("a page from elsewhere cannot make a browser change anything")
-    func crossSite() async throws {
-        try await withAPI { client, _ in
-            let site = try #require(HTTPField.Name("Sec-Fetch-Site"))
-            #expect(try await client.call(.post, "/", goAdd(), headers: [site: "cross-site"]).status == 403)
-            #expect(try await client.call(.post, "/", goAdd(), headers: [site: "same-origin"]).status == 200)
-            let form: HTTPFields = [.contentType: "text/plain"]
-            #expect(try await client.call(.put, "/v1/groups/other", shop, headers: form).status == 415)
-        }
-    }
-
     @Test("a body that is too large is refused before it is read")
     func tooLarge() async throws {
         var settings = APIRoutes.Settings(defaultPolicy: ScalingPolicy(maximumReplicas: 5))

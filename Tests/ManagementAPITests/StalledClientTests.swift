@@ -12,7 +12,7 @@ import Synchronization
 import Testing
 
 /// A client that says what it is told to and takes nothing unless it is asked to.
-private struct RawClient: Sendable {
+struct RawClient: Sendable {
     let channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>
 
     static func connected(_ port: Int) async throws -> RawClient {

@@ -84,9 +84,18 @@ struct Reply: Sendable {
 }
 
 extension TestClientProtocol {
-    /// Sends `body` and returns what came back.
+    /// Sends `body`, as JSON where `headers` do not say otherwise, and returns what came back.
     func call(
         _ method: HTTPRequest.Method, _ uri: String, _ body: String? = nil, headers: HTTPFields = [:]
+    ) async throws -> Reply {
+        var headers = headers
+        if body != nil, headers[.contentType] == nil { headers[.contentType] = "application/json" }
+        return try await send(method, uri, body, headers: headers)
+    }
+
+    /// Sends `body` with these headers and no others, and returns what came back.
+    func send(
+        _ method: HTTPRequest.Method, _ uri: String, _ body: String? = nil, headers: HTTPFields
     ) async throws -> Reply {
         try await execute(
             uri: uri, method: method, headers: headers, body: body.map { ByteBuffer(string: $0) }

@@ -56,6 +56,7 @@ extension AgentRoutes {
     }
 
     private func guarded(_ request: Request, _ body: () async -> Response) async -> Response {
+        if let objection = Self.objection(request) { return objection }
         switch settings.token.judge(request.headers[.authorization]) {
         case .granted: return await body()
         case .off:
@@ -64,6 +65,16 @@ extension AgentRoutes {
                 .forbidden)
         case .refused:
             return Self.json(["error": "a bearer token is needed, and this is not it"], .unauthorized)
+        }
+    }
+
+    /// A page of another site can make a browser ask for anything that needs no token.
+    private static func objection(_ request: Request) -> Response? {
+        do throws(BrowserCheck.Objection) {
+            try BrowserCheck().check(request.head)
+            return nil
+        } catch {
+            return json(["error": error.description], .forbidden)
         }
     }
 

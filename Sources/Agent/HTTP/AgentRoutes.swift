@@ -105,8 +105,12 @@ package struct AgentRoutes: Sendable {
         router.serveHead(AgentEndpoint.started) { _, _ in started() }
         router.serveHead(AgentEndpoint.ready) { _, _ in probe(.ready) }
         router.serveHead(AgentEndpoint.live) { _, _ in probe(.live) }
-        router.serve(AgentEndpoint.shutdownByGet) { _, _ in await shutDown() }
-        router.serve(AgentEndpoint.shutdownByPost) { _, _ in await shutDown() }
+        router.serve(AgentEndpoint.shutdownByGet) { request, _ in await shutDown(request) }
+        // HEAD asks what GET would say, and what GET does here is not to be done by asking.
+        router.on(RouterPath(AgentEndpoint.shutdownByGet.endpoint.path), method: .head) { _, _ in
+            Response(status: .methodNotAllowed, headers: [.allow: "GET, POST"])
+        }
+        router.serve(AgentEndpoint.shutdownByPost) { request, _ in await shutDown(request) }
         router.serve(AgentEndpoint.status) { _, _ in Self.json(status()) }
         router.serve(AgentEndpoint.backends) { _, _ in await backends() }
         router.serve(AgentEndpoint.cluster) { _, _ in await cluster() }
@@ -150,8 +154,12 @@ package struct AgentRoutes: Sendable {
             ])
     }
 
-    /// The Go agent's hook for `preStop.httpGet`, without a token as there; a second call joins the first.
-    private func shutDown() async -> Response {
+    /// The Go agent's hook for `preStop.httpGet`, without a token as there; a second call joins the first. No browser may
+    /// call it: any page could have an image here.
+    private func shutDown(_ request: Request) async -> Response {
+        guard !BrowserCheck.isFromBrowser(request.headers) else {
+            return Self.json(["status": "error", "message": "a browser cannot shut a node down"], .forbidden)
+        }
         if let objection = await parts.events.objection([.goal: "shutdown"]) {
             return Self.json(["status": "error", "message": "a plugin objects: \(objection)"], .conflict)
         }
