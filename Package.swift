@@ -100,7 +100,12 @@ let package = Package(
         module("Pacing", [.serviceLifecycle, .logging, "FleetModel"]),
         module(
             "HTTPServing",
-            [.hummingbird, .hummingbirdCore, .logging, .nioCore, .nioHTTP1, .nioPosix, .serviceLifecycle]),
+            [
+                .hummingbird, .hummingbirdCore, .logging, .nioCore, .nioHTTP1, .nioPosix, .serviceLifecycle,
+                "CDescriptors",
+            ]),
+        // The limit of open descriptors, and what the runtime needs to survive when they run out.
+        .target(name: "CDescriptors"),
 
         // The outside systems.
         module(
@@ -273,6 +278,12 @@ let package = Package(
         tests("ObservabilityTests", ["Observability", .logging, .metrics, .coreMetrics, .tracing, .inMemoryTracing]),
         tests("MigrationTests", ["Migration", "Agent", "Settings"]),
         tests("ManualTests", ["Manual", "drover"]),
+        tests(
+            "HTTPServingTests",
+            [
+                "CDescriptors", "HTTPServing", .hummingbird, .hummingbirdCore, .nioCore, .nioPosix, .logging,
+                .serviceLifecycle, .serviceLifecycleTestKit,
+            ]),
         tests("SimulationTests", ["Simulation", "FleetModel"]),
         tests("PacingTests", ["Pacing", "FleetModel", .serviceLifecycle, .logging]),
         tests("PersistenceTests", ["Persistence", "FleetModel", "Pacing", .grdb, .logging]),
@@ -331,7 +342,8 @@ let package = Package(
         tests(
             "ManagementAPITests",
             [
-                "ControlClient", "HTTPServing", "ManagementAPI", "Persistence", "FleetModel", "JSONValues", "Pacing",
+                "ControlClient", "Endpoints", "HTTPServing", "ManagementAPI", "Persistence", "FleetModel", "JSONValues",
+                "Pacing",
                 "Scaler", "ProxySQLAdmin",
                 "FakeProxySQL",
                 "MySQLWire", .asyncHTTPClient, .hummingbird, .hummingbirdCore, .hummingbirdTesting, .nioCore,

@@ -15,6 +15,8 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
     private let responder: Responder
     private let server: HTTPServerBuilder
     private let configuration: ServerConfiguration
+    private let shutdownGrace: Duration
+    private let clock: any Clock<Duration>
     private let date: @Sendable () -> String
     private let onServerRunning: @Sendable (any Channel) async -> Void
     private let logger: Logger
@@ -23,22 +25,57 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
     /// moment as HTTP writes it (RFC 9110, section 5.6.7).
     package init(
         responder: Responder, server: HTTPServerBuilder, configuration: ServerConfiguration,
+        shutdownGrace: Duration = .seconds(5), clock: any Clock<Duration> = ContinuousClock(),
         date: @escaping @Sendable () -> String,
         onServerRunning: @escaping @Sendable (any Channel) async -> Void, logger: Logger
     ) {
         self.responder = responder
         self.server = server
         self.configuration = configuration
+        self.shutdownGrace = shutdownGrace
+        self.clock = clock
         self.date = date
         self.onServerRunning = onServerRunning
         self.logger = logger
     }
 
+    /// Makes the server that the webhook, the API and the agent have in common: whoever its clients are, they are held
+    /// to `limits`; `server` is there for TLS around `.guarded(limits)`.
+    package init(
+        _ responder: Responder, at address: BindAddress, limits: ServerLimits,
+        server: HTTPServerBuilder? = nil,
+        clock: any Clock<Duration> = ContinuousClock(), date: @escaping @Sendable () -> String,
+        onServerRunning: @escaping @Sendable (any Channel) async -> Void = { _ in }, logger: Logger
+    ) {
+        self.init(
+            responder: responder, server: server ?? .guarded(limits),
+            configuration: .init(
+                address: address, serverName: "drover",
+                // Connections that make room for another one are closed a moment later: no more than a few at once.
+                availableConnectionsDelegate: MaximumAvailableConnections(limits.maximumConnections + limits.closing)),
+            shutdownGrace: .nanoseconds(limits.shutdownGrace.nanoseconds), clock: clock, date: date,
+            onServerRunning: onServerRunning, logger: logger)
+    }
+
     package var description: String { "QuietServer" }
 
-    /// Serves until it is cancelled or told to shut down gracefully.
+    /// Serves until it is cancelled or told to shut down gracefully; then requests under way have a few seconds.
     /// - Throws: when the address is taken.
     package func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await serve() }
+            tasks.addTask {
+                // Ends by an error when the server ended first.
+                guard (try? await gracefulShutdown()) != nil else { return }
+                // Connections are closed after the grace; a second later nothing can be waiting for them.
+                try? await clock.sleep(for: shutdownGrace + .seconds(1))
+            }
+            try await tasks.next()
+            tasks.cancelAll()
+        }
+    }
+
+    private func serve() async throws {
         try await server.buildServer(
             configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: logger,
             responder: { request, writer, channel in
@@ -54,6 +91,8 @@ where Responder.Context: InitializableFromSource<ApplicationRequestContextSource
     }
 
     private func answer(to request: Request, _ channel: any Channel) async throws -> Response {
+        var logger = logger
+        logger[metadataKey: "hb.request.id"] = .stringConvertible(RequestID())
         let context = Responder.Context(source: .init(channel: channel, logger: logger))
         var answer: Response
         do {

@@ -14,6 +14,8 @@ package struct IngestRoutes: Sendable {
         package var authentication: IngestAuthentication
         /// The largest body, in bytes.
         package var maximumBodyBytes: Int
+        /// How long a body may take to come.
+        package var bodyTimeout: Duration
 
         /// Makes settings; Cloud Monitoring's bodies have a few thousand bytes.
         package init(token: Secret? = nil, maximumBodyBytes: Int = 262_144) {
@@ -21,22 +23,31 @@ package struct IngestRoutes: Sendable {
         }
 
         /// Makes settings with any authentication.
-        package init(authentication: IngestAuthentication, maximumBodyBytes: Int = 262_144) {
+        package init(
+            authentication: IngestAuthentication, maximumBodyBytes: Int = 262_144,
+            bodyTimeout: Duration = .seconds(20)
+        ) {
             self.authentication = authentication
             self.maximumBodyBytes = maximumBodyBytes
+            self.bodyTimeout = bodyTimeout
         }
     }
 
     private let store: any IncidentStore
     private let settings: Settings
     private let wallClock: any WallClock
+    private let clock: any Clock<Duration>
     private let logger: Logger
 
     /// Stores what it accepts in `store`.
-    package init(store: any IncidentStore, settings: Settings, wallClock: any WallClock, logger: Logger) {
+    package init(
+        store: any IncidentStore, settings: Settings, wallClock: any WallClock, clock: any Clock<Duration>,
+        logger: Logger
+    ) {
         self.store = store
         self.settings = settings
         self.wallClock = wallClock
+        self.clock = clock
         self.logger = logger
     }
 
@@ -57,17 +68,19 @@ package struct IngestRoutes: Sendable {
     }
 
     private func take(_ request: Request) async -> JSONAnswer {
+        // Neither Cloud Monitoring nor Pub/Sub has pages, and an open webhook on this machine is in any page's reach.
+        guard !request.headers.contains(where: { $0.name.canonicalName == "origin" }),
+            !request.headers.contains(where: { $0.name.canonicalName.hasPrefix("sec-fetch-") })
+        else { return JSONAnswer(["error": "a page cannot send notifications"], .forbidden) }
         guard await settings.authentication.accepts(request) else {
             return JSONAnswer(
                 ["error": "what proves where the notification comes from is absent or wrong"], .unauthorized)
         }
         let body: [UInt8]
-        do {
-            body = Array(try await request.body.collect(upTo: settings.maximumBodyBytes).readableBytesView)
+        do throws(BodyRefusal) {
+            body = try await self.body(of: request)
         } catch {
-            return JSONAnswer(
-                ["error": "the body has more than \(settings.maximumBodyBytes) bytes or did not arrive whole"],
-                .contentTooLarge)
+            return error.answer
         }
         let pushed = PushEnvelope.content(of: body)
         do throws(AlertError) {
@@ -82,6 +95,32 @@ package struct IngestRoutes: Sendable {
                 return JSONAnswer(["status": "ignored", "error": error.description, "change": "ignored"])
             }
             return JSONAnswer(["error": error.description], .badRequest)
+        }
+    }
+
+    private struct BodyRefusal: Error {
+        var answer: JSONAnswer
+
+        init(_ message: String, _ status: HTTPResponse.Status) {
+            answer = JSONAnswer(["error": message], status)
+        }
+    }
+
+    /// The bytes of the body.
+    /// - Throws: 413 when there are too many, 408 when they do not come in time, 400 when the client goes before.
+    private func body(of request: Request) async throws(BodyRefusal) -> [UInt8] {
+        let (body, maximum, clock, timeout) = (request.body, settings.maximumBodyBytes, clock, settings.bodyTimeout)
+        let tooLarge = BodyRefusal("the body has more than \(maximum) bytes", .contentTooLarge)
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > maximum { throw tooLarge }
+        do {
+            let buffer = try await withDeadline(timeout, clock: clock) { try await body.collect(upTo: maximum) }
+            return Array(buffer.readableBytesView)
+        } catch is NIOTooManyBytesError {
+            throw tooLarge
+        } catch is DeadlineExceeded {
+            throw BodyRefusal("the body did not arrive within \(timeout.components.seconds) s", .requestTimeout)
+        } catch {
+            throw BodyRefusal("the body did not arrive whole", .badRequest)
         }
     }
 

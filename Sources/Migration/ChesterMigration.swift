@@ -151,7 +151,8 @@ struct ChesterMigration {
             let settings: EffectiveSettings
             do {
                 settings = try await EffectiveSettings(
-                    flags: [:], environment: environment, file: nil, servesAPI: program.part == .api)
+                    flags: [:], environment: environment, file: nil, servesAPI: program.part == .api,
+                    webhook: program.part == .webhook ? .atPort : .none)
             } catch {
                 throw error as? SettingsError ?? SettingsError(complaints: ["the settings cannot be read"])
             }

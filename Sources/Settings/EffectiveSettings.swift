@@ -32,13 +32,16 @@ package struct EffectiveSettings: Sendable {
         package var source: String
     }
 
-    private var values: [String: Value]
+    var values: [String: Value]
+    /// Where the alert webhook listens; nil where the role has none.
+    package private(set) var webhookAddress: HostAndPort?
 
     /// Reads and checks everything: the YAML file at `file`, then the environment, then `flags` by key.
-    /// A role that serves no API may answer for its health on any address.
+    /// A role that serves no API may answer for its health on any address; `webhook` says where its webhook is.
     /// - Throws: `SettingsError` that names every unknown key and every impossible value with its source.
     package init(
-        flags: [String: String], environment: [String: String], file: String?, servesAPI: Bool = true
+        flags: [String: String], environment: [String: String], file: String?, servesAPI: Bool = true,
+        webhook: Webhook = .none
     ) async throws {
         var providers: [(source: String, provider: any ConfigProvider)] = [
             (
@@ -66,6 +69,7 @@ package struct EffectiveSettings: Sendable {
             }
         }
         values = [:]
+        webhookAddress = nil
         for key in SettingKey.all {
             let found = providers.lazy.compactMap { source, provider in
                 ConfigReader(provider: provider).string(forKey: ConfigKey(key.name), isSecret: key.isSecret)
@@ -79,6 +83,11 @@ package struct EffectiveSettings: Sendable {
             values[key.name] = value
         }
         complaints += Self.ingestComplaints(values)
+        webhookAddress = Self.webhookAddress(webhook, values, environment)
+        if webhook == .atPort, webhookAddress == nil, let port = environment["PORT"], !port.isEmpty {
+            complaints.append("PORT is \"\(port)\": it must be a port")
+        }
+        complaints += [Self.openWebhookComplaint(webhook, at: webhookAddress, values, environment)].compactMap(\.self)
         let isOpen = (authentication ?? "none") == "none"
         if servesAPI, isOpen, let address = values["api.address"].flatMap({ HostAndPort($0.text) }), !address.isLoopback
         {

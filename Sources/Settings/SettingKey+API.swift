@@ -6,6 +6,10 @@ extension SettingKey {
             "api.authentication", .words(["none", "iap", "tokens", "basic"]), nil,
             "How callers of the API prove who they are: iap, tokens, basic, or several separated by commas; none is "
                 + "allowed on loopback addresses only."),
+        SettingKey(
+            "api.allowed-hosts", .text, nil,
+            "Further names, host or host:port separated by commas, under which browsers reach the API: behind a proxy "
+                + "that changes Host, and with authentication none, which answers to loopback names only."),
         SettingKey("api.iap-project-number", .text, nil, "Project number in the audience of IAP's assertions."),
         SettingKey("api.iap-backend-service-id", .text, nil, "Backend service in the audience of IAP's assertions."),
         SettingKey(
@@ -26,11 +30,17 @@ extension SettingKey {
         SettingKey("api.tls-key-file", .text, nil, "PEM file with its key; read again."),
         SettingKey("api.max-body-bytes", .integer(1_024...67_108_864), "1048576", "Largest body of a request."),
         SettingKey(
+            "api.head-timeout-seconds", .seconds(0.1...600), "10",
+            "How long the head of a connection's first request may take to come."),
+        SettingKey(
             "api.body-timeout-seconds", .seconds(0.1...600), "20", "How long the body of a request may take to come."),
         SettingKey(
             "api.idle-timeout-seconds", .seconds(1...3_600), "60",
             "After this a connection without a request is closed."),
-        SettingKey("api.max-connections", .integer(1...100_000), "1000", "Connections at once."),
+        SettingKey(
+            "api.max-connections", .integer(1...100_000), "1000",
+            "Connections at once; fewer where the limit of open files is low. One too many takes the place of one that "
+                + "waits for a request."),
         SettingKey(
             "api.requests-per-second", .integer(1...1_000_000), "200",
             "Requests that one address may make a second; twice as many after a rest."),

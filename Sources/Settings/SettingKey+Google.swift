@@ -48,6 +48,10 @@ extension SettingKey {
             "ingest.auth-enabled", .flag, "false",
             "Whether a notification must prove where it comes from; implied by anything set below it."),
         SettingKey(
+            "ingest.allow-open", .flag, "false",
+            "Whether the webhook may listen on other than loopback addresses and take notifications from whoever "
+                + "reaches it, each of which can add or remove replicas."),
+        SettingKey(
             "ingest.secret-id", .text, nil, "Secret of Secret Manager with the value of the query parameter auth_token."
         ),
         SettingKey("ingest.basic-username", .text, nil, "User name of Basic credentials.", isSecret: true),

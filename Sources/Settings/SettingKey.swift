@@ -98,6 +98,18 @@ package struct SettingKey: Hashable, Sendable {
                 "ingest.auth-token", .text, nil, "Value that the query parameter auth_token must have.", isSecret: true),
             SettingKey(
                 "ingest.max-body-bytes", .integer(1_024...16_777_216), "262144", "Largest notification, in bytes."),
+            SettingKey(
+                "ingest.head-timeout-seconds", .seconds(0.1...600), "10",
+                "How long the head of a connection's first request may take to come."),
+            SettingKey(
+                "ingest.body-timeout-seconds", .seconds(0.1...600), "20", "How long a notification may take to come."),
+            SettingKey(
+                "ingest.idle-timeout-seconds", .seconds(1...3_600), "60",
+                "After this a connection without a request is closed."),
+            SettingKey(
+                "ingest.max-connections", .integer(1...100_000), "1000",
+                "Connections at once; fewer where the limit of open files is low. One too many takes the place of one "
+                    + "that waits for a request."),
         ] + google + api + scaler + fleet + notifications + [
             SettingKey(
                 "cloudsql.endpoint", .text, "https://sqladmin.googleapis.com", "Address of the Cloud SQL Admin API."),

@@ -1,4 +1,5 @@
 import ArgumentParser
+import HTTPServing
 import Logging
 import ManagementAPI
 import Metrics
@@ -26,6 +27,7 @@ struct APICommand: AsyncParsableCommand {
     func run() async throws {
         let effective = try await settings.effective()
         let logger = effective.bootstrapLogging()
+        Descriptors.raise()
         let metrics = PrometheusMetrics(RoleMetrics.api.catalogues)
         MetricsSystem.bootstrap(metrics)
         let (backend, notifications) = try await Complaint.heard {

@@ -1,6 +1,7 @@
 import Agent
 import ArgumentParser
 import Foundation
+import HTTPServing
 import Logging
 import Metrics
 import NIOCore
@@ -45,6 +46,7 @@ struct AgentCommand: AsyncParsableCommand {
         // A few connections; more threads would only be started and kept.
         NIOSingletons.groupLoopCountSuggestion = 1
         let logger = settings.bootstrapLogging()
+        Descriptors.raise()
         for warning in settings.warnings { logger.warning("\(warning)") }
         if settings.word("agent.mode") == "dump" { return try await DumpCommand.once(settings, logger) }
         let metrics = PrometheusMetrics(RoleMetrics.agent.catalogues)

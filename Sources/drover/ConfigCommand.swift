@@ -14,6 +14,15 @@ struct ConfigCommand: AsyncParsableCommand {
 
         /// Whether it has the API, which asks who may call it.
         var servesAPI: Bool { self == .serve || self == .api }
+
+        /// Where it takes alerts.
+        var webhook: EffectiveSettings.Webhook {
+            switch self {
+            case .serve: .atAddress
+            case .ingest: .atPort
+            case .scaler, .api: .none
+            }
+        }
     }
 
     /// `drover config show`.
@@ -35,7 +44,7 @@ struct ConfigCommand: AsyncParsableCommand {
         var output = Output.table
 
         func run() async throws {
-            let effective = try await settings.effective(servesAPI: role.servesAPI)
+            let effective = try await settings.effective(servesAPI: role.servesAPI, webhook: role.webhook)
             switch output {
             case .table:
                 for (key, value) in effective.shown {
@@ -66,7 +75,7 @@ struct ConfigCommand: AsyncParsableCommand {
         var role = Role.serve
 
         func run() async throws {
-            _ = try await settings.effective(servesAPI: role.servesAPI)
+            _ = try await settings.effective(servesAPI: role.servesAPI, webhook: role.webhook)
             Console.say("the settings are valid")
         }
     }

@@ -148,7 +148,13 @@ extension EffectiveSettings {
                     + "ingest.secret-id (SECRET_ID), ingest.basic-username and -password, or ingest.push-audience and "
                     + "-email")
         }
-        if !authentication.isRequired { logger.notice("whoever reaches the webhook may send notifications") }
+        if !authentication.isRequired {
+            let isLocal = webhookAddress?.isLoopback ?? true
+            logger.log(
+                level: isLocal ? .notice : .warning,
+                "whoever reaches the webhook may send notifications, and add and remove replicas by them",
+                metadata: ["ingest.address": "\(webhookAddress.map { "\($0)" } ?? "")"])
+        }
         return authentication
     }
 }

@@ -1,8 +1,8 @@
 import ArgumentParser
 import Endpoints
 import FleetModel
-import Foundation
 import GoogleCloud
+import HTTPServing
 import Hummingbird
 import Logging
 import Metrics
@@ -26,39 +26,30 @@ struct IngestCommand: AsyncParsableCommand {
     @OptionGroup var settings: SettingsOptions
 
     func run() async throws {
-        let effective = try await settings.effective(servesAPI: false)
+        let effective = try await settings.effective(servesAPI: false, webhook: .atPort)
         let logger = effective.bootstrapLogging()
+        Descriptors.raise()
         let metrics = PrometheusMetrics(RoleMetrics.ingest.catalogues)
         MetricsSystem.bootstrap(metrics)
-        let (service, address) = try await Complaint.heard {
-            let address = try Self.address(effective)
-            return (
-                try await ServeCommand.ingest(effective, try Self.store(effective, logger), at: address, logger),
-                address
-            )
+        let service = try await Complaint.heard {
+            try await ServeCommand.ingest(
+                effective, try Self.store(effective, logger), at: effective.webhookAddress, logger)
         }
         var services: [any Service] = [service]
         if let address = effective.address("ingest.metrics-address") {
-            let router = Router()
+            let router = Router(options: .autoGenerateHeadEndpoints)
             ProcessEndpoint.serve(metrics, on: router)
-            services.append(ServeCommand.application(router, address, logger))
+            services.append(
+                ServeCommand.server(
+                    router, effective.bindAddress(of: address), effective.serverLimits("ingest"), logger))
         }
         let group = ServiceGroup(
             configuration: .init(
                 services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: logger))
+        let address = effective.webhookAddress.map { "\($0)" } ?? ""
         logger.info("serving", metadata: ["ingest.address": "\(address)"])
         try await group.run()
-    }
-
-    private static func address(_ settings: EffectiveSettings) throws -> HostAndPort {
-        let port = ProcessInfo.processInfo.environment["PORT"].flatMap { $0.isEmpty ? nil : $0 }
-        let text =
-            if let port, !settings.isSet("ingest.address") { "0.0.0.0:\(port)" } else {
-                settings.text("ingest.address")
-            }
-        guard let address = HostAndPort(text) else { throw Complaint("PORT is \"\(port ?? "")\": it must be a port") }
-        return address
     }
 
     private static func store(_ settings: EffectiveSettings, _ logger: Logger) throws -> any IncidentStore {

@@ -40,40 +40,33 @@ struct ManagementServer {
         options.maximumBodyBytes = settings.integer("api.max-body-bytes")
         options.bodyTimeout = settings.seconds("api.body-timeout-seconds")
         options.requestsPerSecond = settings.integer("api.requests-per-second")
+        options.browsers = settings.browserCheck
         APIRoutes(
             sources: sources, settings: options, authenticator: try authenticator(),
             time: (SystemWallClock(), ContinuousClock()), logger: logger
         ).addRoutes(to: router)
         let metrics = metrics
         router.serve(ManagementEndpoint.metrics) { _, _ in metrics.response }
-        let address = settings.address("api.address")
+        let limits = settings.serverLimits("api")
         return [
-            Application(
-                router: router, server: try server(),
-                configuration: .init(
-                    address: .hostname(address?.host ?? "127.0.0.1", port: address?.port ?? 0),
-                    serverName: "drover",
-                    availableConnectionsDelegate: MaximumAvailableConnections(
-                        settings.integer("api.max-connections"))),
-                logger: logger)
+            QuietServer(
+                router.buildResponder(), at: settings.bindAddress(of: settings.address("api.address")), limits: limits,
+                server: try tls().map { try .tls(.guarded(limits), tlsConfiguration: $0) },
+                date: { SystemWallClock().now().httpDate }, logger: logger)
         ]
     }
 
-    private func server() throws -> HTTPServerBuilder {
-        let idle = TimeAmount.milliseconds(settings.seconds("api.idle-timeout-seconds").wholeMilliseconds)
-        let plain = HTTPServerBuilder.cancellable(
-            .init(
-                additionalChannelHandlers: [StalledWriteHandler(timeout: .seconds(30))], idleTimeout: idle))
+    private func tls() throws -> TLSConfiguration? {
         let files = (settings.optionalText("api.tls-certificate-file"), settings.optionalText("api.tls-key-file"))
         guard let certificate = files.0, let key = files.1 else {
             guard files.0 == nil, files.1 == nil else {
                 throw SettingsError(complaints: ["api.tls-certificate-file and api.tls-key-file go together"])
             }
-            return plain
+            return nil
         }
-        let tls = try ServerTLS(
-            certificateFile: certificate, keyFile: key, wallClock: SystemWallClock(), logger: logger)
-        return try .tls(plain, tlsConfiguration: try tls.configuration())
+        return try ServerTLS(
+            certificateFile: certificate, keyFile: key, wallClock: SystemWallClock(), logger: logger
+        ).configuration()
     }
 
     private func authenticator() throws -> any Authenticator {

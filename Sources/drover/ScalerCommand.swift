@@ -1,5 +1,6 @@
 import ArgumentParser
 import Endpoints
+import HTTPServing
 import Hummingbird
 import Logging
 import Metrics
@@ -42,6 +43,7 @@ struct ScalerCommand: AsyncParsableCommand {
         }
         let effective = try await dryRun.applied(to: settings).effective(servesAPI: false)
         let logger = effective.bootstrapLogging()
+        Descriptors.raise()
         let metrics = PrometheusMetrics(RoleMetrics.scaler.catalogues)
         MetricsSystem.bootstrap(metrics)
         let services = try await Complaint.heard {
@@ -74,8 +76,9 @@ struct ScalerCommand: AsyncParsableCommand {
     private static func probes(
         _ settings: EffectiveSettings, _ metrics: PrometheusMetrics, _ logger: Logger
     ) -> any Service {
-        let router = Router()
+        let router = Router(options: .autoGenerateHeadEndpoints)
         ProcessEndpoint.serve(metrics, on: router)
-        return ServeCommand.application(router, settings.address("api.address"), logger)
+        return ServeCommand.server(
+            router, settings.bindAddress(of: settings.address("api.address")), settings.serverLimits("api"), logger)
     }
 }

@@ -3,6 +3,7 @@ import FleetModel
 import GoogleCloud
 import HTTPServing
 import Hummingbird
+import HummingbirdCore
 import Ingest
 import Logging
 import ManagementAPI
@@ -29,8 +30,9 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var settings: SettingsOptions
 
     func run() async throws {
-        let effective = try await settings.effective()
+        let effective = try await settings.effective(webhook: .atAddress)
         let logger = effective.bootstrapLogging()
+        Descriptors.raise()
         let metrics = PrometheusMetrics(RoleMetrics.serve.catalogues)
         MetricsSystem.bootstrap(metrics)
         let backend = try await Complaint.heard { try Backend.open(effective, receives: true, logger) }
@@ -52,7 +54,7 @@ struct ServeCommand: AsyncParsableCommand {
             metrics: metrics, logger: logger)
         let services = try await Complaint.heard {
             backend.services + [
-                try await Self.ingest(effective, eventful, at: effective.address("ingest.address"), logger),
+                try await Self.ingest(effective, eventful, at: effective.webhookAddress, logger),
                 try Self.scaler(effective, backend, eventful, board, logger),
                 notifications.watch(effective, backend, board, logger, tell: eventful.tell),
             ] + notifications.notifiers + (try api.services())
@@ -79,25 +81,25 @@ struct ServeCommand: AsyncParsableCommand {
     static func ingest(
         _ settings: EffectiveSettings, _ store: any IncidentStore, at address: HostAndPort?, _ logger: Logger
     ) async throws -> any Service {
-        let router = Router()
+        let router = Router(options: .autoGenerateHeadEndpoints)
+        let limits = settings.serverLimits("ingest")
         IngestRoutes(
             store: store,
             settings: .init(
                 authentication: try await settings.ingestAuthentication(logger),
-                maximumBodyBytes: settings.integer("ingest.max-body-bytes")),
-            wallClock: SystemWallClock(), logger: logger
+                maximumBodyBytes: settings.integer("ingest.max-body-bytes"),
+                bodyTimeout: settings.seconds("ingest.body-timeout-seconds")),
+            wallClock: SystemWallClock(), clock: ContinuousClock(), logger: logger
         ).addRoutes(to: router)
-        return application(router, address, logger)
+        return server(router, settings.bindAddress(of: address), limits, logger)
     }
 
     /// A server for `router`.
-    static func application<Context: RequestContext & InitializableFromSource<ApplicationRequestContextSource>>(
-        _ router: Router<Context>, _ address: HostAndPort?, _ logger: Logger
-    ) -> some Service {
-        Application(
-            router: router, server: .cancellable,
-            configuration: .init(
-                address: .hostname(address?.host ?? "127.0.0.1", port: address?.port ?? 0), serverName: "drover"),
+    static func server<Context: RequestContext & InitializableFromSource<ApplicationRequestContextSource>>(
+        _ router: Router<Context>, _ address: BindAddress, _ limits: ServerLimits, _ logger: Logger
+    ) -> any Service {
+        QuietServer(
+            router.buildResponder(), at: address, limits: limits, date: { SystemWallClock().now().httpDate },
             logger: logger)
     }
 

@@ -16,7 +16,9 @@ struct SettingsOptions: ParsableArguments {
 
     /// Reads and checks the settings.
     /// - Throws: `ExitCode` 78 after every complaint was printed.
-    func effective(servesAPI: Bool = true) async throws -> EffectiveSettings {
+    func effective(
+        servesAPI: Bool = true, webhook: EffectiveSettings.Webhook = .none
+    ) async throws -> EffectiveSettings {
         var flags: [String: String] = [:]
         for text in overrides {
             guard let equals = text.firstIndex(of: "=") else {
@@ -34,7 +36,8 @@ struct SettingsOptions: ParsableArguments {
             config ?? environment["DROVER_CONFIG_FILE"]
             ?? (FileManager.default.fileExists(atPath: usual) ? usual : nil)
         do {
-            return try await EffectiveSettings(flags: flags, environment: environment, file: file, servesAPI: servesAPI)
+            return try await EffectiveSettings(
+                flags: flags, environment: environment, file: file, servesAPI: servesAPI, webhook: webhook)
         } catch let error as SettingsError {
             for complaint in error.complaints { Console.complain(complaint) }
             throw ProgramExit.settings.code

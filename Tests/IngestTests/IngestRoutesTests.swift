@@ -33,7 +33,8 @@ private func withWebhook(
         store: replacement ?? store,
         settings: .init(
             authentication: authentication ?? IngestAuthentication(token: token), maximumBodyBytes: 4_096),
-        wallClock: TestWallClock(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        wallClock: TestWallClock(), clock: ContinuousClock(),
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     ).addRoutes(to: router)
     try await Application(router: router).test(.router) { client in try await body(client, store) }
 }

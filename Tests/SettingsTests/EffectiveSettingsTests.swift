@@ -108,6 +108,39 @@ struct EffectiveSettingsTests {
         await #expect(throws: SettingsError.self) { _ = try await load(environment: environment) }
     }
 
+    @Test("a webhook that anybody can reach and use is one that somebody asked for")
+    func openWebhook() async throws {
+        func starts(
+            _ flags: [String: String], _ environment: [String: String] = [:],
+            _ webhook: EffectiveSettings.Webhook = .atAddress
+        ) async -> Bool {
+            let all = flags.merging(["api.authentication": "none"]) { first, _ in first }
+            return (try? await EffectiveSettings(flags: all, environment: environment, file: nil, webhook: webhook))
+                != nil
+        }
+        let everywhere = ["ingest.address": "0.0.0.0:8081"]
+        #expect(await starts([:]))
+        #expect(await !starts(everywhere))
+        #expect(await starts(everywhere, [:], .none), "a role without a webhook")
+        #expect(await !starts(everywhere.merging(["ingest.auth-enabled": "false"]) { $1 }))
+        #expect(await !starts(everywhere.merging(["ingest.auth-enabled": "false", "ingest.secret-id": "s"]) { $1 }))
+        for (key, value) in [
+            ("ingest.allow-open", "true"), ("ingest.auth-token", "t"), ("ingest.secret-id", "s"),
+            ("ingest.auth-enabled", "true"),
+        ] { #expect(await starts(everywhere.merging([key: value]) { $1 }), "\(key)") }
+        #expect(await !starts([:], ["PORT": "8080"], .atPort))
+        #expect(await !starts([:], ["PORT": "eighty"], .atPort))
+        #expect(await starts([:], ["PORT": "8080"]), "only ingest listens where PORT says")
+        #expect(await starts([:], ["PORT": "8080", "DROVER_INGEST_AUTH_TOKEN": "t"], .atPort))
+        // Chester's own function starts with these.
+        let function = ["PORT": "8080", "PROJECT_ID": "p", "TOPIC": "t"]
+        #expect(await starts([:], function, .atPort))
+        #expect(await starts([:], function.merging(["AUTH_ENABLED": "false"]) { $1 }, .atPort))
+        #expect(await starts(everywhere, ["AUTH_ENABLED": "false"], .atPort))
+        #expect(await !starts(everywhere, function, .atPort), "Chester knows no ingest.address")
+        #expect(await !starts(everywhere, ["AUTH_ENABLED": "false", "DROVER_INGEST_AUTH_ENABLED": "false"], .atPort))
+    }
+
     @Test("without authentication the API is for this machine only")
     func loopbackOnly() async {
         await #expect(throws: SettingsError.self) { _ = try await load(flags: ["api.address": "0.0.0.0:8082"]) }

@@ -159,22 +159,23 @@ package struct AgentProcess: Sendable {
                 node: identity.name, instance: identity.instance, isCore: settings.isCore,
                 token: settings.bearerToken, logsProbes: settings.flag("log.probes")),
             metrics: around.metrics, wallClock: around.wallClock, logger: around.logger)
-        let router = Router()
+        let router = Router(options: .autoGenerateHeadEndpoints)
         routes.addRoutes(to: router)
         var quiet = around.logger
         // One line a request would be one line a probe.
         quiet.logLevel = max(.notice, quiet.logLevel)
+        // Clients that connect and then say or take nothing must not use up the descriptors that probes need.
+        var limits = ServerLimits()
+        limits.headTimeout = min(limits.headTimeout, TimeAmount(around.httpPatience))
+        limits.idleTimeout = TimeAmount(around.httpPatience)
+        limits.writeTimeout = TimeAmount(around.httpPatience)
+        // Its last answer is often the one to /shutdown, and nothing is left to be waited for after that.
+        limits.shutdownGrace = .seconds(2)
+        limits.maximumConnections = Descriptors.connections(wanted: 256)
         return QuietServer(
-            responder: router.buildResponder(),
-            // Clients that connect and then say or take nothing must not use up the descriptors that probes need.
-            server: .cancellable(
-                .init(
-                    additionalChannelHandlers: [StalledWriteHandler(timeout: TimeAmount(around.httpPatience))],
-                    idleTimeout: TimeAmount(around.httpPatience))),
-            configuration: .init(
-                address: .hostname(settings.text("agent.api.host"), port: settings.integer("agent.api.port")),
-                serverName: "drover"),
-            date: { [wallClock = around.wallClock] in wallClock.now().httpDate },
+            router.buildResponder(),
+            at: .hostname(settings.text("agent.api.host"), port: settings.integer("agent.api.port")), limits: limits,
+            clock: around.clock, date: { [wallClock = around.wallClock] in wallClock.now().httpDate },
             onServerRunning: { channel in await onServing(channel.localAddress?.port ?? 0) }, logger: quiet)
     }
 
@@ -195,7 +196,8 @@ package struct AgentProcess: Sendable {
     private func satelliteDuties() -> RoleDuties {
         let satellite = SatelliteKeeper(
             port: port,
-            cores: AdminCoreTableReader(node: port, time: (around.clock, around.wallClock), logger: around.logger),
+            cores: AdminCoreTableReader(
+                node: port, tls: settings.coreTLS, time: (around.clock, around.wallClock), logger: around.logger),
             role: role, bootstrap: bootstrap,
             interval: settings.seconds("agent.satellite.interval-seconds"),
             clock: around.clock, logger: around.logger)
