@@ -90,15 +90,20 @@ struct RealNode: SandboxNode {
             )
             """
         try text.write(toFile: "\(folder)/proxysql.cnf", atomically: true, encoding: .utf8)
-        self.init(binary: binary, endpoint: endpoint, folder: folder, clock: clock)
+        self.init(binary: binary, endpoint: endpoint, folder: folder, monitors: monitors, clock: clock)
     }
 
-    /// A node whose `proxysql.cnf` is in its folder already.
-    init(binary: String, endpoint: SandboxEndpoints.Node, folder: String, clock: any Clock<Duration>) {
+    /// A node whose `proxysql.cnf` is in its folder already. Without `monitors` its Monitor never starts (`-M`): where
+    /// no MySQL answers at the backends' addresses, it would shun all of them.
+    init(
+        binary: String, endpoint: SandboxEndpoints.Node, folder: String, monitors: Bool = false,
+        clock: any Clock<Duration>
+    ) {
         self.endpoint = endpoint
         process = ChildProcess(
             executable: binary,
-            arguments: ["-f", "-M", "--no-version-check", "-c", "\(folder)/proxysql.cnf", "-D", folder],
+            arguments: ["-f"] + (monitors ? [] : ["-M"])
+                + ["--no-version-check", "-c", "\(folder)/proxysql.cnf", "-D", folder],
             environment: ["PATH": "/usr/bin:/bin"], logFile: "\(folder)/proxysql.log", restarts: false, clock: clock)
     }
 
