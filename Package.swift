@@ -92,9 +92,10 @@ let package = Package(
         // Any JSON: for documents whose shape is somebody else's.
         module("JSONValues", []),
 
-        // The base: codecs, configuration, logs and metrics, time.
+        // The base: text from outside, codecs, configuration, logs and metrics, time.
+        module("Foundations", [.systemPackage, .yams]),
         module("MySQLWire", [.nioCore, .nioPosix, .nioSSL, .nioTLS, .crypto, .cryptoExtras, .logging, "Pacing"]),
-        module("Settings", [.configuration, .systemPackage, .yams, "FleetModel"]),
+        module("Settings", ["Foundations", .configuration, .systemPackage, .yams, "FleetModel"]),
         module("Observability", [.logging, .metrics, .coreMetrics, .tracing, "FleetModel"]),
         module("Endpoints", [.hummingbird, .httpTypes, .nioCore, "Observability"]),
         module("Pacing", [.serviceLifecycle, .logging, "FleetModel"]),
@@ -110,7 +111,8 @@ let package = Package(
         // The outside systems.
         module(
             "Persistence", [.grdb, .logging, "FleetModel", "Pacing"]),
-        module("ProxySQLAdmin", [.crypto, .logging, "FleetModel", "MySQLWire", "Observability", "Pacing"]),
+        module(
+            "ProxySQLAdmin", ["Foundations", .crypto, .logging, "FleetModel", "MySQLWire", "Observability", "Pacing"]),
         module(
             "GoogleCloud",
             [
@@ -121,6 +123,7 @@ let package = Package(
         module(
             "KubernetesClient",
             [
+                "Foundations",
                 .asyncHTTPClient, .nioCore, .nioHTTP1, .nioSSL, .logging, .metrics, .serviceLifecycle, .subprocess,
                 .systemPackage, .yams, "FleetModel", "JSONValues", "Observability", "Pacing",
             ]),
@@ -128,7 +131,10 @@ let package = Package(
         // Programs and webhooks of somebody else's.
         module(
             "Hooks",
-            [.asyncHTTPClient, .nioCore, .nioHTTP1, .subprocess, .systemPackage, "FleetModel", "Observability"]),
+            [
+                "Foundations", .asyncHTTPClient, .nioCore, .nioHTTP1, .subprocess, .systemPackage, "FleetModel",
+                "Observability",
+            ]),
         // What a build is made of; scripts/release.sh says it in the environment.
         .target(
             name: "CBuild",
@@ -148,7 +154,7 @@ let package = Package(
             "Notifications", [.logging, .serviceLifecycle, "FleetModel", "Hooks", "Observability", "Pacing"]),
         module(
             "Watching", [.logging, .serviceLifecycle, "FleetModel", "Observability", "Pacing", "ProxySQLAdmin"]),
-        module("Plugins", [.logging, .yams, "Agent", "Hooks", "Observability"]),
+        module("Plugins", [.logging, .yams, "Agent", "Foundations", "Hooks", "Observability"]),
         module(
             "Scaler",
             [
@@ -164,6 +170,7 @@ let package = Package(
         module(
             "ManagementAPI",
             [
+                "Foundations",
                 .hummingbird, .httpTypes, .logging, .nioCore, .nioHTTP1, .nioSSL, .serviceLifecycle, .crypto,
                 .cryptoExtras,
                 "Endpoints", "FleetModel", "JSONValues", "Pacing",
@@ -174,6 +181,7 @@ let package = Package(
         module(
             "ControlClient",
             [
+                "Foundations",
                 .asyncHTTPClient, .nioCore, .nioHTTP1, .yams, .logging, "FleetModel", "JSONValues", "ManagementAPI",
                 "MySQLWire",
                 "ProxySQLAdmin",
@@ -182,6 +190,7 @@ let package = Package(
         module(
             "Agent",
             [
+                "Foundations",
                 .asyncHTTPClient, .hummingbird, .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle,
                 .unixSignals, .yams,
                 "Endpoints", "FleetModel", "HTTPServing", "JSONValues", "KubernetesClient", "MySQLWire", "Pacing",
@@ -191,7 +200,7 @@ let package = Package(
             ]),
 
         // Reads what other programs are configured with, by the readers of ours.
-        module("Migration", [.yams, "Agent", "Settings"]),
+        module("Migration", ["FleetModel", "Foundations", .yams, "Agent", "Settings"]),
         // The reference part of the manual, made of everybody's registries.
         module("Manual", ["Agent", "Endpoints", "FleetModel", "Observability", "Settings"]),
 
@@ -232,6 +241,7 @@ let package = Package(
         .executableTarget(
             name: "drover",
             dependencies: [
+                "Foundations",
                 .argumentParser, .asyncHTTPClient, .configuration, .hummingbird, .hummingbirdCore, .hummingbirdTLS,
                 .logging, .metrics,
                 .nioCore, .yams,
@@ -265,6 +275,14 @@ let package = Package(
             ],
             path: "Tests/TestSupport", swiftSettings: strict),
 
+        // Every reader of text that people write, over the same shapes.
+        tests(
+            "OutsideTextTests",
+            [
+                "Agent", "ControlClient", "FleetModel", "Foundations", "KubernetesClient", "ManagementAPI", "Migration",
+                "Pacing", "ProxySQLAdmin", "Settings", "Simulation", .logging,
+            ]),
+        tests("FoundationsTests", ["Foundations", .systemPackage]),
         tests("FleetModelTests", ["FleetModel"]),
         tests("JSONValuesTests", ["JSONValues"]),
         tests(
@@ -274,7 +292,7 @@ let package = Package(
                 .systemPackage,
                 "Pacing",
             ]),
-        tests("SettingsTests", ["Settings", .configuration, .systemPackage, "FleetModel"]),
+        tests("SettingsTests", ["Foundations", "Settings", .configuration, .systemPackage, "FleetModel"]),
         tests("ObservabilityTests", ["Observability", .logging, .metrics, .coreMetrics, .tracing, .inMemoryTracing]),
         tests("MigrationTests", ["Migration", "Agent", "Settings"]),
         tests("ManualTests", ["Manual", "drover"]),
@@ -309,7 +327,8 @@ let package = Package(
         tests(
             "KubernetesClientTests",
             [
-                "KubernetesClient", "FakeKubernetes", "FleetModel", "JSONValues", "Pacing", .nioCore, .logging,
+                "KubernetesClient", "FakeKubernetes", "FleetModel", "Foundations", "JSONValues", "Pacing", .nioCore,
+                .logging,
                 .subprocess,
                 .systemPackage,
             ]),

@@ -1,10 +1,5 @@
+import Foundations
 package import JSONValues
-
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
 
 /// `databases.yaml`: the groups that there should be, under `databases`, each as the API takes it. A user's password
 /// may stand there as `passwordEnv` (an environment variable) or `passwordFile`; without one it stays as it is.
@@ -47,11 +42,11 @@ package struct DatabaseFile: Sendable {
                 user["password"] = .string(password)
             }
             if let path = user.removeValue(forKey: "passwordFile")?.string {
-                guard let data = try? Data(contentsOf: URL(filePath: path)),
-                    var password = String(validating: data, as: UTF8.self)
-                else { throw ControlError(.unusableInput, "\(place): the file \(path) cannot be read") }
-                if password.hasSuffix("\n") { password.removeLast() }
-                user["password"] = .string(password)
+                do throws(UnusableFile) {
+                    user["password"] = .string(OutsideText.firstLine(try InputFile.existingText(path)))
+                } catch {
+                    throw ControlError(.unusableInput, "\(place): the file \(path) cannot be read: \(error)")
+                }
             }
             resolved.append(.object(user))
         }

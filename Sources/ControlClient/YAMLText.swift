@@ -1,3 +1,4 @@
+import Foundations
 package import JSONValues
 import Yams
 
@@ -19,7 +20,7 @@ package enum YAMLText {
         } catch let error as ControlError {
             throw error
         } catch {
-            throw ControlError(.unusableInput, "it is not YAML: \(error)")
+            throw ControlError(.unusableInput, YAMLProblem.sentence(error))
         }
     }
 

@@ -1,5 +1,6 @@
 package import AsyncHTTPClient
 package import FleetModel
+import Foundations
 import NIOCore
 import NIOHTTP1
 import Observability
@@ -95,10 +96,12 @@ package struct Webhook: Hook {
         case .none: return nil
         case .fixed(let secret): return secret.reveal()
         case .file(let path):
-            guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-                throw HookFailure(.unreachable, "\(name) was not called: the token file \(path) cannot be read")
+            do throws(UnusableFile) {
+                return OutsideText.trimmed(OutsideText.firstLine(try InputFile.existingText(path)))
+            } catch {
+                throw HookFailure(
+                    .unreachable, "\(name) was not called: the token file \(path) cannot be read: \(error)")
             }
-            return String(text.prefix { !$0.isNewline })
         }
     }
 

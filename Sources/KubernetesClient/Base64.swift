@@ -10,7 +10,8 @@ enum Base64 {
         Data(bytes).base64EncodedString()
     }
 
+    /// Line ends and blanks are no part of it: YAML's blocks leave them in.
     static func decode(_ text: String) -> [UInt8]? {
-        Data(base64Encoded: text).map { Array($0) }
+        Data(base64Encoded: text.filter { !$0.isWhitespace }).map { Array($0) }
     }
 }

@@ -35,7 +35,7 @@ actor CredentialSource {
     func token() async throws(KubernetesError) -> Secret? {
         let now = wallClock.now()
         switch authentication {
-        case .none: return nil
+        case .none, .password: return nil
         case .token(let token): return token
         case .tokenFile(let path):
             if let cached, let validUntil, now < validUntil, validUntil.since(now) <= Self.fileAge { return cached }
@@ -73,7 +73,7 @@ actor CredentialSource {
     /// The server did not accept `token`: the next one is got anew. Says whether that can help.
     func refuse(_ token: Secret?) -> Bool {
         switch authentication {
-        case .none, .token: return false
+        case .none, .token, .password: return false
         case .tokenFile, .exec:
             if cached == token {
                 cached = nil

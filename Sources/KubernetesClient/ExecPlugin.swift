@@ -1,4 +1,5 @@
 import FleetModel
+package import JSONValues
 import Subprocess
 import SystemPackage
 
@@ -20,6 +21,8 @@ package struct ExecPlugin: Hashable, Sendable {
     package var environment: [String: String]
     /// What to tell people who do not have it.
     package var installHint: String?
+    /// What the kubeconfig says of the cluster, for a plugin that wants to know.
+    package var cluster: JSONValue?
 
     /// Names a program.
     package init(
@@ -90,8 +93,11 @@ package struct ExecPlugin: Hashable, Sendable {
     private func output(_ attempt: String) async throws -> [UInt8] {
         var variables: [Environment.Key: String?] = [:]
         for (name, value) in environment { variables[Environment.Key(stringLiteral: name)] = value }
-        variables["KUBERNETES_EXEC_INFO"] =
-            #"{"kind":"ExecCredential","apiVersion":"\#(apiVersion)","spec":{"interactive":false}}"#
+        var told: JSONValue = [
+            "kind": "ExecCredential", "apiVersion": .string(apiVersion), "spec": ["interactive": false],
+        ]
+        if let cluster { told[at: "spec", "cluster"] = cluster }
+        variables["KUBERNETES_EXEC_INFO"] = String(decoding: told.bytes(), as: UTF8.self)
         var platform = PlatformOptions()
         // A session of its own, so that what it started ends with it.
         platform.createSession = true

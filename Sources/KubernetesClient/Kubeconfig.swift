@@ -1,4 +1,6 @@
 import FleetModel
+import Foundations
+import JSONValues
 import Yams
 
 #if canImport(FoundationEssentials)
@@ -43,6 +45,7 @@ struct Kubeconfig: Sendable {
         var certificateAuthority: String?
         var certificateAuthorityData: String?
         var proxyURL: String?
+        var extensions: [Extension]?
 
         enum CodingKeys: String, CodingKey {
             case server
@@ -51,7 +54,15 @@ struct Kubeconfig: Sendable {
             case certificateAuthority = "certificate-authority"
             case certificateAuthorityData = "certificate-authority-data"
             case proxyURL = "proxy-url"
+            case extensions
         }
+    }
+
+    /// What a cluster says to programs that know its name; one name is for credential plugins.
+    struct Extension: Decodable, Sendable {
+        static let forPlugins = "client.authentication.k8s.io/exec"
+        var name: String
+        var `extension`: JSONValue?
     }
 
     struct User: KubeconfigValue {
@@ -63,6 +74,11 @@ struct Kubeconfig: Sendable {
         var token: Secret?
         var tokenFile: String?
         var username: String?
+        var password: Secret?
+        var impersonated: String?
+        var impersonatedUID: String?
+        var impersonatedGroups: [String]?
+        var impersonatedExtra: [String: [String]]?
         var exec: Exec?
         var authProvider: AuthProvider?
 
@@ -71,7 +87,11 @@ struct Kubeconfig: Sendable {
             case clientCertificateData = "client-certificate-data"
             case clientKey = "client-key"
             case clientKeyData = "client-key-data"
-            case token, tokenFile, username, exec
+            case token, tokenFile, username, password, exec
+            case impersonated = "as"
+            case impersonatedUID = "as-uid"
+            case impersonatedGroups = "as-groups"
+            case impersonatedExtra = "as-user-extra"
             case authProvider = "auth-provider"
         }
     }
@@ -91,6 +111,8 @@ struct Kubeconfig: Sendable {
         var args: [String]?
         var env: [Variable]?
         var installHint: String?
+        var provideClusterInfo: Bool?
+        var interactiveMode: String?
     }
 
     struct Context: KubeconfigValue {
@@ -112,7 +134,13 @@ struct Kubeconfig: Sendable {
         var merged = Kubeconfig()
         for path in paths where FileManager.default.fileExists(atPath: path) {
             let attempt = "read the kubeconfig \(path)"
-            let text = String(decoding: try KubernetesConfiguration.read(path, attempt), as: UTF8.self)
+            let bytes = try KubernetesConfiguration.read(path, attempt)
+            let text: String
+            do throws(UnusableFile) {
+                text = try OutsideText.text(bytes)
+            } catch {
+                throw KubernetesError(.configuration, attempt, "it is not a kubeconfig: \(error)")
+            }
             merged.paths.append(path)
             // An empty file is a valid one.
             guard !KubernetesConfiguration.trimmed(text).isEmpty else { continue }
@@ -120,7 +148,7 @@ struct Kubeconfig: Sendable {
                 merged.merge(
                     try YAMLDecoder().decode(Document.self, from: text), folder: Self.folder(of: path))
             } catch {
-                throw KubernetesError(.configuration, attempt, "it is not a kubeconfig: \(Self.sentence(error))")
+                throw KubernetesError(.configuration, attempt, "it is not a kubeconfig: \(YAMLProblem.sentence(error))")
             }
         }
         guard !merged.paths.isEmpty else {
@@ -128,20 +156,6 @@ struct Kubeconfig: Sendable {
                 .configuration, "read a kubeconfig", "there is no file \(paths.joined(separator: ", "))")
         }
         return merged
-    }
-
-    /// The decoder's own description may quote the file, and with it a token.
-    private static func sentence(_ error: any Error) -> String {
-        guard let error = error as? DecodingError else { return "its YAML is broken" }
-        let context: DecodingError.Context? =
-            switch error {
-            case .typeMismatch(_, let context), .valueNotFound(_, let context), .keyNotFound(_, let context),
-                .dataCorrupted(let context):
-                context
-            @unknown default: nil
-            }
-        let path = (context?.codingPath ?? []).map(\.stringValue).joined(separator: ".")
-        return path.isEmpty ? "its YAML is broken" : "\(path) is missing or not of the right type"
     }
 
     private static func folder(of path: String) -> String {
@@ -199,24 +213,79 @@ struct Kubeconfig: Sendable {
         configuration.trust = try trust(cluster, clusterName, attempt)
         guard let userName = context.user, !userName.isEmpty else { return configuration }
         guard let user = users[userName] else { throw missing("it has no user \(userName)") }
-        if user.authProvider != nil || user.username != nil {
-            throw missing("its user \(userName) needs an auth-provider or a password; use an exec plugin or a token")
+        if user.authProvider != nil {
+            throw missing("its user \(userName) needs an auth-provider; use an exec plugin or a token")
         }
+        configuration.impersonation = try Self.impersonation(user, userName, attempt)
         configuration.clientCertificate = try certificate(user, userName, attempt)
         if let path = user.tokenFile {
             // Of both, the file counts, as in client-go.
             configuration.authentication = .tokenFile(path)
         } else if let token = user.token, !token.isEmpty {
             configuration.authentication = .token(token)
+        } else if let name = user.username, !name.isEmpty {
+            configuration.authentication = .password(name, user.password ?? Secret(""))
         } else if let exec = user.exec {
-            configuration.authentication = .exec(
-                ExecPlugin(
-                    apiVersion: exec.apiVersion ?? "client.authentication.k8s.io/v1", command: exec.command,
-                    arguments: exec.args ?? [],
-                    environment: Dictionary((exec.env ?? []).map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
-                    installHint: exec.installHint))
+            if exec.interactiveMode == "Always" {
+                throw missing(
+                    "its user \(userName) has a plugin that asks at a terminal; use one that does not, or a token")
+            }
+            var plugin = ExecPlugin(
+                apiVersion: exec.apiVersion ?? "client.authentication.k8s.io/v1", command: exec.command,
+                arguments: exec.args ?? [],
+                environment: Dictionary((exec.env ?? []).map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
+                installHint: exec.installHint)
+            if exec.provideClusterInfo == true {
+                plugin.cluster = Self.information(cluster, server, configuration.trust)
+            }
+            configuration.authentication = .exec(plugin)
         }
         return configuration
+    }
+
+    /// `as` and what goes with it, as headers.
+    private static func impersonation(
+        _ user: User, _ name: String, _ attempt: String
+    ) throws(KubernetesError) -> [(name: String, value: String)] {
+        var headers =
+            (user.impersonatedUID.map { [("Impersonate-Uid", $0)] } ?? [])
+            + (user.impersonatedGroups ?? []).map { ("Impersonate-Group", $0) }
+        for (key, values) in (user.impersonatedExtra ?? [:]).sorted(by: { $0.key < $1.key }) {
+            headers += values.map { ("Impersonate-Extra-\(headerName(key.lowercased()))", $0) }
+        }
+        guard let other = user.impersonated, !other.isEmpty else {
+            guard headers.isEmpty else {
+                throw KubernetesError(
+                    .configuration, attempt, "its user \(name) has as-groups, as-uid or as-user-extra without as")
+            }
+            return []
+        }
+        return [("Impersonate-User", other)] + headers.map { (name: $0.0, value: $0.1) }
+    }
+
+    /// `key` as a part of a header's name: what none may have is percent-encoded, as the API server undoes it.
+    private static func headerName(_ key: String) -> String {
+        let allowed = Set("!#$&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz".utf8)
+        let digits = Array("0123456789ABCDEF")
+        return key.utf8.map { byte in
+            allowed.contains(byte)
+                ? String(UnicodeScalar(byte)) : "%\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
+        }.joined()
+    }
+
+    /// `spec.cluster` of what a plugin is told (Kubernetes documentation, "client-go credential plugins").
+    private static func information(
+        _ cluster: Cluster, _ server: String, _ trust: KubernetesConfiguration.Trust
+    ) -> JSONValue {
+        var told: JSONValue = ["server": .string(server)]
+        if let name = cluster.tlsServerName { told["tls-server-name"] = .string(name) }
+        switch trust {
+        case .nothing: told["insecure-skip-tls-verify"] = true
+        case .authorities(let bytes): told["certificate-authority-data"] = .string(Base64.encode(bytes))
+        case .system: break
+        }
+        told["config"] = cluster.extensions?.first { $0.name == Extension.forPlugins }?.extension
+        return told
     }
 
     private func trust(

@@ -1,4 +1,5 @@
 package import FleetModel
+import Foundations
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -24,6 +25,8 @@ package struct KubernetesConfiguration: Sendable {
         case none
         /// A fixed bearer token.
         case token(Secret)
+        /// A user name and its password.
+        case password(String, Secret)
         /// A file with a bearer token that is replaced from time to time.
         case tokenFile(String)
         /// A program that prints an `ExecCredential`.
@@ -48,6 +51,8 @@ package struct KubernetesConfiguration: Sendable {
     package var clientCertificate: ClientCertificate?
     /// How calls say who they are from.
     package var authentication: Authentication
+    /// The headers of a caller that acts as somebody else (Kubernetes documentation, "User impersonation").
+    package var impersonation: [(name: String, value: String)] = []
     /// The namespace that is meant where none is named.
     package var namespace: String
     /// Where the configuration came from, for messages.
@@ -123,7 +128,6 @@ package struct KubernetesConfiguration: Sendable {
     }
 
     static func trimmed(_ text: String) -> String {
-        let spaces: Set<Character> = [" ", "\n", "\r", "\r\n", "\t"]
-        return String(text.drop { spaces.contains($0) }.reversed().drop { spaces.contains($0) }.reversed())
+        OutsideText.trimmed(text)
     }
 }

@@ -34,6 +34,9 @@ final class Transport: Sendable {
     private static let maximumAnswer = 64 << 20
 
     let credentials: CredentialSource
+    /// A name and its password, as base64.
+    private let password: Secret?
+    private let impersonation: [(name: String, value: String)]
     private let client: HTTPClient
     private let endpoint: String
 
@@ -41,6 +44,12 @@ final class Transport: Sendable {
     init(
         _ configuration: KubernetesConfiguration, wallClock: any WallClock, clock: any Clock<Duration>
     ) throws(KubernetesError) {
+        impersonation = configuration.impersonation
+        if case .password(let name, let secret) = configuration.authentication {
+            password = Secret(Base64.encode(Array("\(name):\(secret.reveal())".utf8)))
+        } else {
+            password = nil
+        }
         credentials = CredentialSource(configuration.authentication, wallClock: wallClock, clock: clock)
         var settings = HTTPClient.Configuration()
         settings.tlsConfiguration = try Self.tls(configuration)
@@ -124,7 +133,12 @@ final class Transport: Sendable {
         request.method = call.method
         request.headers.add(name: "Accept", value: "application/json")
         request.headers.add(name: "User-Agent", value: "drover")
-        if let token { request.headers.add(name: "Authorization", value: "Bearer \(token.reveal())") }
+        if let token {
+            request.headers.add(name: "Authorization", value: "Bearer \(token.reveal())")
+        } else if let password {
+            request.headers.add(name: "Authorization", value: "Basic \(password.reveal())")
+        }
+        for (name, value) in impersonation { request.headers.add(name: name, value: value) }
         if let body = call.body {
             request.headers.add(name: "Content-Type", value: call.contentType)
             request.body = .bytes(ByteBuffer(bytes: body))

@@ -1,5 +1,6 @@
 import Crypto
 import FleetModel
+import Foundations
 package import Logging
 package import Pacing
 import Synchronization
@@ -69,15 +70,16 @@ package final class TokenFile: Sendable {
     }
 
     private static func read(_ path: String) throws(TokenFileError) -> String {
-        guard let data = try? Data(contentsOf: URL(filePath: path)),
-            let text = String(validating: data, as: UTF8.self)
-        else { throw TokenFileError("the token file \(path) cannot be read as UTF-8; name another by api.token-file") }
-        return text
+        do throws(UnusableFile) {
+            return try InputFile.existingText(path)
+        } catch {
+            throw TokenFileError("the token file \(path) cannot be read: \(error); name another by api.token-file")
+        }
     }
 
     private static func parse(_ text: String, _ path: String) throws(TokenFileError) -> [Entry] {
         var entries: [Entry] = []
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (index, line) in OutsideText.lines(text).enumerated() {
             let words = line.split(whereSeparator: \.isWhitespace).map(String.init)
             guard let first = words.first, !first.hasPrefix("#") else { continue }
             guard words.count == 3, let role = Caller.Role(rawValue: words[1]) else {

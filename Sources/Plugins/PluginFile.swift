@@ -1,4 +1,5 @@
 import Agent
+import Foundations
 import Hooks
 import Yams
 
@@ -19,7 +20,7 @@ package enum PluginFile {
         do {
             root = try Yams.compose(yaml: text)
         } catch {
-            throw PluginProblem(complaints: ["the file of plugins is no YAML: \(error)"])
+            throw PluginProblem(complaints: ["the file of plugins is no YAML: \(YAMLProblem.sentence(error))"])
         }
         var complaints: [String] = []
         if let mapping = root?.mapping {

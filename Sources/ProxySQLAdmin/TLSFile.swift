@@ -105,7 +105,11 @@ package struct SSLParamsRow: ManagedRow {
         authorities = path(TLSFile.authorities(of: backend))
         certificate = path(identity?.certificate)
         keyFile = path(identity?.key)
-        others = Array(repeating: "", count: 5)
+        // ProxySQL keeps one store of certificates for each of its threads, and adds to it whatever `ssl_ca` it ever read
+        // there: a CA that was taken away, or is another backend's, would go on being believed until a restart. With an
+        // `ssl_capath`, too, each connection gets a store of its own (x509cache.patch of 2.7.1 and 3.0.3; seen on 2.7.1).
+        // OpenSSL reads only files of hashed names there, and ours have none.
+        others = [directory] + Array(repeating: "", count: 4)
         comment = RowMark(group: group.text).marking("")
     }
 
@@ -125,6 +129,7 @@ package struct SSLParamsRow: ManagedRow {
     package func merged(over current: SSLParamsRow) -> SSLParamsRow {
         var row = self
         row.others = current.others
+        if row.others.first?.isEmpty == true { row.others[0] = others[0] }
         return row
     }
 

@@ -1,6 +1,6 @@
 import Configuration
 package import FleetModel
-import SystemPackage
+import Foundations
 import Yams
 
 #if canImport(FoundationEssentials)
@@ -43,6 +43,7 @@ package struct EffectiveSettings: Sendable {
         flags: [String: String], environment: [String: String], file: String?, servesAPI: Bool = true,
         webhook: Webhook = .none
     ) async throws {
+        let environment = OutsideText.variables(environment)
         var providers: [(source: String, provider: any ConfigProvider)] = [
             (
                 "flag",
@@ -58,14 +59,13 @@ package struct EffectiveSettings: Sendable {
         var complaints = Self.unknownVariables(environment)
         if let file {
             do {
-                let text = try InputFile.existingText(file)
-                complaints += Self.unknownKeys(text, file)
-                // An empty file is no YAML document, and /dev/null no regular file; both say nothing.
-                if !text.isEmpty {
-                    providers.append(("file", try await FileProvider<YAMLSnapshot>(filePath: FilePath(file))))
-                }
+                // Read once: it may be a pipe.
+                let leaves = try Self.leaves(try InputFile.existingText(file))
+                complaints += Self.unknownKeys(leaves, file)
+                providers.append(("file", InMemoryProvider(name: "file", values: Self.configured(leaves))))
             } catch {
-                throw SettingsError(complaints: ["the configuration file \(file) cannot be read: \(error)"])
+                let reason = (error as? UnusableFile).map { "\($0)" } ?? YAMLProblem.sentence(error)
+                throw SettingsError(complaints: ["the configuration file \(file) cannot be read: \(reason)"])
             }
         }
         values = [:]
@@ -191,16 +191,39 @@ package struct EffectiveSettings: Sendable {
         }.map { "the environment variable \($0) is unknown; 'drover config show' lists the known ones" }
     }
 
-    private static func unknownKeys(_ text: String, _ file: String) -> [String] {
-        guard let root = try? Yams.compose(yaml: text) else { return [] }
+    private static func unknownKeys(_ leaves: [(key: String, value: String?)], _ file: String) -> [String] {
         let known = Set(SettingKey.all.map(\.name))
-        return leaves(of: root, prefix: "").filter { !known.contains($0) && !$0.hasPrefix("agent.") }.map {
-            "the key \($0) in \(file) is unknown; 'drover config show' lists the known ones"
-        }
+        return leaves.map(\.key).filter { !known.contains($0) && !$0.hasPrefix("agent.") && !agentsToo.contains($0) }
+            .map {
+                "the key \($0) in \(file) is unknown; 'drover config show' lists the known ones"
+            }
     }
 
-    private static func leaves(of node: Node, prefix: String) -> [String] {
-        guard let mapping = node.mapping else { return [prefix] }
+    /// Keys of the agent without its prefix, for one file may be everybody's.
+    private static let agentsToo: Set<String> = ["log.source", "log.probes"]
+
+    private static func configured(_ leaves: [(key: String, value: String?)]) -> [AbsoluteConfigKey: ConfigValue] {
+        var values: [AbsoluteConfigKey: ConfigValue] = [:]
+        for (key, value) in leaves {
+            guard let value else { continue }
+            let isSecret = SettingKey.all.first { $0.name == key }?.isSecret ?? false
+            values[AbsoluteConfigKey(ConfigKey(key))] = ConfigValue(.string(value), isSecret: isSecret)
+        }
+        return values
+    }
+
+    /// The values of a YAML text by dotted key; nil for a key that says nothing.
+    /// - Throws: the YAML library's error.
+    private static func leaves(_ text: String) throws -> [(key: String, value: String?)] {
+        guard let root = try Yams.compose(yaml: text), root.null == nil else { return [] }
+        return leaves(of: root, prefix: "")
+    }
+
+    private static func leaves(of node: Node, prefix: String) -> [(key: String, value: String?)] {
+        guard let mapping = node.mapping else {
+            let list = node.sequence.map { $0.map { $0.scalar?.string ?? "" }.joined(separator: ",") }
+            return [(prefix, node.null == nil ? list ?? node.scalar?.string : nil)]
+        }
         return mapping.flatMap { key, value in
             leaves(of: value, prefix: prefix.isEmpty ? key.string ?? "?" : "\(prefix).\(key.string ?? "?")")
         }

@@ -1,4 +1,5 @@
 package import FleetModel
+import Foundations
 import Yams
 
 /// A scaling policy in a YAML or JSON file; the document is the one of `/v1/groups/{group}/policy`.
@@ -27,6 +28,6 @@ package enum PolicyFile {
         if case .typeMismatch? = error as? DecodingError {
             return PolicyProblems(problems: [PolicyProblem("", "the policy must be an object")])
         }
-        return PolicyProblems(problems: [PolicyProblem("", "the policy is no YAML or JSON document: \(error)")])
+        return PolicyProblems(problems: [PolicyProblem("", "the policy is no YAML or JSON document: \(YAMLProblem.sentence(error))")])
     }
 }

@@ -2,6 +2,7 @@ import Agent
 import ArgumentParser
 import FleetModel
 import Foundation
+import Foundations
 import GoogleCloud
 import Hooks
 import Logging
@@ -17,8 +18,11 @@ enum AgentPlugins {
         guard let path = settings.optionalText("agent.plugins.file") else {
             return PluginHost([], events: events, logger: logger)
         }
-        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-            Console.complain("the file of plugins \(path) cannot be read (agent.plugins.file)")
+        let text: String
+        do throws(UnusableFile) {
+            text = try InputFile.existingText(path)
+        } catch {
+            Console.complain("the file of plugins \(path) cannot be read (agent.plugins.file): \(error)")
             throw ProgramExit.settings.code
         }
         do throws(PluginProblem) {

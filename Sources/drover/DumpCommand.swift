@@ -3,6 +3,7 @@ import ArgumentParser
 import DigestExport
 import FleetModel
 import Foundation
+import Foundations
 import Logging
 import MySQLWire
 import Observability
@@ -166,10 +167,11 @@ struct DumpCommand: AsyncParsableCommand {
 
     private func password() throws(DigestError) -> String? {
         guard let passwordFile else { return nil }
-        guard let text = try? String(contentsOfFile: passwordFile, encoding: .utf8) else {
-            throw DigestError(.unusable, "the password file \(passwordFile) cannot be read")
+        do throws(UnusableFile) {
+            return OutsideText.firstLine(try InputFile.existingText(passwordFile))
+        } catch {
+            throw DigestError(.unusable, "the password file \(passwordFile) cannot be read: \(error)")
         }
-        return String(text.prefix { !$0.isNewline })
     }
 
     private func destination(_ environment: [String: String], _ host: String) -> DumpSettings.Destination {

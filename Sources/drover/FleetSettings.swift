@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import FleetModel
 import Foundation
+import Foundations
 import KubernetesClient
 import Logging
 import Pacing

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Foundations
 import Migration
 
 extension Migration.Origin: ExpressibleByArgument {}
@@ -75,27 +76,15 @@ struct MigrateCommand: AsyncParsableCommand {
         private func sources() throws(MigrationError) -> [MigrationSource] {
             var sources: [MigrationSource] = []
             for path in config {
-                guard let data = path == "-" ? FileHandle.standardInput.readDataToEndOfFile() : Self.data(path) else {
-                    var isFolder: ObjCBool = false
-                    _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-                    throw MigrationError(
-                        description: isFolder.boolValue
-                            ? "\(path) is a folder; name its files"
-                            : "\(path) cannot be read; is it there?")
-                }
-                guard let text = String(data: data, encoding: .utf8) else {
-                    throw MigrationError(description: "\(path) is not UTF-8 text")
+                let text: String
+                do throws(UnusableFile) {
+                    text = try InputFile.existingText(path == "-" ? "/dev/stdin" : path)
+                } catch {
+                    throw MigrationError(description: "\(path) cannot be read: \(error)")
                 }
                 sources.append(MigrationSource(name: path == "-" ? "standard input" : path, text: text))
             }
             return sources
-        }
-
-        /// By a handle, because a pipe, such as a shell's <(kustomize build), has no size to read at once.
-        private static func data(_ path: String) -> Data? {
-            guard let handle = FileHandle(forReadingAtPath: path) else { return nil }
-            defer { try? handle.close() }
-            return try? handle.readToEnd() ?? Data()
         }
 
         private func write(_ migration: Migration, to path: String) throws {

@@ -1,5 +1,6 @@
 import FleetModel
 import Foundation
+import Foundations
 import Pacing
 import Settings
 

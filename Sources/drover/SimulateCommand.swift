@@ -1,6 +1,7 @@
 import ArgumentParser
 import FleetModel
 import Foundation
+import Foundations
 import Pacing
 import Settings
 import Simulation

@@ -122,7 +122,8 @@ struct AgentSettingsTests {
             ["--run_mode=core", "--core.interval=-1"],
             ["--run_mode=core", "--proxysql.address=127.0.0.1"],
             ["--run_mode=core", "--proxysql.address= 127.0.0.1:6032"],
-            ["--run_mode=core", "--shutdown.drain_timeout=60"],
+            // In Drover's spelling; in theirs the Go agent took it.
+            ["--run_mode=core", "--shutdown-drain-timeout-seconds=60"], ["--run_mode=core", "--log-level=verbose"],
         ]
         for words in wrong {
             #expect(throws: AgentSettings.Problem.self, "\(words)") { _ = try load(words) }
@@ -130,6 +131,32 @@ struct AgentSettingsTests {
         #expect(throws: AgentArguments.Problem.self) { _ = try AgentArguments(["--nonsense=1"]) }
         #expect(throws: AgentArguments.Problem.self) { _ = try AgentArguments(["word"]) }
         #expect(try AgentArguments(["--version"]).wantsVersion)
+    }
+
+    @Test(
+        "what the Go agent starts with, it starts with, and says what it makes of it",
+        arguments: [
+            (["--shutdown.drain_timeout=60"], "agent.shutdown.timeout-seconds", "75"),
+            (["--shutdown.drain_timeout=600"], "agent.shutdown.timeout-seconds", "615"),
+            (
+                ["--shutdown.drain_timeout=60", "--shutdown.shutdown_timeout=30"],
+                "agent.shutdown.drain-timeout-seconds", "29"
+            ),
+            (["--log.format=colour"], "log.format", "text"), (["--log.level=FATAL"], "log.level", "INFO"),
+            (["--log.level=TRACE5"], "log.level", "INFO"),
+        ])
+    func tolerated(words: [String], key: String, value: String) throws {
+        let settings = try load(["--run_mode=core"] + words)
+        #expect(settings.text(key) == value)
+        #expect(settings.warnings.count == 1)
+    }
+
+    @Test("the word of the Go agent's own help is no mistake, and an empty level is none")
+    func plain() throws {
+        let settings = try load(["--run_mode=core", "--log.format=plain"], environment: ["AGENT_LOG_LEVEL": ""])
+        #expect(settings.text("log.format") == "text")
+        #expect(settings.text("log.level") == "INFO")
+        #expect(settings.warnings.isEmpty)
     }
 
     @Test("secrets are redacted wherever settings are shown or complained about")

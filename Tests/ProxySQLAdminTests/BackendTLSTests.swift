@@ -155,6 +155,18 @@ struct BackendTLSTests {
             !TLSFile.isOurs("proxysql-key.pem") && !TLSFile.isOurs("tls-/../x.pem") && !TLSFile.isOurs("tls-x.pem~"))
     }
 
+    @Test("a row has a folder of CAs of its own, and keeps the one that an operator gave it")
+    func separateStores() throws {
+        let backend = try #require(try configuration().tls?.first)
+        let wanted = SSLParamsRow(backend, directory: "/tls/", group: try InstanceName("shop"))
+        #expect(wanted.others == ["/tls", "", "", "", ""])
+        var older = wanted
+        older.others = ["", "", "", "ECDHE", ""]
+        #expect(wanted.merged(over: older).others == ["/tls", "", "", "ECDHE", ""])
+        older.others[0] = "/etc/ssl/certs"
+        #expect(wanted.merged(over: older).others[0] == "/etc/ssl/certs")
+    }
+
     @Test("the file for nodes that start names the same files")
     func rendered() throws {
         let wanted = try configuration()
@@ -162,6 +174,7 @@ struct BackendTLSTests {
         let file = TLSFile.authorities(of: try #require(wanted.tls?.first)).name
         #expect(text.contains("mysql_servers_ssl_params =\n(\n    { hostname=\"127.0.9.1\""))
         #expect(text.contains("ssl_ca=\"/tls/\(file)\""))
+        #expect(text.contains("ssl_capath=\"/tls\""))
         #expect(text.contains("use_ssl=1"))
         let without = try CnfRenderer(wanted.emptied, tlsDirectory: "/tls").rendered(over: text)
         #expect(!without.contains(file))

@@ -1,3 +1,4 @@
+import Foundations
 /// Which of two configurations is the newer one.
 ///
 /// What a person says goes before what Kubernetes counts, and that before what the age of pods or files lets one guess;
@@ -63,12 +64,12 @@ package struct ConfigurationOrder: Codable, Hashable, Sendable, Comparable, Cust
 
     /// The generation that a line `# drover-generation: N` of a mounted configuration states.
     package static func stated(in text: String) -> ConfigurationOrder? {
-        for line in text.split(separator: "\n") {
+        for line in OutsideText.lines(text) {
             let words = line.drop { $0 == " " || $0 == "\t" }
             guard words.hasPrefix("#") else { continue }
             let parts = words.dropFirst().split(separator: ":", maxSplits: 1)
             guard parts.count == 2, parts[0].filter({ $0 != " " }) == "drover-generation",
-                let value = Int64(parts[1].filter { $0 != " " && $0 != "\r" && $0 != "\t" })
+                let value = Int64(parts[1].filter { $0 != " " && $0 != "\t" })
             else { continue }
             return ConfigurationOrder(.explicit, value)
         }

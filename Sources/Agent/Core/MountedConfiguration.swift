@@ -1,4 +1,5 @@
 import FleetModel
+import Foundations
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -39,7 +40,7 @@ package struct MountedConfiguration: Sendable {
     /// The order; nil when neither file nor settings tell it. The file is read anew each time.
     package var order: ConfigurationOrder? {
         if let stated { return ConfigurationOrder(.explicit, stated) }
-        if let text = try? String(contentsOfFile: path, encoding: .utf8),
+        if let text = try? InputFile.text(path),
             let inFile = ConfigurationOrder.stated(in: text)
         {
             return inFile

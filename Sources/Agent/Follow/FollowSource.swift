@@ -1,4 +1,5 @@
 package import FleetModel
+import Foundations
 package import KubernetesClient
 package import Logging
 package import Pacing
@@ -38,7 +39,7 @@ package struct FollowedFile: FollowSource {
     package var place: String { path }
 
     package func text() -> Secret? {
-        (try? String(contentsOfFile: path, encoding: .utf8)).map { Secret($0) }
+        (try? InputFile.text(path)).flatMap { $0 }.map { Secret($0) }
     }
 }
 

@@ -1,10 +1,5 @@
 package import FleetModel
-
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
+import Foundations
 
 /// Who may change something through the API.
 package struct BearerToken: Sendable {
@@ -38,9 +33,8 @@ package struct BearerToken: Sendable {
 
     private var expected: Secret? {
         if let token, !token.isEmpty { return token }
-        guard let file, let text = try? String(contentsOfFile: file, encoding: .utf8) else { return nil }
-        let blanks: Set<Character> = [" ", "\t", "\n", "\r", "\r\n"]
-        let trimmed = String(text.drop { blanks.contains($0) }.reversed().drop { blanks.contains($0) }.reversed())
+        guard let file, let text = try? InputFile.text(file) else { return nil }
+        let trimmed = OutsideText.trimmed(text)
         return trimmed.isEmpty ? nil : Secret(trimmed)
     }
 }

@@ -9,6 +9,8 @@ package struct AgentArguments: Hashable, Sendable {
 
     /// Values by `AgentSettingKey.name`.
     package var values: [String: String] = [:]
+    /// The keys of `values` that were given in the Go agent's spelling, `--log.level` and not `--log-level`.
+    package var inTheirSpelling: Set<String> = []
     /// `--show-config` was given.
     package var showsConfiguration = false
     /// `--help` was given.
@@ -25,7 +27,10 @@ package struct AgentArguments: Hashable, Sendable {
         var rest = words[...]
         while let word = rest.popFirst() {
             guard word.hasPrefix("-"), word.count > 1 else {
-                throw Problem(description: "unexpected argument \"\(word)\"; every setting is --name=value")
+                // It may be the password of a flag that somebody misspelt.
+                throw Problem(
+                    description:
+                        "argument \(words.count - rest.count) belongs to no flag; every setting is --name=value")
             }
             let body = word.drop { $0 == "-" }
             let parts = body.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -41,6 +46,7 @@ package struct AgentArguments: Hashable, Sendable {
                 guard let key = AgentSettingKey.all.first(where: { $0.theirs == name || $0.flag == name }) else {
                     throw Problem(description: "unknown flag --\(name); 'drover agent --help' lists the known ones")
                 }
+                if key.theirs == name { inTheirSpelling.insert(key.name) } else { inTheirSpelling.remove(key.name) }
                 if key.kind == .flag {
                     values[key.name] = try Self.truth(attached, name) ? "true" : "false"
                 } else {

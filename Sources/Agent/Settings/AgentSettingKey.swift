@@ -115,7 +115,7 @@ package struct AgentSettingKey: Hashable, Sendable {
         }
     }
 
-    private static func short(_ number: Double) -> String {
+    static func short(_ number: Double) -> String {
         number == number.rounded() ? "\(Int(number))" : "\(number)"
     }
 

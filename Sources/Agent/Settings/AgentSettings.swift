@@ -1,4 +1,5 @@
 package import FleetModel
+import Foundations
 package import MySQLWire
 import Settings
 import Yams
@@ -17,6 +18,8 @@ package struct AgentSettings: Sendable {
         package var text: String
         /// `flag`, the name of a variable, the path of a file, or `default`.
         package var source: String
+        /// Whether it was given in the Go agent's spelling, and so is judged as the Go agent did.
+        package var isTheirs = false
     }
 
     /// Everything that is wrong, at once.
@@ -35,7 +38,9 @@ package struct AgentSettings: Sendable {
     package private(set) var coreTLS = ClientTLSSettings.disabled
 
     /// Where the Go agent looks for its file when `AGENT_CONFIG_FILE` names none.
-    package static let theirFiles = ["/etc/proxysql-agent/config.yaml", "./config.yaml"]
+    package static let theirFiles = ["/etc/proxysql-agent", ".", "/app"].flatMap { folder in
+        ["json", "yaml", "yml"].map { "\(folder)/config.\($0)" }
+    }
     /// Where Drover's file is when `DROVER_CONFIG_FILE` names none.
     package static let ourFile = "/etc/drover/drover.yaml"
 
@@ -52,6 +57,7 @@ package struct AgentSettings: Sendable {
         read: (String) throws -> String? = { try InputFile.text($0) }
     ) throws(Problem) {
         var complaints: [String] = []
+        let environment = OutsideText.variables(environment)
         for key in AgentSettingKey.all {
             if let standard = key.standard { values[key.name] = Value(text: standard, source: "default") }
         }
@@ -59,12 +65,16 @@ package struct AgentSettings: Sendable {
         takeOurFile(arguments, environment, read, &complaints)
         for key in AgentSettingKey.all {
             if let theirs = key.theirVariable, let text = environment[theirs], !text.isEmpty {
-                values[key.name] = Value(text: text, source: theirs)
+                values[key.name] = Value(text: text, source: theirs, isTheirs: true)
             }
             if let text = environment[key.variable] { values[key.name] = Value(text: text, source: key.variable) }
         }
         complaints += Self.unknownVariables(environment)
-        for (name, text) in arguments.values { values[name] = Value(text: text, source: "flag") }
+        for (name, text) in arguments.values {
+            values[name] = Value(
+                text: text, source: "flag", isTheirs: arguments.inTheirSpelling.contains(name))
+        }
+        takeAsTheGoAgent()
         complaints += check(needsMode: needsMode)
         nodeTLS = tls("agent.proxysql.tls", "agent.proxysql.allow-public-key-retrieval", &complaints)
         coreTLS = tls("agent.satellite.core-tls", nil, &complaints)
@@ -124,9 +134,49 @@ package struct AgentSettings: Sendable {
                 }
                 // A key without a value keeps its default, as in the Go agent; so does an empty variable.
                 guard !text.isEmpty else { continue }
-                values[known.name] = Value(text: text, source: path)
+                values[known.name] = Value(text: text, source: path, isTheirs: true)
             }
             return
+        }
+    }
+
+    /// What the Go agent starts with, we start with, and say what is made of it: its manifests are full of words that
+    /// it never understood and of time limits that it never compared (ProxySQL Agent 1.2.3, `setupLogger`,
+    /// `validateConfig`). The same in Drover's spelling is a mistake of today, and is refused.
+    private mutating func takeAsTheGoAgent() {
+        for key in AgentSettingKey.all {
+            guard let value = values[key.name], value.isTheirs, case .word = key.kind,
+                key.theirs?.hasPrefix("log.") == true,
+                key.complaint(about: value.text) != nil
+            else { continue }
+            // It writes JSON for that word alone, and everything else for people; its level for what it does not know
+            // is INFO.
+            let understood = key.theirs == "log.format" ? "text" : key.standard ?? ""
+            if key.theirs != "log.format" || value.text.lowercased() != "plain" {
+                warnings.append(
+                    "\(key.theirs ?? key.name) is \"\(value.text)\" (from \(value.source)), which nobody knows: "
+                        + "\(understood) is used, as by the Go agent")
+            }
+            values[key.name]?.text = understood
+        }
+        let (drain, whole) = ("agent.shutdown.drain-timeout-seconds", "agent.shutdown.timeout-seconds")
+        guard let drainSeconds = values[drain].flatMap({ Double($0.text) }),
+            let wholeSeconds = values[whole].flatMap({ Double($0.text) }), wholeSeconds <= drainSeconds,
+            values[drain]?.isTheirs == true, values[whole]?.isTheirs == true || values[whole]?.source == "default"
+        else { return }
+        // The Go agent's image sets 60 and 75.
+        let raised = AgentSettingKey.short(min(drainSeconds + 15, 86_400))
+        if values[whole]?.source == "default" {
+            warnings.append(
+                "shutdown.drain_timeout is \(text(drain)) and shutdown.shutdown_timeout is not set: \(raised) is used for it"
+            )
+            values[whole] = Value(text: raised, source: "shutdown.drain_timeout", isTheirs: true)
+        } else {
+            let cut = AgentSettingKey.short(max(0, wholeSeconds - 1))
+            warnings.append(
+                "shutdown.shutdown_timeout is \(text(whole)) and does not exceed shutdown.drain_timeout, \(text(drain)): "
+                    + "clients get \(cut) s to leave; raise shutdown.shutdown_timeout")
+            values[drain]?.text = cut
         }
     }
 
@@ -195,8 +245,15 @@ package struct AgentSettings: Sendable {
     private static func leaves(
         _ path: String, _ read: (String) throws -> String?, _ complaints: inout [String]
     ) -> [String: String]? {
+        let text: String
         do {
-            guard let text = try read(path) else { return nil }
+            guard let found = try read(path) else { return nil }
+            text = found
+        } catch {
+            complaints.append("the configuration file \(path) cannot be read: \(error)")
+            return nil
+        }
+        do {
             guard let root = try Yams.compose(yaml: text), root.null == nil else { return [:] }
             guard root.mapping != nil else {
                 complaints.append("the configuration file \(path) is not a set of keys with values")
@@ -206,7 +263,7 @@ package struct AgentSettings: Sendable {
             Self.collect(root, "", &leaves)
             return leaves
         } catch {
-            complaints.append("the configuration file \(path) cannot be read: \(error)")
+            complaints.append("the configuration file \(path) cannot be read: \(YAMLProblem.sentence(error))")
             return nil
         }
     }

@@ -1,4 +1,5 @@
 package import FleetModel
+import Foundations
 
 /// Writes the configurations of groups as the sections of a `proxysql.cnf`, for nodes that read it when they start.
 ///
@@ -42,7 +43,7 @@ package struct CnfRenderer: Sendable {
     package func rendered(over base: String) throws(AdminError) -> String {
         let document: CnfDocument
         do throws(CnfDocument.Unreadable) {
-            document = try CnfDocument(base)
+            document = try CnfDocument(OutsideText.folded(base))
         } catch {
             throw AdminError(.unusableText, "the proxysql.cnf to write into cannot be read: \(error)")
         }
@@ -52,8 +53,7 @@ package struct CnfRenderer: Sendable {
             return "# drover-generation\(whose): \(configuration.generation)\n"
         }.joined()
         let kept = document.replacing(try sectionTexts(hadTrust: document.names.contains(Self.trustSection)))
-        let lines = kept.split(separator: "\n", omittingEmptySubsequences: false)
-        return marked + lines.filter { !$0.hasPrefix("# drover-generation") }.joined(separator: "\n")
+        return marked + OutsideText.lines(kept).filter { !$0.hasPrefix("# drover-generation") }.joined(separator: "\n")
     }
 
     private var groupNames: String {
@@ -83,8 +83,11 @@ package struct CnfRenderer: Sendable {
 
     private func entry(_ row: SSLParamsRow) throws(AdminError) -> String {
         var files = ""
-        for (name, path) in [("ssl_ca", row.authorities), ("ssl_cert", row.certificate), ("ssl_key", row.keyFile)]
-        where !path.isEmpty {
+        let paths = [
+            ("ssl_ca", row.authorities), ("ssl_cert", row.certificate), ("ssl_key", row.keyFile),
+            ("ssl_capath", row.others.first ?? ""),
+        ]
+        for (name, path) in paths where !path.isEmpty {
             files += "\(name)=\(try text(path, .singleQuotes)), "
         }
         return "    { hostname=\(try text(row.hostname, .singleQuotes)), port=\(row.port), username=\"\", \(files)"

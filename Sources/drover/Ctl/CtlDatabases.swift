@@ -1,6 +1,7 @@
 import ArgumentParser
 import ControlClient
 import Foundation
+import Foundations
 import JSONValues
 import ManagementAPI
 import NIOHTTP1
@@ -176,9 +177,9 @@ struct CtlApply: AsyncParsableCommand {
 
 /// The text of a file, or of standard input for `-`.
 func readText(_ path: String) throws(ControlError) -> String {
-    let data = path == "-" ? FileHandle.standardInput.readDataToEndOfFile() : FileManager.default.contents(atPath: path)
-    guard let data, let text = String(validating: data, as: UTF8.self) else {
-        throw ControlError(.unusableInput, "\(path) cannot be read as UTF-8")
+    do throws(UnusableFile) {
+        return try InputFile.existingText(path == "-" ? "/dev/stdin" : path)
+    } catch {
+        throw ControlError(.unusableInput, "\(path) cannot be read: \(error)")
     }
-    return text
 }

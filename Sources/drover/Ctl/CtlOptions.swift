@@ -81,10 +81,7 @@ struct CtlOptions: ParsableArguments {
             let text = ProcessInfo.processInfo.environment["DROVER_CTL_TOKEN"] ?? ""
             return text.isEmpty ? nil : try APIClient.token(text, from: "DROVER_CTL_TOKEN")
         }
-        guard let text = try? String(contentsOfFile: tokenFile, encoding: .utf8) else {
-            throw ControlError(.unusableInput, "the token file \(tokenFile) cannot be read")
-        }
-        return try APIClient.token(text, from: "the token file \(tokenFile)")
+        return try APIClient.token(try readText(tokenFile), from: "the token file \(tokenFile)")
     }
 
     private static let terminal = Operator.Terminal(

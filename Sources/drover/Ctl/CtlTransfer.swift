@@ -123,11 +123,7 @@ struct CtlExport: AsyncParsableCommand {
     }
 
     private static func read(_ path: String?) throws(ControlError) -> String {
-        guard let path else { return "" }
-        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-            throw ControlError(.unusableInput, "the file \(path) cannot be read")
-        }
-        return text
+        try path.map { path throws(ControlError) in try readText(path) } ?? ""
     }
 
     /// Only its owner may read it, from its first byte on; the old file stays until the new one is whole.

@@ -1,7 +1,6 @@
 import Foundation
+import Foundations
 import Testing
-
-@testable import Settings
 
 @Suite("Files that people name")
 struct InputFileTests {
@@ -45,19 +44,10 @@ struct InputFileTests {
             try Data([0x66, 0xFF]).write(to: URL(filePath: "\(folder)/bytes"))
             for (path, reason) in [
                 (folder, "Is a directory"), ("/dev/zero", "it has more than 16 MiB"),
-                ("\(folder)/bytes", "it is not a text in UTF-8"), ("\(folder)/bytes/below", "Not a directory"),
+                ("\(folder)/bytes", "it is not a text in UTF-8 (line 1); save it as UTF-8"), ("\(folder)/bytes/below", "Not a directory"),
             ] {
                 #expect(throws: UnusableFile(reason: reason), "\(path)") { _ = try InputFile.text(path) }
             }
-        }
-    }
-
-    @Test("a configuration from /dev/null sets nothing, and one that is a folder is one sentence")
-    func configuration() async throws {
-        let settings = try await EffectiveSettings(flags: [:], environment: [:], file: "/dev/null")
-        #expect(settings.text("store.kind") == "sqlite")
-        await #expect(throws: SettingsError(complaints: ["the configuration file / cannot be read: Is a directory"])) {
-            _ = try await EffectiveSettings(flags: [:], environment: [:], file: "/")
         }
     }
 }

@@ -5,6 +5,11 @@ package struct UnusableFile: Error, Hashable, Sendable, CustomStringConvertible 
     /// For example `Permission denied` or `Is a directory`.
     package var reason: String
 
+    /// Makes the error.
+    package init(reason: String) {
+        self.reason = reason
+    }
+
     package var description: String { reason }
 }
 
@@ -13,7 +18,8 @@ package enum InputFile {
     /// More is no configuration, and `/dev/zero` has no end.
     private static let maximumBytes = 16 << 20
 
-    /// The text of the file at `path`, which may be a pipe or `/dev/null`; nil when there is none.
+    /// The text of the file at `path`, which may be a pipe or `/dev/null`, as `OutsideText` makes it; nil when there is
+    /// none.
     /// - Throws: why it cannot be read, for example that it is a folder, has over 16 MiB, or is not UTF-8.
     package static func text(_ path: String) throws(UnusableFile) -> String? {
         let bytes: [UInt8]
@@ -27,10 +33,7 @@ package enum InputFile {
         } catch {
             throw UnusableFile(reason: "\(error)")
         }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw UnusableFile(reason: "it is not a text in UTF-8")
-        }
-        return text
+        return try OutsideText.text(bytes)
     }
 
     /// The text of a file that must be there.
