@@ -1,4 +1,5 @@
 import Agent
+import FleetModel
 
 /// Checks the manifest around an agent: image, command, probes, drain and rights.
 struct AgentManifest {
@@ -18,7 +19,7 @@ struct AgentManifest {
     ) {
         guard let workload, let container else { return }
         command(container, &checked)
-        let mode = settings?.word("agent.mode") ?? given["agent.mode"]?.value?.lowercased()
+        let mode = settings?.word("agent.mode") ?? given["agent.mode"]?.value?.reveal().lowercased()
         guard mode != "dump" else { return }
         probes(container, workload, settings, &checked)
         drain(workload, settings, &checked)
@@ -33,33 +34,58 @@ struct AgentManifest {
 
     private func command(_ container: GivenContainer, _ checked: inout Checked) {
         if let image = container.image {
-            checked.replace(image.place, "image: \(image.value ?? "")", "image: YOUR-REGISTRY/drover:VERSION")
+            checked.replace(
+                image.place, "image: \(image.value?.reveal() ?? "")", "image: YOUR-REGISTRY/drover:VERSION")
         }
         let words = container.arguments ?? []
-        if let command = container.command, let first = command.first {
-            // The Go agent's program; flags after it stay.
-            let rest = command.dropFirst().map(\.name) + words.map(\.name)
-            checked.replace(first.place, Self.list("command", command.map(\.name)), Self.list("command", ["drover"]))
+        if let shell = AgentMigration.shell(of: container) {
             checked.replace(
-                words.first?.place ?? first.place, words.isEmpty ? "" : Self.list("args", words.map(\.name)),
-                Self.list("args", ["agent"] + rest))
+                shell.place, "the agent's program in what \(shell.program) runs", "drover agent, with the same flags")
+        } else if let command = container.command, let first = command.first {
+            // The Go agent's program; flags after it stay.
+            checked.replace(first.place, Self.list("command", command), "command: [\"drover\"]")
+            checked.replace(
+                words.first?.place ?? first.place, words.isEmpty ? "" : Self.list("args", words),
+                Self.list("args", command.dropFirst() + words, after: "agent"))
         } else {
             checked.replace(
-                words.first?.place ?? container.place, words.isEmpty ? "" : Self.list("args", words.map(\.name)),
-                Self.list("args", ["agent"] + words.map(\.name)))
+                words.first?.place ?? container.place, words.isEmpty ? "" : Self.list("args", words),
+                Self.list("args", words, after: "agent"))
         }
     }
 
-    /// A flow list; what could hold a password is left out.
-    private static func list(_ name: String, _ words: [String]) -> String {
-        let shown = words.map { word in
-            let key = String(word.drop { $0 == "-" }.prefix { $0 != "=" })
-            let isSecret = AgentSettingKey.all.contains {
-                $0.isSecret && ($0.theirs.map { $0 == key } == true || $0.flag == key)
+    /// A flow list. A word is shown where its flag is known to be harmless, and where it only names a variable.
+    private static func list(_ name: String, _ words: [GivenWord], after first: String? = nil) -> String {
+        var shown: [String] = first.map { [$0] } ?? []
+        var isHarmless = false
+        for (index, word) in words.enumerated() {
+            let text = word.text.reveal()
+            guard text.hasPrefix("-") else {
+                // The program itself is a path.
+                let isProgram = name == "command" && index == 0
+                shown.append(isHarmless || isProgram || isName(text) ? text : "[redacted]")
+                isHarmless = false
+                continue
             }
-            return isSecret && word.contains("=") ? "--\(key)=[redacted]" : word
+            let flag = text.prefix { $0 != "=" }
+            let name = String(flag.drop { $0 == "-" })
+            let key = AgentSettingKey.all.first { $0.theirs == name || $0.flag == name }
+            let isKnown = key.map { !$0.isSecret } ?? false
+            isHarmless = isKnown && !text.contains("=") && key?.kind != .flag
+            let value = text.dropFirst(flag.count + 1)
+            if Given.shown(String(flag)) != flag {
+                shown.append("[redacted]")
+            } else {
+                let isShown = !text.contains("=") || isKnown || isName(String(value))
+                shown.append(isShown ? text : "\(flag)=[redacted]")
+            }
         }
         return "\(name): [\(shown.map { "\"\($0)\"" }.joined(separator: ", "))]"
+    }
+
+    /// `$(NAME)` says where a value is, and not what it is.
+    private static func isName(_ text: String) -> Bool {
+        text.hasPrefix("$(") && text.hasSuffix(")") && Given.shown(String(text.dropFirst(2).dropLast())) != "[redacted]"
     }
 
     private func probes(
@@ -68,7 +94,7 @@ struct AgentManifest {
         let port = settings.map { $0.text("agent.api.port") } ?? "8080"
         for one in workload.containers {
             for probe in one.probes {
-                let path = probe.value ?? ""
+                let path = probe.value?.reveal() ?? ""
                 if Self.probes.contains(path) {
                     let named = Int(probe.reference ?? "") != nil
                     checked.add(
@@ -95,9 +121,9 @@ struct AgentManifest {
     private func drain(_ workload: Workload, _ settings: AgentSettings?, _ checked: inout Checked) {
         for container in workload.containers {
             guard let stop = container.preStop else { continue }
-            if stop.value == "/shutdown" {
+            if stop.value?.reveal() == "/shutdown" {
                 checked.add(.same, Given(name: "preStop /shutdown", place: stop.place))
-            } else if stop.value == "exec" {
+            } else if stop.value?.reveal() == "exec" {
                 checked.add(
                     .changed, stop,
                     "a program runs in \(container.name) before the drain: /shutdown by httpGet does all of it",
@@ -115,7 +141,7 @@ struct AgentManifest {
                 "\(shown) s leave no time after \(settings.text("agent.shutdown.propagation-seconds")) s of propagation and "
                     + "the drain: raise it, or set agent.shutdown.propagation-seconds", page: "\(Self.guide)#draining")
         }
-        let grace = workload.gracePeriod?.value.flatMap { Double($0) } ?? 30
+        let grace = (workload.gracePeriod?.value).flatMap { Double($0.reveal()) } ?? 30
         let given =
             workload.gracePeriod ?? Given(name: "terminationGracePeriodSeconds", place: workload.place)
         if Duration.seconds(grace) <= timeout {

@@ -1,4 +1,5 @@
 import Agent
+import FleetModel
 
 /// Checks what is configured for ProxySQL Agent with the reader that `drover agent` itself has.
 struct AgentMigration {
@@ -17,7 +18,12 @@ struct AgentMigration {
         var container: GivenContainer?
         var file: (text: String, place: Given.Place)?
         var environment: [Given] = []
-        var words: [Given] = []
+        /// The flags with their values; nil where a script starts the agent, which nobody here reads.
+        var flags: [Given]? = []
+        /// The variables that words of the container name.
+        var named: Set<String> = []
+        /// A file that decides, and is not here.
+        var unread: String?
     }
 
     func checked() throws(MigrationError) -> [Checked] {
@@ -38,11 +44,16 @@ struct AgentMigration {
         var programs: [Program] = []
         for workload in files.workloads {
             for container in workload.containers where isAgent(container) {
-                programs.append(
-                    Program(
-                        name: "\(workload.kind)/\(workload.name)/\(container.name)", workload: workload,
-                        container: container, file: mounted(in: workload) ?? bare,
-                        environment: container.environment, words: Self.flags(of: container)))
+                var program = Program(
+                    name: "\(workload.kind)/\(workload.name)/\(container.name)", workload: workload,
+                    container: container, environment: container.environment)
+                (program.flags, program.named) = Self.flags(of: container)
+                switch AgentFile.found(by: container, in: workload, files) {
+                case .text(let text, let place): program.file = (text, place)
+                case .elsewhere(let what): program.unread = what
+                case nil: program.file = bare
+                }
+                programs.append(program)
             }
         }
         guard programs.isEmpty else { return programs }
@@ -56,49 +67,54 @@ struct AgentMigration {
 
     private func isAgent(_ container: GivenContainer) -> Bool {
         let words = (container.command ?? []) + (container.arguments ?? [])
-        return container.image?.value?.contains("proxysql-agent") == true
+        return container.image?.value?.reveal().contains("proxysql-agent") == true
             || container.environment.contains { $0.name.hasPrefix("AGENT_") }
-            || words.contains { $0.name.hasPrefix("--run_mode") }
+            || words.contains { $0.text.reveal().hasPrefix("--run_mode") }
     }
 
-    /// The flags, each in one word: Go's take their value from the next word too. None where a shell has them.
-    private static func flags(of container: GivenContainer) -> [Given] {
-        guard shell(of: container) == nil else { return [] }
-        let words = (container.command ?? []) + (container.arguments ?? [])
-        var rest = words.drop { !$0.name.hasPrefix("-") }
+    /// The flags by name, each with its value: Go's take it from the next word too. Nil where a shell has them.
+    private static func flags(of container: GivenContainer) -> ([Given]?, Set<String>) {
+        guard shell(of: container) == nil else { return (nil, []) }
+        var used: Set<String> = []
+        let words = ((container.command ?? []) + (container.arguments ?? [])).map { word in
+            let expansion = Expansion.expand(word.text, container.environment)
+            used.formUnion(expansion.used)
+            return (text: word.text.reveal(), expansion: expansion, place: word.place)
+        }
+        var rest = words.drop { !$0.text.hasPrefix("-") }
         var flags: [Given] = []
-        while var word = rest.popFirst() {
-            let name = String(word.name.drop { $0 == "-" })
+        while let word = rest.popFirst() {
+            let body = word.text.drop { $0 == "-" }
+            let name = String(body.prefix { $0 != "=" })
+            var flag = Given(name: "--\(Given.shown(name))", place: word.place)
+            guard word.text.hasPrefix("-") else {
+                flag.name = "argument"
+                flags.append(flag)
+                continue
+            }
             let key = AgentSettingKey.all.first { $0.theirs == name || $0.flag == name }
             let isSwitch = key?.kind == .flag || ["show-config", "health-check", "help", "h"].contains(name)
-            if !isSwitch, !name.contains("="), let next = rest.first, !next.name.hasPrefix("-") {
-                word.name += "=\(next.name)"
+            if body.contains("=") {
+                flag.value = word.expansion.text.map { text in
+                    Secret(String(text.reveal().drop { $0 != "=" }.dropFirst()))
+                }
+                flag.reference = word.expansion.reference
+            } else if !isSwitch, let next = rest.first, !next.text.hasPrefix("-") {
+                flag.value = next.expansion.text
+                flag.reference = next.expansion.reference
                 rest = rest.dropFirst()
             }
-            flags.append(word)
+            flags.append(flag)
         }
-        return flags
+        return (flags, used)
     }
 
     /// The word by which a shell is started in the agent's place.
-    private static func shell(of container: GivenContainer) -> Given? {
+    static func shell(of container: GivenContainer) -> (program: String, place: Given.Place)? {
         guard let first = (container.command ?? container.arguments)?.first else { return nil }
-        let program = first.name.split(separator: "/").last.map(String.init) ?? ""
-        return ["sh", "bash", "ash", "dash"].contains(program) ? first : nil
-    }
-
-    /// The agent's file among the ConfigMaps that the pod mounts.
-    private func mounted(in workload: Workload) -> (text: String, place: Given.Place)? {
-        for name in workload.mountedMaps {
-            for (key, value) in (files.maps[name] ?? [:]).sorted(by: { $0.key < $1.key })
-            where key.hasSuffix(".yaml") || key.hasSuffix(".yml") {
-                // A file that nobody can read, the Go agent cannot either.
-                guard let leaves = SettingsText.leaves(value.text, at: value.place) else { return value }
-                let known = Set(AgentSettingKey.all.compactMap(\.theirs))
-                if leaves.contains(where: { known.contains($0.name.lowercased()) }) { return value }
-            }
-        }
-        return nil
+        let program = first.text.reveal().split(separator: "/").last.map { String($0) } ?? ""
+        return ["sh", "bash", "ash", "dash", "busybox", "env", "tini", "dumb-init"].contains(program)
+            ? (program, first.place) : nil
     }
 
     // MARK: Checking one
@@ -110,40 +126,60 @@ struct AgentMigration {
             for leaf in SettingsText.leaves(file.text, at: file.place) ?? [] {
                 note(leaf, AgentSettingKey.all.first { $0.theirs == leaf.name.lowercased() }, &checked, &given)
             }
+        } else if let unread = program.unread {
+            checked.add(.changed, "configuration file", at: program.place, "\(unread) was not read")
+        } else if let image = program.container?.image, AgentFile.isOriginal(image) {
+            imageDefaults(image, program, &checked)
         }
         for variable in program.environment where variable.name.hasPrefix("AGENT_") || variable.name == "envFrom" {
-            if variable.name == "AGENT_CONFIG_FILE" {
+            let key = AgentSettingKey.all.first { $0.theirVariable == variable.name }
+            if variable.name == "AGENT_CONFIG_FILE" || (key == nil && program.named.contains(variable.name)) {
                 checked.add(.same, variable)
             } else if variable.name == "envFrom" {
                 checked.add(
                     .changed, variable, "what \(variable.reference ?? "it") holds was not checked")
             } else {
-                note(
-                    variable, AgentSettingKey.all.first { $0.theirVariable == variable.name }, &checked, &given,
-                    isVariable: true)
+                note(variable, key, &checked, &given, isVariable: true)
             }
+        }
+        for flag in program.flags ?? [] {
+            let name = String(flag.name.dropFirst(2))
+            guard !["show-config", "health-check", "config", "help"].contains(name) else {
+                checked.add(.same, flag)
+                continue
+            }
+            note(flag, AgentSettingKey.all.first { $0.theirs == name || $0.flag == name }, &checked, &given)
         }
         if let shell = program.container.flatMap({ Self.shell(of: $0) }) {
             checked.add(
-                .changed, shell, "what the shell runs is not checked: name drover agent and its flags themselves")
+                .changed, Given(name: shell.program, place: shell.place),
+                "what it runs was not read, so nothing is said of its flags and exports: start \"drover agent\" in it with "
+                    + "the same flags, or give them to drover agent directly and check again")
+        } else {
+            validate(program, given, &checked)
         }
-        for word in program.words {
-            let name = String(word.name.drop { $0 == "-" }.prefix { $0 != "=" })
-            if ["show-config", "health-check", "config", "help"].contains(name) {
-                checked.add(.same, Given(name: "--\(name)", place: word.place))
-                continue
-            }
-            var flag = word
-            flag.name = "--\(name)"
-            flag.value = word.name.contains("=") ? String(word.name.drop { $0 != "=" }.dropFirst()) : nil
-            note(flag, AgentSettingKey.all.first { $0.theirs == name || $0.flag == name }, &checked, &given)
-        }
-        validate(program, given, &checked)
         if program.container != nil {
             AgentManifest(files, program.name).check(
-                program.workload, program.container, settings(program, given), given, &checked)
+                program.workload, program.container, program.isRead ? settings(program, given) : nil, given, &checked)
         }
         return checked
+    }
+
+    /// What the Go agent's image has in its own file, and Drover's image has not.
+    private func imageDefaults(_ image: Given, _ program: Program, _ checked: inout Checked) {
+        let set = Set(program.environment.map(\.name) + (program.flags ?? []).map(\.name))
+        for (theirs, value) in AgentFile.ofImage {
+            guard let key = AgentSettingKey.all.first(where: { $0.theirs == theirs }),
+                !set.contains(key.theirVariable ?? ""), !set.contains("--\(theirs)"), !set.contains("envFrom")
+            else { continue }
+            let isNeeded = key.standard != value
+            checked.add(
+                isNeeded ? .error : .same, Given(name: theirs, place: image.place), drover: key.name,
+                isNeeded
+                    ? "it comes from /app/config.yaml of the Go agent's image, and Drover's image has no such file: set "
+                        + "\(key.theirVariable ?? key.variable)\(key.isSecret ? "" : "=\(value)")"
+                    : nil, page: Self.table)
+        }
     }
 
     private func note(
@@ -152,13 +188,16 @@ struct AgentMigration {
     ) {
         guard let key else {
             let known = AgentSettingKey.all.compactMap { isVariable ? $0.theirVariable : $0.theirs }
-            let near = Nearest.name(to: given.name, among: known).map { "; did you mean \($0)?" } ?? ""
+            let wrong = given.name.hasPrefix("--") ? String(given.name.dropFirst(2)) : given.name
+            let near = Nearest.name(to: wrong, among: known).map { "; did you mean \($0)?" } ?? ""
+            var shown = given
+            if !given.name.hasPrefix("--") { shown.name = Given.shown(given.name) }
             checked.add(
-                .unsupported, given, "unknown, and ignored by the Go agent too: remove it\(near)", page: Self.table)
+                .unsupported, shown, "unknown, and ignored by the Go agent too: remove it\(near)", page: Self.table)
             return
         }
         all[key.name] = given
-        let change = AgentChanges.change(key, given.value)
+        let change = AgentChanges.change(key, key.isSecret ? nil : given.value?.reveal())
         checked.add(change == nil ? .same : .changed, given, drover: key.name, change?.message, page: change?.page)
     }
 
@@ -167,13 +206,21 @@ struct AgentMigration {
     ) throws -> AgentSettings {
         // What stands elsewhere is not checked; the mode alone must be there.
         var environment: [String: String] = [:]
-        for variable in program.environment { environment[variable.name] = variable.value }
+        for variable in program.environment { environment[variable.name] = variable.value?.reveal() }
         let name = program.file?.place.file ?? ""
         environment["AGENT_CONFIG_FILE"] = name
-        let needsMode = given["agent.mode"]?.reference == nil
+        let isElsewhere =
+            given["agent.mode"].map { $0.value == nil }
+            ?? program.environment.contains {
+                $0.name == "envFrom"
+            }
+        let words = (program.flags ?? []).compactMap { flag -> String? in
+            guard flag.name != "--config", flag.reference == nil else { return nil }
+            return flag.value.map { "\(flag.name)=\($0.reveal())" } ?? flag.name
+        }
         return try AgentSettings(
-            arguments: AgentArguments(program.words.map(\.name).filter { !$0.hasPrefix("--config") }),
-            environment: environment, needsMode: needsMode && program.container != nil,
+            arguments: AgentArguments(words), environment: environment,
+            needsMode: !isElsewhere && program.container != nil && program.isRead,
             read: { $0 == name ? program.file?.text : nil })
     }
 
@@ -183,7 +230,16 @@ struct AgentMigration {
 
     private func validate(_ program: Program, _ given: [String: Given], _ checked: inout Checked) {
         do {
-            checked.equivalent = equivalent(try read(program, given), given)
+            let settings = try read(program, given)
+            for warning in settings.warnings where !warning.contains(" is unknown and ignored") {
+                let key = AgentSettingKey.all.first { warning.hasPrefix("\($0.theirs ?? $0.name) ") }
+                let place = key.flatMap { given[$0.name]?.place } ?? program.place
+                checked.findings.removeAll { $0.line == place.line && $0.drover == key?.name }
+                checked.add(
+                    .changed, Given(name: key?.theirs ?? "settings", place: place), drover: key?.name, warning,
+                    page: Self.table)
+            }
+            if program.isRead { checked.equivalent = equivalent(settings, given) }
         } catch let problem as AgentSettings.Problem {
             for complaint in problem.complaints {
                 let key = AgentSettingKey.all.first { key in
@@ -209,7 +265,7 @@ struct AgentMigration {
             } else if one.value == nil {
                 comments.append("\(key.name) is in \(one.reference ?? "another place"): give it as \(key.variable).")
             } else {
-                values.append((key.name, settings.text(key.name)))
+                values.append((key.name, key.written(settings.text(key.name))))
             }
         }
         return SettingsText.yaml(values, comments: comments)
@@ -217,8 +273,19 @@ struct AgentMigration {
 }
 
 extension AgentMigration.Program {
+    /// Whether everything that decides was there to be read.
+    fileprivate var isRead: Bool { flags != nil && unread == nil }
+
     fileprivate var place: Given.Place {
         container?.place ?? file?.place ?? environment.first?.place ?? Given.Place(file: name, line: 0)
+    }
+}
+
+extension AgentSettingKey {
+    /// `value` as all of Drover's commands take it from one file: its words are in lower case there.
+    fileprivate func written(_ value: String) -> String {
+        guard case .word = kind else { return value }
+        return value.lowercased() == "warn" ? "warning" : value.lowercased()
     }
 }
 

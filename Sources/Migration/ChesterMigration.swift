@@ -1,3 +1,4 @@
+import FleetModel
 import Settings
 
 /// Checks what is configured for Chester's daemon, webhook and API with the reader of `drover` itself.
@@ -75,7 +76,7 @@ struct ChesterMigration {
             (
                 "ConfigMap/\(name)",
                 texts.sorted { $0.key < $1.key }.map {
-                    Given(name: $0.key, value: $0.value.text, place: $0.value.place)
+                    Given(name: $0.key, value: Secret($0.value.text), place: $0.value.place)
                 }
             )
         }
@@ -99,7 +100,8 @@ struct ChesterMigration {
         behaviour(program, &checked)
         if let container = program.container {
             if let image = container.image {
-                checked.replace(image.place, "image: \(image.value ?? "")", "image: YOUR-REGISTRY/drover:VERSION")
+                checked.replace(
+                    image.place, "image: \(image.value?.reveal() ?? "")", "image: YOUR-REGISTRY/drover:VERSION")
             }
             let words = (container.command ?? []) + (container.arguments ?? [])
             let before = words.isEmpty ? "" : "command and args: \(words.count) words"
@@ -145,7 +147,7 @@ struct ChesterMigration {
     private func validate(_ program: Program, _ checked: inout Checked) async {
         var environment: [String: String] = [:]
         for variable in program.variables where variable.name != "envFrom" {
-            environment[variable.name] = variable.value
+            environment[variable.name] = variable.value?.reveal()
         }
         do throws(SettingsError) {
             let settings: EffectiveSettings
@@ -173,7 +175,7 @@ struct ChesterMigration {
     /// What goes together must be there together.
     private func together(_ program: Program, _ settings: EffectiveSettings, _ checked: inout Checked) {
         // An empty one is as good as none.
-        let names = Set(program.variables.filter { $0.value != "" }.map(\.name))
+        let names = Set(program.variables.filter { $0.value?.isEmpty != true }.map(\.name))
         let hasMore = names.contains("envFrom")
         func need(_ wanted: [String], because reason: String) {
             for name in wanted where !names.contains(name) && !hasMore {
@@ -269,7 +271,7 @@ struct ChesterMigration {
             }
         }
         let network = ["NETWORK_PROJECT_ID", "NETWORK_NAME"].map { name in
-            program.variables.first { $0.name == name }?.value
+            program.variables.first { $0.name == name }?.value?.reveal()
         }
         if let network = EffectiveSettings.chesterNetwork(network[0], network[1]) {
             values.append(("cloudsql.network", network))

@@ -1,4 +1,9 @@
+import FleetModel
+
 /// A setting as it stands in a file or manifest.
+///
+/// Its value prints as `[redacted]`, whatever it is: a password may stand in any place, and whoever shows a value
+/// reveals it where the key is known to be harmless.
 struct Given: Hashable, Sendable {
     /// Where it stands.
     struct Place: Hashable, Sendable {
@@ -7,13 +12,63 @@ struct Given: Hashable, Sendable {
         var line: Int
     }
 
-    /// The key, variable, or word of a command.
+    /// The key, variable, flag or field; never a text that somebody may have put a password into.
     var name: String
     /// Its value; nil where that is elsewhere.
-    var value: String?
+    var value: Secret?
     /// Where the value is, when it is not here: for example `Secret proxysql, key password`.
     var reference: String?
     var place: Place
+
+    init(name: String, value: Secret? = nil, reference: String? = nil, place: Place) {
+        self.name = name
+        self.value = value
+        self.reference = reference
+        self.place = place
+    }
+
+    /// A name from outside as far as it may be shown: a line that is no key, or a key with its value in it, is not.
+    static func shown(_ name: String) -> String {
+        let isName =
+            name.utf8.count <= 100
+            && name.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                    true
+                default: false
+                }
+            }
+        return isName ? name : "[redacted]"
+    }
+}
+
+/// A word of a command.
+struct GivenWord: Hashable, Sendable {
+    var text: Secret
+    var place: Given.Place
+}
+
+/// A volume as a container sees it.
+struct GivenMount: Hashable, Sendable {
+    var volume: String
+    /// Where it is: a folder, or with `subPath` a single file.
+    var path: String
+    /// The file of the volume that is mounted alone.
+    var subPath: String?
+}
+
+/// What a volume holds, as far as that decides which file a program reads.
+struct GivenVolume: Hashable, Sendable {
+    /// A ConfigMap's key, or a Secret's, which nobody here reads.
+    enum Source: Hashable, Sendable {
+        case map(String)
+        case secret(String)
+    }
+
+    var source: Source
+    /// The file of each key; empty where each key is a file of its own name.
+    var paths: [String: String] = [:]
 }
 
 /// A container that runs a program that is to be replaced, or anything else in its pod.
@@ -21,9 +76,12 @@ struct GivenContainer: Sendable {
     var name: String
     var image: Given?
     /// The words of `command` and `args`; nil where there are none.
-    var command: [Given]?
-    var arguments: [Given]?
+    var command: [GivenWord]?
+    var arguments: [GivenWord]?
+    /// The folder in which it starts; nil where the image says it.
+    var workingDirectory: String?
     var environment: [Given] = []
+    var mounts: [GivenMount] = []
     /// The paths of HTTP probes, with their port, and `exec` for those that run a program.
     var probes: [Given] = []
     /// `preStop`: the path, or `exec`.
@@ -40,8 +98,8 @@ struct Workload: Sendable {
     /// `terminationGracePeriodSeconds`.
     var gracePeriod: Given?
     var hasFileGroup = false
-    /// The ConfigMaps that its volumes hold.
-    var mountedMaps: [String] = []
+    /// Its volumes by name; a projected one has several sources.
+    var volumes: [String: [GivenVolume]] = [:]
     var place: Given.Place
 }
 

@@ -1,3 +1,5 @@
+import FleetModel
+import Foundations
 import Yams
 
 /// Reads files of any of the known forms, with line numbers.
@@ -48,17 +50,11 @@ struct ManifestReader {
             return documents
         } catch let error as YamlError {
             throw MigrationError(
-                description: "\(source.name) cannot be read as YAML\(Self.line(of: error).map { ", line \($0)" } ?? "")"
+                description:
+                    "\(source.name) cannot be read as YAML\(YAMLProblem.line(of: error).map { ", line \($0)" } ?? "")"
             )
         } catch {
             throw MigrationError(description: "\(source.name) cannot be read as YAML")
-        }
-    }
-
-    private static func line(of error: YamlError) -> Int? {
-        switch error {
-        case .scanner(_, _, let mark, _), .parser(_, _, let mark, _), .composer(_, _, let mark, _): mark.line
-        default: nil
         }
     }
 
@@ -130,26 +126,51 @@ struct ManifestReader {
         workload.serviceAccount = pod["serviceAccountName"]?.string
         workload.hasFileGroup = pod["securityContext"]?["fsGroup"] != nil
         workload.gracePeriod = pod["terminationGracePeriodSeconds"].map { node in
-            Given(name: "terminationGracePeriodSeconds", value: node.scalar?.string, place: place(node))
+            Given(
+                name: "terminationGracePeriodSeconds", value: (node.scalar?.string).map { Secret($0) },
+                place: place(node))
         }
         for volume in pod["volumes"]?.array() ?? [] {
-            if let map = volume["configMap"]?["name"]?.string { workload.mountedMaps.append(map) }
-            for source in volume["projected"]?["sources"]?.array() ?? [] {
-                if let map = source["configMap"]?["name"]?.string { workload.mountedMaps.append(map) }
-            }
+            let parts = (volume["projected"]?["sources"]?.array() ?? []) + [volume]
+            workload.volumes[volume["name"]?.string ?? "", default: []] += parts.compactMap(Self.volume)
         }
         let containers = (pod["initContainers"]?.array() ?? []) + (pod["containers"]?.array() ?? [])
         workload.containers = containers.map(container)
         return workload
     }
 
+    private static func volume(_ node: Node) -> GivenVolume? {
+        let source: GivenVolume.Source
+        let body: Node
+        if let map = node["configMap"], let name = map["name"]?.string {
+            (source, body) = (.map(name), map)
+        } else if let secret = node["secret"] {
+            (source, body) = (.secret((secret["secretName"] ?? secret["name"])?.string ?? "?"), secret)
+        } else {
+            return nil
+        }
+        var volume = GivenVolume(source: source)
+        for item in body["items"]?.array() ?? [] {
+            if let key = item["key"]?.string, let path = item["path"]?.string { volume.paths[key] = path }
+        }
+        return volume
+    }
+
     private func container(_ node: Node) -> GivenContainer {
         var container = GivenContainer(name: node["name"]?.string ?? "", place: place(node))
-        container.image = node["image"].map { Given(name: "image", value: $0.scalar?.string, place: place($0)) }
+        container.image = node["image"].map { node in
+            Given(name: "image", value: (node.scalar?.string).map { Secret($0) }, place: place(node))
+        }
         container.command = words(node["command"])
         container.arguments = words(node["args"])
+        container.workingDirectory = node["workingDir"]?.string
         container.environment = (node["envFrom"]?.array() ?? []).flatMap(environment)
         for variable in node["env"]?.array() ?? [] { container.environment.append(self.variable(variable)) }
+        Expansion.expand(&container.environment)
+        for mount in node["volumeMounts"]?.array() ?? [] {
+            guard let volume = mount["name"]?.string, let path = mount["mountPath"]?.string else { continue }
+            container.mounts.append(GivenMount(volume: volume, path: path, subPath: mount["subPath"]?.string))
+        }
         for name in ["startupProbe", "readinessProbe", "livenessProbe"] {
             if let probe = node[name] { container.probes.append(handler(probe, name)) }
         }
@@ -157,18 +178,18 @@ struct ManifestReader {
         return container
     }
 
-    private func words(_ node: Node?) -> [Given]? {
-        node?.array().map { Given(name: $0.scalar?.string ?? "", value: $0.scalar?.string, place: place($0)) }
+    private func words(_ node: Node?) -> [GivenWord]? {
+        node?.array().map { GivenWord(text: Secret($0.scalar?.string ?? ""), place: place($0)) }
     }
 
     private func handler(_ node: Node, _ name: String) -> Given {
         if let get = node["httpGet"] {
             return Given(
-                name: name, value: get["path"]?.string ?? "/", reference: get["port"]?.scalar?.string,
+                name: name, value: Secret(get["path"]?.string ?? "/"), reference: get["port"]?.scalar?.string,
                 place: place(get["path"] ?? get))
         }
         let kind = ["exec", "tcpSocket", "grpc", "sleep"].first { node[$0] != nil } ?? "?"
-        return Given(name: name, value: kind, place: place(node))
+        return Given(name: name, value: Secret(kind), place: place(node))
     }
 
     private func environment(from node: Node) -> [Given] {
@@ -177,7 +198,7 @@ struct ManifestReader {
                 return [Given(name: "envFrom", reference: "ConfigMap \(map)", place: place(node))]
             }
             return texts.sorted { $0.key < $1.key }.map {
-                Given(name: $0.key, value: $0.value.text, place: $0.value.place)
+                Given(name: $0.key, value: Secret($0.value.text), place: $0.value.place)
             }
         }
         let secret = node["secretRef"]?["name"]?.string ?? "?"
@@ -186,14 +207,14 @@ struct ManifestReader {
 
     private func variable(_ node: Node) -> Given {
         var given = Given(
-            name: node["name"]?.string ?? "", value: node["value"]?.scalar?.string,
+            name: node["name"]?.string ?? "", value: (node["value"]?.scalar?.string).map { Secret($0) },
             place: place(node["value"] ?? node["name"] ?? node))
         guard let from = node["valueFrom"] else {
-            given.value = given.value ?? ""
+            given.value = given.value ?? Secret("")
             return given
         }
         if let map = from["configMapKeyRef"], let name = map["name"]?.string, let key = map["key"]?.string {
-            given.value = files.maps[name]?[key]?.text
+            given.value = (files.maps[name]?[key]?.text).map { Secret($0) }
             given.reference = "ConfigMap \(name), key \(key)"
         } else if let secret = from["secretKeyRef"] {
             given.reference = "Secret \(secret["name"]?.string ?? "?"), key \(secret["key"]?.string ?? "?")"
@@ -210,9 +231,8 @@ enum DotEnv {
     /// - Throws: `MigrationError` when it begins as such a file and does not go on as one.
     static func variables(_ source: MigrationSource) throws(MigrationError) -> [Given]? {
         var variables: [Given] = []
-        for (index, raw) in source.text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (index, raw) in OutsideText.lines(source.text).enumerated() {
             var line = raw.drop { $0 == " " || $0 == "\t" }
-            if line.last == "\r" { line = line.dropLast() }
             if line.isEmpty || line.hasPrefix("#") { continue }
             if line.hasPrefix("export ") { line = line.dropFirst(7) }
             guard let equals = line.firstIndex(of: "="), equals > line.startIndex,
@@ -228,7 +248,7 @@ enum DotEnv {
             }
             variables.append(
                 Given(
-                    name: String(line[..<equals]), value: String(value),
+                    name: String(line[..<equals]), value: Secret(String(value)),
                     place: Given.Place(file: source.name, line: index + 1)))
         }
         return variables.isEmpty ? nil : variables

@@ -63,7 +63,8 @@ struct Checked {
     ) {
         findings.append(
             MigrationReport.Finding(
-                level: level, program: program, file: given.place.file, line: given.place.line, theirs: given.name,
+                level: level, program: program, file: given.place.file, line: given.place.line,
+                theirs: given.name,
                 drover: drover, message: message, page: page))
     }
 

@@ -1,3 +1,4 @@
+import FleetModel
 import Yams
 
 /// A YAML text of settings as dotted keys, with lines.
@@ -21,7 +22,7 @@ enum SettingsText {
         let value = node.sequence.map { $0.map { $0.scalar?.string ?? "" }.joined(separator: ",") }
         leaves.append(
             Given(
-                name: prefix, value: value ?? node.scalar?.string,
+                name: prefix, value: (value ?? node.scalar?.string).map { Secret($0) },
                 place: Given.Place(file: place.file, line: place.line + (node.mark?.line ?? 1) - 1)))
     }
 
