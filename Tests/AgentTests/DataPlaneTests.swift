@@ -172,8 +172,12 @@ struct DataPlaneTests {
             .init(module: module, version: version, epoch: 1, checksum: checksum)
         }
         var seen = NodeObservation(at: begin)
-        seen.compare(with: [stamp("mysql_servers", 0, ""), stamp("admin_variables", 2, "0xAB")])
+        seen.compare(with: [stamp("mysql_servers", 0, ""), stamp("proxysql_servers", 2, "0xAB")])
         #expect(seen.cores == .unknown)
+        seen.compare(with: [stamp("mysql_servers", 1, "0x00"), stamp("admin_variables", 2, "0xAB")])
+        #expect(seen.cores == .empty && seen.awaited.isEmpty)
+        seen.compare(with: [stamp("mysql_servers", 1, "0xAB"), stamp("admin_variables", 2, "0xAB")])
+        #expect(seen.cores == .filled && seen.awaited.isEmpty)
         seen.compare(with: [stamp("mysql_servers", 2, "0x0000000000000000")])
         #expect(seen.cores == .empty && seen.awaited.isEmpty)
         seen.compare(with: [stamp("mysql_servers", 2, "0x0000000000000000"), stamp("mysql_users", 2, "0xAB")])

@@ -135,9 +135,12 @@ package struct NodeObservation: Hashable, Sendable {
 
     /// What the peers offer beside what the node has.
     mutating func compare(with peers: [Stamp]) {
-        let loaded = peers.filter { $0.version > 1 && Self.contents.contains($0.module) }
-        let offered = loaded.filter(\.hasRows).map(\.module)
-        cores = loaded.isEmpty ? .unknown : offered.isEmpty ? .empty : .filled
+        let filled = peers.filter { Self.contents.contains($0.module) && $0.hasRows }
+        // A core loads its variables and never an empty table, so it is by them that an empty one shows that it is done.
+        let areLoaded = peers.contains { $0.version > 1 && $0.module != "proxysql_servers" }
+        cores = filled.isEmpty ? (areLoaded ? .empty : .unknown) : .filled
+        // Only what was loaded can be pulled.
+        let offered = filled.filter { $0.version > 1 }.map(\.module)
         // The modules arrive one after the other; without users a node that has servers turns everybody away.
         let own = stamps.filter(\.hasContent).map(\.module)
         awaited = Self.contents.filter { offered.contains($0) && !own.contains($0) }
