@@ -76,16 +76,6 @@ extension GroupStore {
     }
 }
 
-/// Sees to it that of several scalers one acts.
-package protocol LeadershipLock: Sendable {
-    /// Takes the lead, or keeps it, for `duration` from `now`. A token is never given out twice and only grows; whoever
-    /// keeps the lead keeps its token.
-    /// - Returns: nil while somebody else leads.
-    func lead(as holder: String, for duration: Duration, at now: Timestamp) async throws(StoreError) -> Int64?
-    /// Lets others lead at once.
-    func resign(as holder: String) async throws(StoreError)
-}
-
 /// A message that wakes the scaler; it carries no state of its own, so losing the order of messages loses nothing.
 package struct WorkMessage: Hashable, Codable, Sendable {
     /// Why the scaler should look.
@@ -138,6 +128,14 @@ package protocol WorkQueue: Sendable {
     func acknowledge(_ ids: [String]) async throws(StoreError)
     /// Gives a delivery back; it comes again after `delay`.
     func release(_ id: String, after delay: Duration, at now: Timestamp) async throws(StoreError)
+    /// Nobody here receives until `receive` is called again: what was fetched and is not acknowledged goes back to
+    /// the queue at once, so that another process gets it.
+    func stopReceiving()
+}
+
+extension WorkQueue {
+    /// For queues that fetch nothing before it is asked for.
+    package func stopReceiving() {}
 }
 
 /// What brings a configuration to the nodes and reads back what they hold.

@@ -11,36 +11,43 @@ extension SQLiteStore: LeadershipLock {
                         until INTEGER NOT NULL);
                     """)
         }
+        // Versions that do not know the two columns write rows in which they are null.
+        migrator.registerMigration("renewals of the lease") { database in
+            try database.execute(
+                sql: """
+                    ALTER TABLE leadership ADD COLUMN renewal INTEGER;
+                    ALTER TABLE leadership ADD COLUMN duration INTEGER;
+                    """)
+        }
     }
 
-    /// The folder has one owner, so whoever led before is no more: a restart need not wait for the lead to run out.
+    /// The folder has one owner, so whoever led before is no more: a restart need not wait for the lease to expire.
     static func endLeadership(_ database: Database) throws {
         try database.execute(sql: "UPDATE leadership SET until = 0")
     }
 
-    package func lead(
-        as holder: String, for duration: Duration, at now: Timestamp
-    ) async throws(StoreError) -> Int64? {
-        try await write("taking the lead") { database in
-            let until = now.advanced(by: duration).millisecondsSinceEpoch
-            let row = try Row.fetchOne(database, sql: "SELECT holder, token, until FROM leadership")
-            let token: Int64 = row?["token"] ?? 0
-            let isOurs = row?["holder"] == holder
-            let end: Int64 = row?["until"] ?? 0
-            // A clock that was set back must not let the lead last longer than it was given for.
-            let isOver = end <= now.millisecondsSinceEpoch || end > until
-            guard isOurs || isOver else { return nil }
-            let next = isOurs ? token : token.clampedSum(1)
+    package func lease() async throws(StoreError) -> LeaderLease? {
+        try await read("reading the lease") { try Self.lease($0) }
+    }
+
+    package func replace(_ seen: LeaderLease?, with next: LeaderLease) async throws(StoreError) -> Bool {
+        try await write("writing the lease") { database in
+            guard try Self.lease(database) == seen else { return false }
             try database.execute(
-                sql: "INSERT OR REPLACE INTO leadership (id, holder, token, until) VALUES (1, ?, ?, ?)",
-                arguments: [holder, next, until])
-            return next
+                sql: """
+                    INSERT OR REPLACE INTO leadership (id, holder, token, until, renewal, duration)
+                    VALUES (1, ?, ?, ?, ?, ?)
+                    """,
+                arguments: [next.holder, next.token, next.until, next.renewal, next.duration?.wholeMilliseconds])
+            return true
         }
     }
 
-    package func resign(as holder: String) async throws(StoreError) {
-        try await write("giving up the lead") { database in
-            try database.execute(sql: "UPDATE leadership SET until = 0 WHERE holder = ?", arguments: [holder])
-        }
+    private static func lease(_ database: Database) throws -> LeaderLease? {
+        guard let row = try Row.fetchOne(database, sql: "SELECT * FROM leadership") else { return nil }
+        let milliseconds: Int64? = row["duration"]
+        return LeaderLease(
+            holder: row["holder"], token: row["token"], renewal: row["renewal"],
+            duration: milliseconds.map { .milliseconds($0) }, until: row["until"])
     }
 }

@@ -1,22 +1,32 @@
 import FleetModel
 import Synchronization
 
-/// Which token of leadership this process acts under.
+/// Which fencing token this process acts under, and for how long.
 ///
 /// Each save carries it, and each record keeps the highest that was ever seen. As a save also names the version that it
-/// read, a scaler that lost the lead cannot write over its successor, whatever it still believes.
+/// read, a scaler that lost the lead cannot write over its successor, whatever it still believes. Each effect outside of
+/// the store asks right before it begins; see `FencedProvider` and `FencedFleet`.
 package final class Fence: Sendable {
-    private let token = Mutex<Int64?>(nil)
+    private struct State {
+        var token: Int64?
+        var isValid: @Sendable () -> Bool = { true }
+    }
+
+    private let state = Mutex(State())
 
     /// Makes the fence of a process that does not lead.
     package init() {}
 
-    /// The present token; nil while this process does not lead.
-    package var current: Int64? { token.withLock { $0 } }
+    /// The present token; nil while this process does not lead, and from the moment on at which its lead is over, also
+    /// when nobody has told it yet.
+    package var current: Int64? {
+        let state = state.withLock { $0 }
+        return state.isValid() ? state.token : nil
+    }
 
-    /// Takes or gives up the lead.
-    package func set(_ value: Int64?) {
-        token.withLock { $0 = value }
+    /// Takes or gives up the lead, which lasts for as long as `isValid` says so.
+    package func set(_ token: Int64?, while isValid: @escaping @Sendable () -> Bool = { true }) {
+        state.withLock { $0 = State(token: token, isValid: isValid) }
     }
 
     /// Puts the token on a record that is about to be saved.
@@ -25,5 +35,12 @@ package final class Fence: Sendable {
         guard let current else { throw .fenced(document: "group \(record.name)") }
         guard current >= record.fence ?? 0 else { throw .fenced(document: "group \(record.name)") }
         record.fence = current
+    }
+
+    /// - Throws: `ProviderError.unavailable` when this process does not lead: nothing was asked for.
+    func check(_ effect: String) throws(ProviderError) {
+        guard current != nil else {
+            throw ProviderError(.unavailable, "\(effect) was not asked for: this process does not lead any more")
+        }
     }
 }

@@ -44,8 +44,25 @@ extension GroupWorker {
         if let operation = try await around.provider.operations(on: replica.name).first(where: { $0.kind == .create }) {
             return operation.id
         }
-        if try await around.provider.instance(named: replica.name) != nil { return nil }
-        return try await around.provider.createReplica(request(replica, record))
+        if try await exists(replica, record) { return nil }
+        do throws(ProviderError) {
+            return try await around.provider.createReplica(request(replica, record))
+        } catch {
+            // A predecessor's call, or one of ours whose answer was lost, may have come first.
+            guard error.code == .alreadyExists, try await exists(replica, record) else { throw error }
+            return nil
+        }
+    }
+
+    /// Whether the recorded replica is there.
+    /// - Throws: `ProviderError.notOurs` when an instance of that name is somebody else's, or of another primary.
+    private func exists(_ replica: ReplicaRecord, _ record: GroupRecord) async throws(ProviderError) -> Bool {
+        guard let found = try await around.provider.instance(named: replica.name) else { return false }
+        guard around.provider.isOurs(found, of: record.name), found.primary == record.primaryInstance.text else {
+            throw ProviderError(
+                .notOurs, "an instance \(replica.name) exists and is no replica of \(record.primaryInstance) of ours")
+        }
+        return true
     }
 
     private func awaitCreation(

@@ -2,81 +2,124 @@ import FleetModel
 import Logging
 import Observability
 import Pacing
+import Synchronization
 
 /// Leads, works, and stops working before anybody else can lead.
-struct Leadership: Sendable {
-    let lock: any LeadershipLock
-    let fence: Fence
-    let duration: Duration
-    let clock: any Clock<Duration>
-    let wallClock: any WallClock
-    let logger: Logger
-    /// Names this process to the others.
-    private let holder = "scaler-\(UInt64.random(in: 0...UInt64.max))"
+final class Leadership: Sendable {
+    private let lock: any LeadershipLock
+    private let fence: Fence
+    private let timing: LeaseTiming
+    private let clock: any Clock<Duration>
+    private let wallClock: any WallClock
+    private let logger: Logger
+    private let stopwatch: Stopwatch
+    private let election: Mutex<LeaseElection>
 
     init(
-        lock: any LeadershipLock, fence: Fence, duration: Duration, clock: any Clock<Duration>,
+        lock: any LeadershipLock, fence: Fence, timing: LeaseTiming, clock: any Clock<Duration>,
         wallClock: any WallClock, logger: Logger
     ) {
         self.lock = lock
         self.fence = fence
-        self.duration = duration
+        self.timing = timing
         self.clock = clock
         self.wallClock = wallClock
         self.logger = logger
+        stopwatch = Stopwatch(clock)
+        // Names this process to the others.
+        let holder = "scaler-\(UInt64.random(in: 0...UInt64.max))"
+        election = Mutex(LeaseElection(holder: holder, timing: timing))
     }
 
-    /// Runs `work` whenever this process leads, until cancellation; `work` is cancelled when the lead is lost.
+    /// Runs `work` whenever this process leads, until cancellation; `work` is cancelled when the lead is lost, which is
+    /// before the lease ends, also while a call of the store hangs.
     func whileLeading(_ work: @escaping @Sendable () async -> Void) async {
+        var leader: String?
         while !Task.isCancelled {
-            let asked = wallClock.now()
-            if let token = await ask() {
-                fence.set(token)
-                ScalerMetric.leader.set(1)
-                logger.notice("leading", metadata: ["leader.token": "\(token)"])
-                await withTaskGroup(of: Void.self) { tasks in
-                    tasks.addTask { await work() }
-                    tasks.addTask { await keep(token, since: asked) }
-                    await tasks.next()
-                    tasks.cancelAll()
-                }
-                fence.set(nil)
-                ScalerMetric.leader.set(0)
-                logger.notice("not leading any more", metadata: ["leader.token": "\(token)"])
+            await attempt()
+            if let token {
+                leader = nil
+                await lead(token, work)
+            } else if let other = election.withLock({ $0.leader }), other != leader {
+                leader = other
+                logger.info("standing by", metadata: ["leader.holder": "\(other)"])
             }
-            try? await clock.sleep(for: duration / 5)
+            try? await clock.sleep(for: timing.interval)
         }
     }
 
     /// Lets a successor lead at once. A cancelled task can reach no store, so this is called outside of the work.
     func resign() async {
-        do throws(StoreError) {
-            try await lock.resign(as: holder)
+        do {
+            let stored = try await inTime { try await $0.lease() }
+            guard let lease = election.withLock({ $0.resign(stored) }) else { return }
+            _ = try await inTime { try await $0.replace(stored, with: lease) }
         } catch {
-            logger.debug("resigning failed; the lead runs out by itself", metadata: ["error": "\(error)"])
+            logger.debug("resigning failed; the lease expires by itself", metadata: ["error": "\(error)"])
         }
     }
 
-    /// Renews until that was last done two thirds of the duration ago; the last third is for work to end in.
-    private func keep(_ token: Int64, since start: Timestamp) async {
-        var renewed = start
-        while !Task.isCancelled {
-            try? await clock.sleep(for: duration / 5)
-            let now = wallClock.now()
-            if await ask() == token {
-                renewed = now
-            } else if wallClock.now().since(renewed) >= duration * 2 / 3 {
-                return
+    private var token: Int64? {
+        let now = stopwatch.elapsed
+        return election.withLock { $0.token(at: now) }
+    }
+
+    private func lead(_ token: Int64, _ work: @escaping @Sendable () async -> Void) async {
+        fence.set(token) { [weak self] in self?.token == token }
+        ScalerMetric.leader.set(1)
+        logger.notice("leading", metadata: ["leader.token": "\(token)"])
+        await withTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { await work() }
+            tasks.addTask { await self.renew(token) }
+            // Beside the renewals: one of them may hang longer than the lead lasts.
+            tasks.addTask { await self.waitForEnd(of: token) }
+            await tasks.next()
+            tasks.cancelAll()
+        }
+        fence.set(nil)
+        ScalerMetric.leader.set(0)
+        logger.notice("not leading any more", metadata: ["leader.token": "\(token)"])
+    }
+
+    private func renew(_ token: Int64) async {
+        while !Task.isCancelled, self.token == token {
+            try? await clock.sleep(for: timing.interval)
+            if !Task.isCancelled { await attempt() }
+        }
+    }
+
+    private func waitForEnd(of token: Int64) async {
+        while !Task.isCancelled, self.token == token {
+            guard let until = election.withLock({ $0.leadsUntil }) else { return }
+            try? await clock.sleep(for: max(until - stopwatch.elapsed, .milliseconds(1)))
+        }
+    }
+
+    /// Takes or renews the lease once, if it can be had.
+    private func attempt() async {
+        do {
+            let began = stopwatch.elapsed
+            var step = election.withLock { $0.attempt(at: began, time: wallClock.now()) }
+            if step == .read {
+                let lease = try await inTime { try await $0.lease() }
+                let now = stopwatch.elapsed
+                step = election.withLock { $0.read(lease, at: now, time: wallClock.now()) }
             }
+            guard case .write(let next, let seen) = step else { return }
+            let sent = stopwatch.elapsed
+            let isWritten = try await inTime { try await $0.replace(seen, with: next) }
+            let now = stopwatch.elapsed
+            election.withLock { isWritten ? $0.wrote(next, sent: sent, at: now) : $0.failed() }
+        } catch {
+            election.withLock { $0.failed() }
+            guard !Task.isCancelled else { return }
+            logger.warning("the lease cannot be kept", metadata: ["error": "\(error)"])
         }
     }
 
-    private func ask() async -> Int64? {
-        do throws(StoreError) {
-            return try await lock.lead(as: holder, for: duration, at: wallClock.now())
-        } catch {
-            logger.warning("asking for the lead failed", metadata: ["error": "\(error)"])
-            return nil
-        }
+    private func inTime<Value: Sendable>(
+        _ call: @escaping @Sendable (any LeadershipLock) async throws -> Value
+    ) async throws -> Value {
+        try await withDeadline(timing.timeout, clock: clock) { [lock] in try await call(lock) }
     }
 }

@@ -18,7 +18,13 @@ package struct Scaler: Service {
         clock: any Clock<Duration>, logger: Logger
     ) {
         var around = around
-        if lock != nil, around.fence == nil { around.fence = Fence() }
+        if lock != nil {
+            let fence = around.fence ?? Fence()
+            around.fence = fence
+            around.provider = FencedProvider(provider: around.provider, fence: fence)
+            around.fleet = FencedFleet(fleet: around.fleet, fence: fence)
+            around.certificates = around.certificates.map { FencedCertificates(certificates: $0, fence: fence) }
+        }
         self.around = around
         self.queue = queue
         self.lock = lock
@@ -34,13 +40,15 @@ package struct Scaler: Service {
             return await cancelWhenGracefulShutdown { await scale() }
         }
         let leadership = Leadership(
-            lock: lock, fence: fence, duration: settings.leadershipDuration, clock: clock,
+            lock: lock, fence: fence, timing: settings.lease, clock: clock,
             wallClock: around.wallClock, logger: logger)
         await cancelWhenGracefulShutdown { await leadership.whileLeading { await scale() } }
         await leadership.resign()
     }
 
     private func scale() async {
+        // Another process may lead next: what this one fetched and did not take up is not kept from it.
+        defer { queue.stopReceiving() }
         await withDiscardingTaskGroup { tasks in
             if let probe = around.probe, around.noteLag != nil {
                 tasks.addTask { await LagWatch(around: around, probe: probe, clock: clock).run() }

@@ -15,8 +15,8 @@ package struct ScalerSettings: Sendable {
     package var queuePoll: Duration
     /// Between two lists of the provider's instances, which find replicas that are lost or that nobody knows.
     package var inventoryPeriod: Duration
-    /// How long the lead is held without being renewed.
-    package var leadershipDuration: Duration
+    /// How the lead is taken, kept and lost.
+    package var lease: LeaseTiming
     /// When a new replica may serve, and how fast it gets its share.
     package var admission: AdmissionRule
     /// When certificates are looked at and replaced.
@@ -27,7 +27,7 @@ package struct ScalerSettings: Sendable {
         operationPoll: Duration = .seconds(5), publicationRetry: Duration = .seconds(1),
         resync: Duration = .seconds(30), operationDeadline: Duration = .seconds(5_400),
         queuePoll: Duration = .milliseconds(500), inventoryPeriod: Duration = .seconds(300),
-        leadershipDuration: Duration = .seconds(15), admission: AdmissionRule = AdmissionRule()
+        lease: LeaseTiming = .standard, admission: AdmissionRule = AdmissionRule()
     ) {
         self.operationPoll = operationPoll
         self.publicationRetry = publicationRetry
@@ -35,7 +35,7 @@ package struct ScalerSettings: Sendable {
         self.operationDeadline = operationDeadline
         self.queuePoll = queuePoll
         self.inventoryPeriod = inventoryPeriod
-        self.leadershipDuration = leadershipDuration
+        self.lease = lease
         self.admission = admission
     }
 }

@@ -155,9 +155,7 @@ struct DiscoveryIntegration {
             try await StoreConformance.incidents(stores.incidents)
             try await StoreConformance.groups(stores.groups)
             try await InstallationConformance.all(stores.client)
-            let lock = DatastoreLeadership(client: stores.client)
-            _ = try await lock.lead(as: "a", for: .seconds(10), at: StoreConformance.now)
-            try await lock.resign(as: "a")
+            try await StoreConformance.lease(DatastoreLeadership(client: stores.client))
         }
     }
 

@@ -5,6 +5,23 @@ import Testing
 enum StoreConformance {
     static let now = Timestamp(secondsSinceEpoch: 1_800_000_000)
 
+    static func lease(_ lock: any LeadershipLock) async throws {
+        #expect(try await lock.lease() == nil)
+        let first = LeaderLease(holder: "a", token: 1, renewal: 1, duration: .seconds(15), until: 10)
+        #expect(try await lock.replace(nil, with: first))
+        #expect(try await lock.replace(nil, with: first) == false)
+        #expect(try await lock.lease() == first)
+        var renewed = first
+        renewed.renewal = 2
+        #expect(try await lock.replace(first, with: renewed))
+        // Whoever saw it before the renewal, however long ago, takes nothing.
+        let taken = LeaderLease(holder: "b", token: 2, renewal: 2, duration: .seconds(15), until: 9)
+        #expect(try await lock.replace(first, with: taken) == false)
+        #expect(try await lock.lease() == renewed)
+        #expect(try await lock.replace(renewed, with: taken))
+        #expect(try await lock.lease() == taken)
+    }
+
     static func incidents(_ store: any IncidentStore) async throws {
         let created = try await store.record(alert("a", .open), at: now)
         #expect(created == .created)

@@ -102,10 +102,11 @@ struct SharedFolderTests {
     func leadership() async throws {
         try await withFolder { owner, guest in
             let ours = try SQLiteStore(directory: owner)
-            let token = try await ours.lead(as: "scaler", for: .seconds(60), at: now)
+            let lease = LeaderLease(
+                holder: "scaler", token: 1, renewal: 1, duration: .seconds(15), until: now.millisecondsSinceEpoch)
+            #expect(try await ours.replace(nil, with: lease))
             let theirs = try SQLiteStore(directory: guest)
-            let other = try await theirs.lead(as: "another", for: .seconds(60), at: now)
-            #expect(token == 1 && other == nil)
+            #expect(try await theirs.lease() == lease)
         }
     }
 }

@@ -191,36 +191,6 @@ struct LifeTests {
     }
 }
 
-@Suite("The lead of the scaler")
-struct LeadershipTests {
-    @Test("one leads, the other does when that has run out, and tokens only grow")
-    func lead() async throws {
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent("drover-lead-\(UUID().uuidString)")
-            .path
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        let store = try SQLiteStore(directory: StateDirectory(path: path))
-        let start = Timestamp(secondsSinceEpoch: 1_800_000_000)
-        func ask(_ holder: String, _ seconds: Double) async throws -> Int64? {
-            try await store.lead(as: holder, for: .seconds(15), at: start.advanced(by: .seconds(seconds)))
-        }
-        let first = try await ask("a", 0)
-        #expect(first == 1)
-        let refused = try await ask("b", 14)
-        #expect(refused == nil)
-        let kept = try await ask("a", 10)
-        #expect(kept == 1)
-        let stillRefused = try await ask("b", 24)
-        #expect(stillRefused == nil)
-        let second = try await ask("b", 25)
-        #expect(second == 2)
-        let late = try await ask("a", 26)
-        #expect(late == nil)
-        try await store.resign(as: "b")
-        let third = try await ask("a", 27)
-        #expect(third == 3)
-    }
-}
-
 @Suite("What a replica says of its replication")
 struct ReplicationStatusTests {
     private let running = [

@@ -1,55 +1,51 @@
 package import FleetModel
 
-/// The lead among scalers as an entity: whoever takes or keeps it does so in a transaction that read it.
+/// The lease of the leading scaler as an entity, written in transactions that read it.
 package struct DatastoreLeadership: LeadershipLock {
     private let client: DatastoreClient
     private static let kind = "drover_leadership"
 
-    /// Keeps the lead through `client`.
+    /// Keeps the lease through `client`.
     package init(client: DatastoreClient) {
         self.client = client
     }
 
-    package func lead(
-        as holder: String, for duration: Duration, at now: Timestamp
-    ) async throws(StoreError) -> Int64? {
-        let key = client.key(Self.kind, "scaler")
-        let what = "taking the lead"
+    private var key: DatastoreKey { client.key(Self.kind, "scaler") }
+
+    package func lease() async throws(StoreError) -> LeaderLease? {
+        let key = key
+        return Self.lease(try await client.lookup([key], for: "reading the lease")[key]?.entity)
+    }
+
+    package func replace(_ seen: LeaderLease?, with next: LeaderLease) async throws(StoreError) -> Bool {
+        let key = key
+        let what = "writing the lease"
         return try await client.transaction(what) {
-            transaction throws(StoreError) -> (Int64?, [DatastoreMutation]) in
+            transaction throws(StoreError) -> (Bool, [DatastoreMutation]) in
             let stored = try await transaction.lookup([key], for: what)[key]?.entity
-            let until = now.advanced(by: duration).millisecondsSinceEpoch
-            let token = stored?["Token"]?.integer ?? 0
-            let end = stored?["Until"]?.integer ?? 0
-            let isOurs = stored?["Holder"]?.string == holder
-            // A clock that was set back must not let the lead last longer than it was given for.
-            let isOver = end <= now.millisecondsSinceEpoch || end > until
-            guard isOurs || isOver else { return (nil, []) }
-            let next = isOurs ? token : token.clampedSum(1)
-            return (next, [.upsert(Self.entity(key, holder: holder, token: next, until: until))])
+            guard Self.lease(stored) == seen else { return (false, []) }
+            // What a newer version keeps in it stays.
+            let properties = (stored?.properties ?? [:]).merging(Self.properties(next)) { $1 }
+            return (true, [.upsert(DatastoreEntity(key: key, properties: properties))])
         }
     }
 
-    package func resign(as holder: String) async throws(StoreError) {
-        let key = client.key(Self.kind, "scaler")
-        let what = "giving up the lead"
-        try await client.transaction(what) { transaction throws(StoreError) -> (Void, [DatastoreMutation]) in
-            guard let stored = try await transaction.lookup([key], for: what)[key]?.entity,
-                stored["Holder"]?.string == holder
-            else { return ((), []) }
-            let token = stored["Token"]?.integer ?? 0
-            return ((), [.upsert(Self.entity(key, holder: holder, token: token, until: 0))])
-        }
+    private static func lease(_ entity: DatastoreEntity?) -> LeaderLease? {
+        guard let entity else { return nil }
+        return LeaderLease(
+            holder: entity["Holder"]?.string ?? "", token: entity["Token"]?.integer ?? 0,
+            renewal: entity["Renewal"]?.integer,
+            duration: entity["DurationMilliseconds"]?.integer.map { .milliseconds($0) },
+            until: entity["Until"]?.integer ?? 0)
     }
 
-    private static func entity(
-        _ key: DatastoreKey, holder: String, token: Int64, until: Int64
-    ) -> DatastoreEntity {
-        DatastoreEntity(
-            key: key,
-            properties: [
-                "Holder": .string(holder), "Token": DatastoreValue(content: .integer(token)),
-                "Until": DatastoreValue(content: .integer(until)),
-            ])
+    private static func properties(_ lease: LeaderLease) -> [String: DatastoreValue] {
+        func number(_ value: Int64) -> DatastoreValue { DatastoreValue(content: .integer(value)) }
+        var properties = [
+            "Holder": .string(lease.holder), "Token": number(lease.token), "Until": number(lease.until),
+        ]
+        properties["Renewal"] = lease.renewal.map(number)
+        properties["DurationMilliseconds"] = lease.duration.map { number($0.wholeMilliseconds) }
+        return properties
     }
 }
