@@ -261,6 +261,49 @@ struct WorkQueueTests {
         }
     }
 
+    @Test("who stands by pulls nothing, and who no longer leads gives back at once what it holds")
+    func standBy() async throws {
+        try await withQueue { at in
+            let (leader, standBy) = (at.queue(), at.queue())
+            func made(_ call: String) -> Int { at.standIn.calls.made.count { $0.hasSuffix(call) } }
+            func publish(_ names: [String]) async throws {
+                for name in names { try await at.publish(#"{"action":"restart","sql_master_instance":"\#(name)"}"#) }
+            }
+            func receive(_ queue: PubSubWorkQueue) async throws -> [WorkDelivery] {
+                await Task.yield()
+                return try await queue.receive(limit: 1, visibility: .seconds(600), at: at.wallClock.now())
+            }
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { try await standBy.run() }
+                tasks.addTask { try await leader.run() }
+                let first = ["a", "b", "c", "d", "e", "f"]
+                try await publish(first)
+                // The clock stands still: what somebody sat on would never come.
+                var taken: [WorkDelivery] = []
+                while taken.count < first.count { taken += try await receive(leader) }
+                #expect(Set(taken.map(\.message.group.text)) == Set(first))
+                try await leader.acknowledge(taken.dropLast(2).map(\.id))
+                try await publish(["g", "h"])
+                let pulls = made(":pull")
+                while made(":pull") < pulls + 2 { await Task.yield() }
+
+                let changes = made(":modifyAckDeadline")
+                leader.stopReceiving()
+                while made(":modifyAckDeadline") == changes { await Task.yield() }
+                let expected = Set(taken.suffix(2).map(\.message.group.text) + ["g", "h"])
+                var second: [WorkDelivery] = []
+                // The pull that was given up may have taken some, until the subscription's deadline of ten seconds.
+                for _ in 0..<4 where Set(second.map(\.message.group.text)) != expected {
+                    let before = made(":pull")
+                    while made(":pull") < before + 2 { second += try await receive(standBy) }
+                    at.wallClock.advance(by: .seconds(11))
+                }
+                #expect(Set(second.map(\.message.group.text)) == expected)
+                tasks.cancelAll()
+            }
+        }
+    }
+
     @Test("a topic or subscription that is not there is named, with what to do")
     func absent() async throws {
         try await withQueue { at in

@@ -15,6 +15,7 @@ import Synchronization
 ///
 /// As a service it pulls ahead, so that `receive` answers at once with what there is, whatever Pub/Sub does; and it
 /// extends the deadlines of deliveries that are still worked on, because Pub/Sub's end after ten minutes at the latest.
+/// It does so between the first `receive` and `stopReceiving`: a scaler that stands by keeps no message from the leader.
 package final class PubSubWorkQueue: WorkQueue, Service {
     /// Where the messages are, and what becomes of those that nobody can handle.
     package struct Settings: Sendable {
@@ -51,8 +52,10 @@ package final class PubSubWorkQueue: WorkQueue, Service {
     private struct State {
         var leases: [String: Lease] = [:]
         var attempts: [String: Int] = [:]
-        /// What was pulled ahead; nil while nobody does.
+        /// What was pulled ahead; nil while the service does not run.
         var ahead: [ReceivedMessage]?
+        /// Whether somebody here receives: only then is anything pulled ahead.
+        var isReceiving = false
     }
 
     private let client: PubSubClient
@@ -62,6 +65,7 @@ package final class PubSubWorkQueue: WorkQueue, Service {
     private let clock: any Clock<Duration>
     private let logger: Logger
     private let state = Mutex(State())
+    private let turn = Wakeup()
     /// Pub/Sub documentation, "Lease management": 10–600 s.
     private static let longestDeadline = Duration.seconds(600)
     private static let shortestDeadline = Duration.seconds(10)
@@ -156,11 +160,21 @@ package final class PubSubWorkQueue: WorkQueue, Service {
     }
 
     private func takeAhead(_ limit: Int) -> [ReceivedMessage]? {
-        state.withLock { state in
-            guard let ahead = state.ahead else { return nil }
+        let (taken, begins) = state.withLock { state -> ([ReceivedMessage]?, Bool) in
+            guard let ahead = state.ahead else { return (nil, false) }
+            let begins = !state.isReceiving
+            state.isReceiving = true
             state.ahead = Array(ahead.dropFirst(limit))
-            return Array(ahead.prefix(limit))
+            return (Array(ahead.prefix(limit)), begins)
         }
+        if begins { turn.wake() }
+        return taken
+    }
+
+    /// Where the service runs, it gives back what it holds; elsewhere Pub/Sub's deadline does.
+    package func stopReceiving() {
+        state.withLock { $0.isReceiving = false }
+        turn.wake()
     }
 
     /// What one message brings about must not keep the others from being handled.
@@ -285,22 +299,48 @@ package final class PubSubWorkQueue: WorkQueue, Service {
             return
         }
         state.withLock { $0.ahead = [] }
-        await cancelWhenGracefulShutdown { [self] in
-            await withDiscardingTaskGroup { tasks in
-                tasks.addTask { await self.pullAhead(subscription) }
-                tasks.addTask {
-                    while (try? await self.clock.sleep(for: Self.extensionInterval)) != nil {
-                        await self.extendLeases()
-                    }
+        while !Task.isCancelled, !Task.isShuttingDownGracefully {
+            await cancelWhenGracefulShutdown { [self] in
+                await waitUntil(isReceiving: true)
+                await receiveAhead(subscription)
+            }
+            await giveBack()
+        }
+        state.withLock { $0.ahead = nil }
+    }
+
+    /// Pulls ahead until nobody receives any more, or until cancellation.
+    private func receiveAhead(_ subscription: String) async {
+        await withTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { await self.pullAhead(subscription) }
+            tasks.addTask {
+                while (try? await self.clock.sleep(for: Self.extensionInterval)) != nil {
+                    await self.extendLeases()
                 }
             }
+            tasks.addTask { await self.waitUntil(isReceiving: false) }
+            await tasks.next()
+            tasks.cancelAll()
         }
+    }
+
+    private func waitUntil(isReceiving: Bool) async {
+        while !Task.isCancelled, state.withLock({ $0.isReceiving }) != isReceiving {
+            await turn.wait(upTo: Self.longestDeadline, clock: clock)
+        }
+    }
+
+    /// Everything that was pulled and not acknowledged, so that another scaler gets it now and not after its deadline.
+    private func giveBack() async {
         let left = state.withLock { state in
-            defer { state.ahead = nil }
-            return state.ahead ?? []
+            defer {
+                state.ahead = []
+                state.leases = [:]
+            }
+            return (state.ahead ?? []).map(\.ackId) + state.leases.keys
         }
         guard !left.isEmpty else { return }
-        await trying { () async throws(StoreError) in try await setDeadline(left.map(\.ackId), .zero) }
+        await trying { () async throws(StoreError) in try await setDeadline(left, .zero) }
     }
 
     private func pullAhead(_ subscription: String) async {
@@ -342,22 +382,6 @@ package final class PubSubWorkQueue: WorkQueue, Service {
             } catch {
                 logger.warning("a deadline was not extended", metadata: ["error": "\(error)"])
             }
-        }
-    }
-
-    private static func sorted<Value>(
-        _ what: String, needs role: String, _ body: () async throws(GoogleFailure) -> Value
-    ) async throws(StoreError) -> Value {
-        do throws(GoogleFailure) {
-            return try await body()
-        } catch {
-            let advice =
-                switch error.code {
-                case .permissionDenied, .unauthenticated: "; grant the service account \(role)"
-                case .notFound: "; create it, for example with 'drover setup google'"
-                default: ""
-                }
-            throw .unavailable(reason: "\(what): \(error)\(advice)")
         }
     }
 }
