@@ -103,13 +103,25 @@ indirect enum CredentialDocument: Decodable, Sendable {
 
     /// Reads the file at `path`.
     static func read(_ path: String, because origin: String) throws(GoogleFailure) -> CredentialDocument {
-        let what = "the credentials file \(path) (from \(origin))"
-        let data: Data
+        try parse(try bytes(path, because: origin), path, because: origin)
+    }
+
+    /// The bytes of the file at `path`.
+    static func bytes(_ path: String, because origin: String) throws(GoogleFailure) -> Data {
         do {
-            data = try Data(contentsOf: URL(filePath: path))
+            return try Data(contentsOf: URL(filePath: path))
         } catch {
-            throw GoogleFailure(.unauthenticated, call: what, "it cannot be read; check the path and its permissions")
+            throw GoogleFailure(
+                .unauthenticated, call: "the credentials file \(path) (from \(origin))",
+                "it cannot be read; check the path and its permissions")
         }
+    }
+
+    /// Reads what the file at `path` holds.
+    static func parse(
+        _ data: Data, _ path: String, because origin: String
+    ) throws(GoogleFailure) -> CredentialDocument {
+        let what = "the credentials file \(path) (from \(origin))"
         do {
             return try JSONDecoder().decode(CredentialDocument.self, from: data)
         } catch let DecodingError.keyNotFound(key, _) {

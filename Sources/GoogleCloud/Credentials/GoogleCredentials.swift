@@ -54,15 +54,14 @@ package struct GoogleCredentials: Sendable {
     /// - Throws: `GoogleFailure` when a file is named and cannot be used.
     package func provider(for service: Service) throws(GoogleFailure) -> any AccessTokenProvider {
         var source: any TokenSource
-        var quotaProject = environment["GOOGLE_CLOUD_QUOTA_PROJECT"].flatMap { $0.isEmpty ? nil : $0 }
+        let quotaProject = environment["GOOGLE_CLOUD_QUOTA_PROJECT"].flatMap { $0.isEmpty ? nil : $0 }
         switch place(for: service) {
         case .file(let path, let origin):
-            let document = try CredentialDocument.read(path, because: origin)
-            quotaProject = quotaProject ?? document.quotaProject
-            source = try exchange.source(of: document)
+            source = try CredentialFileTokens(path: path, origin: origin, exchange: exchange)
         case .metadataServer(let host):
             source = MetadataServerTokens(exchange: exchange, host: host)
         }
+        // The variable wins over what a file says.
         if let project = quotaProject { source = WithQuotaProject(source: source, project: project) }
         return TokenCache(source: source, wallClock: wallClock, logger: logger)
     }
