@@ -48,13 +48,21 @@ package struct LineLogHandler: LogHandler {
         set { metadata[key] = newValue }
     }
 
+    /// How much a message of a task matters. In one that was cancelled every call fails, because it was cancelled: at the
+    /// end of the process, or because another task came first. That is no news, unless somebody looks for such.
+    static func level(_ level: Logger.Level, isCancelled: Bool) -> Logger.Level {
+        isCancelled && level > .notice ? .debug : level
+    }
+
     package func log(event: LogEvent) {
+        let level = Self.level(event.level, isCancelled: Task.isCancelled)
+        guard level >= logLevel else { return }
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         let all = metadata.merging(metadataProvider?.get() ?? [:], uniquingKeysWith: { $1 })
             .merging(event.metadata ?? [:], uniquingKeysWith: { $1 })
         let line = Self.line(
-            format, seconds: Int(time.tv_sec), milliseconds: Int(time.tv_nsec) / 1_000_000, level: event.level,
+            format, seconds: Int(time.tv_sec), milliseconds: Int(time.tv_nsec) / 1_000_000, level: level,
             label: label, message: "\(event.message)", metadata: all,
             source: tellsSource ? Source(file: event.file, line: event.line, function: event.function) : nil)
         var rest = Array(line.utf8)[...]

@@ -7,6 +7,14 @@ import Testing
 
 @Suite("Logs and metrics")
 struct ObservabilityTests {
+    @Test("a failure in a task that was cancelled is no warning, and everything else is what it is")
+    func cancelled() {
+        for level in Logger.Level.allCases {
+            #expect(LineLogHandler.level(level, isCancelled: false) == level)
+            #expect(LineLogHandler.level(level, isCancelled: true) == (level > .notice ? .debug : level))
+        }
+    }
+
     @Test("a JSON line is one line of JSON, whatever is in it")
     func jsonLine() throws {
         let hostile = "a\"b\\c\nd\u{1}é"
