@@ -35,8 +35,11 @@ paths=(-Xcc "-ffile-prefix-map=$PWD/=" -Xcxx "-ffile-prefix-map=$PWD/=")
 # is 6 MB of file and of memory. The names for a stack trace are in the file that is not stripped. What a start relocates
 # nobody may write to any more. To pack the relocations would save 4 MB and 1.5 ms of each start, and need glibc 2.36
 # where 2.35 will do.
+# Of the versions in packages.lock and of no others.
+scripts/lock-packages.sh "$scratch"
+
 echo "release: building (10 to 15 minutes on two cores the first time)"
-swift build --configuration release --product drover --scratch-path "$scratch" --static-swift-stdlib \
+swift build --configuration release --product drover --scratch-path "$scratch" --force-resolved-versions --static-swift-stdlib \
     -Xlinker "-L$archives" -Xlinker -lm -Xswiftc -Xclang-linker -Xswiftc -static-libgcc \
     -Xswiftc -use-ld=lld -Xlinker --no-export-dynamic -Xlinker --build-id=none -Xlinker -O2 \
     -Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now \
