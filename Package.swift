@@ -110,7 +110,7 @@ let package = Package(
 
         // The outside systems.
         module(
-            "Persistence", [.grdb, .logging, "FleetModel", "Pacing"]),
+            "Persistence", [.grdb, .logging, "FleetModel", "JSONValues", "Pacing"]),
         module(
             "ProxySQLAdmin", ["Foundations", .crypto, .logging, "FleetModel", "MySQLWire", "Observability", "Pacing"]),
         module(
@@ -304,7 +304,7 @@ let package = Package(
             ]),
         tests("SimulationTests", ["Simulation", "FleetModel"]),
         tests("PacingTests", ["Pacing", "FleetModel", .serviceLifecycle, .logging]),
-        tests("PersistenceTests", ["Persistence", "FleetModel", "Pacing", .grdb, .logging]),
+        tests("PersistenceTests", ["Persistence", "FleetModel", "JSONValues", "Pacing", .grdb, .logging]),
         tests(
             "ProxySQLAdminTests",
             [

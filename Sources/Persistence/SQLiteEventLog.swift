@@ -30,8 +30,9 @@ package final class SQLiteEventLog: EventLog {
         configuration.busyMode = .timeout(10)
         configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = NORMAL") }
         do {
-            database = try DatabasePool(path: "\(directory.path)/events.sqlite", configuration: configuration)
-            try Self.migrations.migrate(database)
+            let path = try directory.file("events.sqlite")
+            database = try DatabasePool(path: path, configuration: configuration)
+            try StoreFormat.open(database, Self.migrations, "the event log in \(directory.path)")
         } catch {
             throw .unavailable(
                 reason: "the event log in \(directory.path) cannot be opened: \(error); it holds no state, so move "
@@ -92,18 +93,26 @@ package final class SQLiteEventLog: EventLog {
         try await read("id > ? AND (? IS NULL OR group_name = ?) ORDER BY id DESC", 0, group, limit)
     }
 
+    /// An event that a newer version wrote and this one cannot read is left out. While a page has only such events, the
+    /// next one is read, so that whoever follows the log comes past them.
     private func read(
         _ condition: String, _ id: Int64, _ group: InstanceName?, _ limit: Int
     ) async throws(StoreError) -> [FleetEvent] {
         do {
             return try await database.read { database in
-                try Row.fetchAll(
-                    database, sql: "SELECT id, document FROM event WHERE \(condition) LIMIT ?",
-                    arguments: [id, group?.text, group?.text, max(0, limit)]
-                ).map { row in
-                    var event = try SQLiteStore.decode(FleetEvent.self, row["document"], "an event")
-                    event.id = row["id"]
-                    return event
+                var last = id
+                while true {
+                    let rows = try Row.fetchAll(
+                        database, sql: "SELECT id, document FROM event WHERE \(condition) LIMIT ?",
+                        arguments: [last, group?.text, group?.text, max(0, limit)])
+                    let events = rows.compactMap { row -> FleetEvent? in
+                        var event = try? SQLiteStore.decode(FleetEvent.self, row["document"], "an event")
+                        event?.id = row["id"]
+                        return event
+                    }
+                    let next: Int64 = rows.last?["id"] ?? last
+                    guard events.isEmpty, rows.count == limit, next > last else { return events }
+                    last = next
                 }
             }
         } catch {

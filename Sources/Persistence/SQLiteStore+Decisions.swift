@@ -53,7 +53,9 @@ extension SQLiteStore: DecisionStore {
                     ORDER BY first_at DESC LIMIT ?
                     """,
                 arguments: [group.text, before?.millisecondsSinceEpoch ?? .max, max(0, limit)]
-            ).map { try Self.decode(DecisionEntry.self, $0["document"], "a decision about \(group)") }
+            )
+            // One that a newer version wrote and this one cannot read must not hide the others.
+            .compactMap { try? Self.decode(DecisionEntry.self, $0["document"], "a decision about \(group)") }
         }
     }
 }

@@ -1,5 +1,8 @@
 package import FleetModel
 import GRDB
+import JSONValues
+package import Logging
+import Synchronization
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -17,18 +20,25 @@ package final class SQLiteStore: Sendable {
     private let decoded = DecodedGroups()
     /// Held so that the folder stays ours for as long as the store lives.
     private let directory: StateDirectory?
+    let logger: Logger?
+    /// Messages that nobody here can read and that were logged.
+    let unreadable = Mutex<Set<Int64>>([])
 
     /// Opens the store in `directory`, making it if need be.
     /// - Throws: `StoreError.unavailable` with what to do.
-    package init(directory: StateDirectory) throws(StoreError) {
+    package init(directory: StateDirectory, logger: Logger? = nil) throws(StoreError) {
         self.directory = directory
+        self.logger = logger
         var configuration = Configuration()
         configuration.busyMode = .timeout(10)
         configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
         do {
-            database = try DatabasePool(path: "\(directory.path)/drover.sqlite", configuration: configuration)
-            try Self.migrations.migrate(database)
+            let path = try directory.file("drover.sqlite")
+            database = try DatabasePool(path: path, configuration: configuration)
+            try StoreFormat.open(database, Self.migrations, "the database in \(directory.path)")
             if directory.isOwned { try database.write(Self.endLeadership) }
+        } catch let error as StoreError {
+            throw error
         } catch {
             throw .unavailable(
                 reason: "the database in \(directory.path) cannot be opened: \(error); restore it from a backup, or "
@@ -41,11 +51,15 @@ package final class SQLiteStore: Sendable {
     /// - Throws: `StoreError.unavailable` when there is none, or it cannot be read.
     package init(readingFrom path: String) throws(StoreError) {
         directory = nil
+        logger = nil
         var configuration = Configuration()
         configuration.readonly = true
         configuration.busyMode = .timeout(10)
         do {
             database = try DatabasePool(path: "\(path)/drover.sqlite", configuration: configuration)
+            try database.read { try StoreFormat.check($0, Self.migrations, "the database in \(path)") }
+        } catch let error as StoreError {
+            throw error
         } catch {
             throw .unavailable(
                 reason:
@@ -112,6 +126,15 @@ package final class SQLiteStore: Sendable {
         }
     }
 
+    /// The document as it is written over `stored`: what a newer version keeps in there stays.
+    static func encode<Document: Codable>(
+        _ document: Document, over stored: Data, _ what: String
+    ) throws(StoreError) -> Data {
+        let new = try encode(document, what)
+        guard let read = try? decode(Document.self, stored, what) else { return new }
+        return UnknownMembers.kept(in: new, from: stored, readAs: try encode(read, what))
+    }
+
     static func decode<Document: Decodable>(
         _ type: Document.Type, _ data: Data, _ what: String
     ) throws(StoreError) -> Document {
@@ -120,11 +143,6 @@ package final class SQLiteStore: Sendable {
         } catch {
             throw .corrupt(document: what, reason: "\(error)")
         }
-    }
-
-    static func enqueue(_ message: WorkMessage, at now: Timestamp, _ database: Database) throws {
-        try database.cachedStatement(sql: "INSERT INTO message (visible_at, document) VALUES (?, ?)")
-            .execute(arguments: [now.millisecondsSinceEpoch, try encode(message, "a message")])
     }
 }
 
@@ -174,12 +192,15 @@ extension SQLiteStore: GroupStore {
 
     func save(_ record: GroupRecord, ifVersion version: Int64, optionalNote note: ChangeNote?) async throws(StoreError)
     {
-        let document = try Self.encode(record, "group \(record.name)")
         try await write("saving group \(record.name)") { database in
+            let stored = try Data.fetchOne(
+                database, sql: "SELECT document FROM fleet_group WHERE name = ? AND version = ?",
+                arguments: [record.name.text, version])
+            guard let stored else { throw StoreError.conflict(document: "group \(record.name)") }
+            let document = try Self.encode(record, over: stored, "group \(record.name)")
             try database.execute(
                 sql: "UPDATE fleet_group SET version = version + 1, document = ? WHERE name = ? AND version = ?",
                 arguments: [document, record.name.text, version])
-            guard database.changesCount == 1 else { throw StoreError.conflict(document: "group \(record.name)") }
             try Self.keepChange(record, document, note, database)
         }
     }
@@ -296,65 +317,17 @@ extension SQLiteStore: IncidentStore {
     }
 
     private static func update(_ incident: Incident, _ version: Int64, _ database: Database) throws {
+        let stored = try Data.fetchOne(
+            database.cachedStatement(sql: "SELECT document FROM incident WHERE id = ? AND version = ?"),
+            arguments: [incident.id, version])
+        guard let stored else { throw StoreError.conflict(document: "incident \(incident.id)") }
+        let document = try encode(incident, over: stored, "an incident")
         try database.cachedStatement(
-            sql: """
-                UPDATE incident SET version = version + 1, is_active = ?, document = ? WHERE id = ? AND version = ?
-                """
-        ).execute(arguments: [incident.isActive, try encode(incident, "an incident"), incident.id, version])
-        guard database.changesCount == 1 else { throw StoreError.conflict(document: "incident \(incident.id)") }
+            sql: "UPDATE incident SET version = version + 1, is_active = ?, document = ? WHERE id = ?"
+        ).execute(arguments: [incident.isActive, document, incident.id])
     }
 
     private static func incident(_ row: Row, _ id: String) throws(StoreError) -> Versioned<Incident> {
         Versioned(document: try decode(Incident.self, row["document"], "incident \(id)"), version: row["version"])
-    }
-}
-
-extension SQLiteStore: WorkQueue {
-    package func publish(_ message: WorkMessage, at now: Timestamp) async throws(StoreError) {
-        try await write("publishing a message") { database in
-            try Self.enqueue(message, at: now, database)
-        }
-    }
-
-    package func receive(
-        limit: Int, visibility: Duration, at now: Timestamp
-    ) async throws(StoreError) -> [WorkDelivery] {
-        let due = "FROM message WHERE visible_at <= ?"
-        // Most looks find nothing, and a look must not cost a write.
-        let waiting = try await read("looking for messages") { database in
-            try Bool.fetchOne(
-                database, sql: "SELECT EXISTS (SELECT 1 \(due))", arguments: [now.millisecondsSinceEpoch])
-        }
-        guard waiting == true else { return [] }
-        return try await write("receiving messages") { database in
-            let rows = try Row.fetchAll(
-                database, sql: "SELECT id, attempt, document \(due) ORDER BY id LIMIT ?",
-                arguments: [now.millisecondsSinceEpoch, limit])
-            return try rows.map { row in
-                let id: Int64 = row["id"]
-                try database.cachedStatement(
-                    sql: "UPDATE message SET visible_at = ?, attempt = attempt + 1 WHERE id = ?"
-                ).execute(arguments: [now.advanced(by: visibility).millisecondsSinceEpoch, id])
-                return WorkDelivery(
-                    id: String(id), message: try Self.decode(WorkMessage.self, row["document"], "message \(id)"),
-                    attempt: (row["attempt"] as Int).clampedSum(1))
-            }
-        }
-    }
-
-    package func acknowledge(_ ids: [String]) async throws(StoreError) {
-        guard !ids.isEmpty else { return }
-        try await write("acknowledging \(ids.count) messages") { database in
-            let statement = try database.makeStatement(sql: "DELETE FROM message WHERE id = ?")
-            for id in ids { try statement.execute(arguments: [Int64(id)]) }
-        }
-    }
-
-    package func release(_ id: String, after delay: Duration, at now: Timestamp) async throws(StoreError) {
-        try await write("releasing message \(id)") { database in
-            try database.execute(
-                sql: "UPDATE message SET visible_at = ? WHERE id = ?",
-                arguments: [now.advanced(by: delay).millisecondsSinceEpoch, Int64(id)])
-        }
     }
 }

@@ -12,9 +12,12 @@ package final class StateDirectory: Sendable {
     package let path: String
     /// Whether this process owns it.
     let isOwned: Bool
+    /// What was found wrong with the folder and mended, or could not be, as a sentence; nil when nothing was.
+    package let notice: String?
     private let lock: Int32
 
-    /// Makes the folder if need be (mode 0700) and takes it, unless `asGuest`.
+    /// Makes the folder if need be and takes it, unless `asGuest`. Nobody but its owner may enter it (mode 0700), whatever
+    /// the umask and however it was made: what is in it has users' passwords.
     /// - Throws: `StoreError.unavailable` when it cannot be made, or when another process owns it.
     package init(path: String, asGuest: Bool = false) throws(StoreError) {
         self.path = path
@@ -23,6 +26,7 @@ package final class StateDirectory: Sendable {
             throw .unavailable(
                 reason: "the state directory \(path) cannot be made: \(Self.lastError()); name another one")
         }
+        notice = Self.tighten(path)
         lock = open("\(path)/lock", O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
         guard lock >= 0 else {
             throw .unavailable(reason: "the state directory \(path) cannot be written: \(Self.lastError())")
@@ -32,6 +36,38 @@ package final class StateDirectory: Sendable {
             throw .unavailable(
                 reason: "the state directory \(path) is in use by another drover; stop that one or name another folder")
         }
+    }
+
+    /// Takes the folder's rights from everybody but its owner.
+    /// - Returns: a sentence about rights that were wider.
+    private static func tighten(_ path: String) -> String? {
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & 0o077 != 0 else { return nil }
+        let mode = String(status.st_mode & 0o7777, radix: 8)
+        // A volume that Kubernetes mounts for a group belongs to root; its files are still our own.
+        guard status.st_uid == geteuid(), chmod(path, 0o700) == 0 else {
+            return "the state directory \(path) has mode \(mode) and belongs to another user, so its rights stay; its "
+                + "files are readable by this user only"
+        }
+        return "the state directory \(path) had mode \(mode) and now has 700: its files hold users' passwords"
+    }
+
+    /// The path of a database in the folder, which exists then and which only its owner may read (mode 0600), as may
+    /// the files that SQLite keeps beside it: they get the database's mode when they are made.
+    /// - Throws: `StoreError.unavailable` when it cannot be made.
+    func file(_ name: String) throws(StoreError) -> String {
+        let file = "\(path)/\(name)"
+        // Only made, never opened where it exists: closing it would end the locks that SQLite has on it in this process.
+        let descriptor = open(file, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 || errno == EEXIST else {
+            throw .unavailable(reason: "\(file) cannot be made: \(Self.lastError())")
+        }
+        if descriptor >= 0 { close(descriptor) }
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            // One that is somebody else's fails, and is theirs to close.
+            _ = chmod(file + suffix, 0o600)
+        }
+        return file
     }
 
     deinit {

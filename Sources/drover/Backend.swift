@@ -36,7 +36,8 @@ struct Backend {
         }
         let directory = try StateDirectory(
             path: settings.text("state.directory"), asGuest: asGuest && !settings.keepsInDatastore)
-        let embedded = try SQLiteStore(directory: directory)
+        if let notice = directory.notice { logger.notice("\(notice)") }
+        let embedded = try SQLiteStore(directory: directory, logger: logger)
         let events = try SQLiteEventLog(directory: directory, capacity: settings.integer("events.capacity"))
         guard settings.keepsInDatastore else {
             return Backend(

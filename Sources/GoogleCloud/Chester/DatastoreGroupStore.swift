@@ -155,7 +155,8 @@ package struct DatastoreGroupStore: GroupStore {
             // Somebody else has just done it.
             guard taken.isNew else { return (taken, []) }
             let record = taken.record.document
-            let own = try GroupEntities.own(record, version: taken.record.version, at: keys.own)
+            let own = try GroupEntities.own(
+                record, version: taken.record.version, at: keys.own, over: entities.own)
             let note = ChangeNote(at: wallClock.now(), actor: "Chester's tools", source: "", action: "taken over")
             let change = try change(record, ChesterGroup.key(of: configuration), note)
             return (taken, [.upsert(own), change])
@@ -282,7 +283,7 @@ package struct DatastoreGroupStore: GroupStore {
         return [
             .upsert(DatastoreEntity(key: keys.configuration, properties: properties)),
             .upsert(DatastoreEntity(key: keys.metadata, properties: metadata)),
-            .upsert(try GroupEntities.own(sealed, version: version, at: keys.own)),
+            .upsert(try GroupEntities.own(sealed, version: version, at: keys.own, over: stored.own)),
         ]
     }
 

@@ -1,4 +1,5 @@
 import FleetModel
+import JSONValues
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -69,17 +70,24 @@ struct GroupEntities: Sendable {
         return Int(min(max(number, 0), 1_000))
     }
 
-    /// Our entity for `record`, whose passwords are in their stored form.
+    /// Our entity for `record`, whose passwords are in their stored form, over the one that is stored: properties of the
+    /// entity, and members of the document, that a newer version wrote stay.
     static func own(
-        _ record: GroupRecord, version: Int64, at key: DatastoreKey
+        _ record: GroupRecord, version: Int64, at key: DatastoreKey, over stored: DatastoreEntity?
     ) throws(StoreError) -> DatastoreEntity {
         do {
-            let text = String(decoding: try JSONEncoder().encode(record), as: UTF8.self)
-            return DatastoreEntity(
-                key: key,
-                properties: [
-                    "Document": .string(text, isExcluded: true), "Version": DatastoreValue(content: .integer(version)),
-                ])
+            var document = try JSONEncoder().encode(record)
+            if let before = stored?["Document"]?.string.map({ Data($0.utf8) }),
+                let read = try? JSONDecoder().decode(GroupRecord.self, from: before)
+            {
+                document = UnknownMembers.kept(in: document, from: before, readAs: try JSONEncoder().encode(read))
+            }
+            let text = String(decoding: document, as: UTF8.self)
+            let properties = [
+                "Document": DatastoreValue.string(text, isExcluded: true),
+                "Version": DatastoreValue(content: .integer(version)),
+            ]
+            return DatastoreEntity(key: key, properties: (stored?.properties ?? [:]).merging(properties) { $1 })
         } catch {
             throw .corrupt(document: "group \(record.name)", reason: "it cannot be written: \(error)")
         }

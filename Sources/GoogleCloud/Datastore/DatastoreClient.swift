@@ -17,6 +17,7 @@ package struct DatastoreClient: Sendable {
     private let database: String?
     private let namespace: String
     private let clock: any Clock<Duration>
+    private let format: DatastoreFormat
     /// How often a transaction that lost against another is run again.
     private static let maximumRuns = 8
     /// Datastore documentation, "Limits".
@@ -33,6 +34,7 @@ package struct DatastoreClient: Sendable {
         self.database = database
         self.namespace = namespace
         self.clock = clock
+        format = DatastoreFormat(clock: clock)
     }
 
     private var partition: DatastoreKey.Partition {
@@ -54,9 +56,35 @@ package struct DatastoreClient: Sendable {
     func lookup(
         _ keys: [DatastoreKey], in transaction: String? = nil, for what: String
     ) async throws(StoreError) -> [DatastoreKey: StoredEntity] {
-        try await Self.sorted(what) { () async throws(GoogleFailure) in
+        if transaction == nil { try await checkFormat(what) }
+        return try await Self.sorted(what) { () async throws(GoogleFailure) in
             try await read(keys, in: transaction)
         }
+    }
+
+    private var formatKey: DatastoreKey { key(DatastoreFormat.kind, DatastoreFormat.name) }
+
+    /// - Throws: `StoreError.unavailable` when a newer version of Drover works on this Datastore.
+    private func checkFormat(_ what: String) async throws(StoreError) {
+        guard format.isDue else { return }
+        let key = formatKey
+        let found = try await Self.sorted(what) { () async throws(GoogleFailure) in try await read([key], in: nil) }
+        try format.note(found[key]?.entity)
+    }
+
+    /// Says in the Datastore which format it has from now on.
+    private func writeFormat(_ what: String) async throws(StoreError) {
+        guard format.isOlder else { return }
+        let key = formatKey
+        try await changing(what) { transaction throws(StoreError) -> (Void, [DatastoreMutation]) in
+            let stored = try await transaction.lookup([key], for: what)[key]?.entity
+            try format.note(stored)
+            guard format.isOlder else { return ((), []) }
+            var properties = stored?.properties ?? [:]
+            properties[DatastoreFormat.property] = DatastoreValue(content: .integer(DatastoreFormat.current))
+            return ((), [.upsert(DatastoreEntity(key: key, properties: properties))])
+        }
+        format.wrote()
     }
 
     func read(
@@ -82,7 +110,8 @@ package struct DatastoreClient: Sendable {
 
     /// What matches, page by page to its end.
     func run(_ query: DatastoreQuery, for what: String) async throws(StoreError) -> [StoredEntity] {
-        try await Self.sorted(what) { () async throws(GoogleFailure) in
+        try await checkFormat(what)
+        return try await Self.sorted(what) { () async throws(GoogleFailure) in
             var found: [StoredEntity] = []
             var cursor: String?
             while true {
@@ -114,6 +143,15 @@ package struct DatastoreClient: Sendable {
     /// lost against another. A transaction that writes nothing is rolled back, and one is never left open: in the
     /// pessimistic mode it would hold its locks.
     func transaction<Result: Sendable>(
+        _ what: String,
+        _ body: (DatastoreTransaction) async throws(StoreError) -> (Result, [DatastoreMutation])
+    ) async throws(StoreError) -> Result {
+        try await checkFormat(what)
+        try await writeFormat(what)
+        return try await changing(what, body)
+    }
+
+    private func changing<Result: Sendable>(
         _ what: String,
         _ body: (DatastoreTransaction) async throws(StoreError) -> (Result, [DatastoreMutation])
     ) async throws(StoreError) -> Result {
