@@ -17,7 +17,7 @@ import yaml
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
 OLDER = {"policy/v1": "policy/v1beta1", "autoscaling/v2": "autoscaling/v2beta2"}
 # Made by whoever installs: docs/guides/kubernetes.md.
-SECRETS = {"proxysql-config", "proxysql-admin", "drover-api-tokens", "fleet-main"}
+SECRETS = {"proxysql-config", "proxysql-admin", "proxysql-tls", "drover-api-tokens", "fleet-main"}
 # agent.shutdown.timeout-seconds: drain, propagation and SHUTDOWN all end within.
 DRAIN_SECONDS = 60
 

@@ -42,6 +42,10 @@ static int is_stat_of_a_thread(const char *path) {
     return count > 0 && strcmp(digits + count, "/stat") == 0;
 }
 
+int drover_refused_open(const char *path, int error) {
+    return (error == EMFILE || error == ENFILE) && is_stat_of_a_thread(path) ? drover_absent_descriptor() : -1;
+}
+
 // libdispatch, on which Swift's tasks run, looks once a second at the threads of each queue that has work waiting: it
 // opens /proc/N/stat of each (swift-corelibs-libdispatch, src/event/workqueue.c). When that fails for want of a
 // descriptor it takes the thread to have vanished and ends the process by SIGILL. It takes a file that cannot be read,
@@ -57,9 +61,9 @@ int open(const char *path, int flags, ...) {
     }
     const long descriptor = syscall(SYS_openat, AT_FDCWD, path, flags, mode);
     if (descriptor >= 0) return (int)descriptor;
-    if ((errno == EMFILE || errno == ENFILE) && is_stat_of_a_thread(path)) return drover_absent_descriptor();
-    return -1;
+    return drover_refused_open(path, errno);
 }
 #else
 int drover_absent_descriptor(void) { return -1; }
+int drover_refused_open(const char *path, int error) { return -1; }
 #endif

@@ -6,6 +6,18 @@ import Testing
 
     @Suite("When descriptors run out")
     struct ExhaustionTests {
+        @Test("a runtime that asks for the state of its threads gets an answer, whatever is left")
+        func threads() {
+            for error in [EMFILE, ENFILE] {
+                #expect(drover_refused_open("/proc/4711/stat", error) == drover_absent_descriptor())
+                for path in ["/proc/self/stat", "/proc/4711/status", "/proc//stat", "/proc/4711/stat/x", "/etc/passwd"]
+                {
+                    #expect(drover_refused_open(path, error) == -1, "\(path)")
+                }
+            }
+            #expect(drover_refused_open("/proc/4711/stat", ENOENT) == -1)
+        }
+
         /// Another test's descriptors must not run out: what `open` does then is asked of a path that it cannot open.
         @Test("every other file is opened as ever, and fails as ever")
         func ordinary() {

@@ -51,6 +51,20 @@ private struct BrokenStore: IncidentStore {
 
 @Suite("The webhook")
 struct IngestRoutesTests {
+    @Test("a page cannot make a browser send notifications")
+    func pages() async throws {
+        try await withWebhook { client, store in
+            for name in ["Origin", "Sec-Fetch-Site"] {
+                let header = try #require(HTTPField.Name(name))
+                let status = try await client.execute(
+                    uri: "/", method: .post, headers: [header: "http://127.0.0.1:8081"], body: notification()
+                ) { $0.status }
+                #expect(status == .forbidden)
+            }
+            #expect(try await store.recent(limit: 1).isEmpty)
+        }
+    }
+
     @Test("an alert is answered 200 once incident and message are stored; duplicates and late openings change nothing")
     func alerts() async throws {
         try await withWebhook { client, store in

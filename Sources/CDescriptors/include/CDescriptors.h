@@ -11,4 +11,7 @@ long drover_raise_descriptor_limit(long wanted);
 /// A number that is never an open descriptor, which `open` returns for a worker's `/proc/N/stat` when there is none left.
 int drover_absent_descriptor(void);
 
+/// What `open` returns where the system refused `path` with `error`, an errno: that number, or -1.
+int drover_refused_open(const char *_Nonnull path, int error);
+
 #endif
