@@ -137,12 +137,13 @@ package struct Operator: Sendable {
 
     /// Makes the groups what `file` says of them; others are left alone.
     /// - Throws: `ControlError`; in a dry run only after every group was looked at.
-    package func apply(_ file: DatabaseFile, consent: Consent) async throws(ControlError) {
+    package func apply(_ file: DatabaseFile, adopts: Bool = false, consent: Consent) async throws(ControlError) {
         var differing: [String] = []
         for (name, document) in file.groups {
             do throws(ControlError) {
                 try await change(
-                    name, .PUT, "/v1/groups/\(APIClient.escaped(name))", body: document, consent: consent)
+                    name, .PUT, "/v1/groups/\(APIClient.escaped(name))", body: document,
+                    query: [("adopt", adopts ? "true" : nil)], consent: consent)
             } catch {
                 guard error.kind == .differs, case .withheld = consent else { throw error }
                 differing.append(name)

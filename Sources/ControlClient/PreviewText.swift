@@ -4,12 +4,28 @@ package import JSONValues
 package enum PreviewText {
     /// One line for each difference; empty when there is none.
     package static func lines(_ preview: JSONValue) -> [String] {
-        guard preview["changed"] == true else { return [] }
-        var lines = (preview["rows"]?.elements ?? []).map(row)
+        let foreign = foreignRows(preview)
+        guard preview["changed"] == true else { return foreign }
+        var lines = (preview["rows"]?.elements ?? []).map(row) + foreign
         lines += differences(preview["before"]?["policy"], preview["after"]?["policy"], at: "policy")
         let (before, after) = (preview["before"]?["primaryInstance"], preview["after"]?["primaryInstance"])
         if before != nil, after != nil { lines += differences(before, after, at: "primaryInstance") }
         return lines.isEmpty ? ["~ something that is not shown"] : lines
+    }
+
+    /// What is in the way, or what is taken over, a line for each row.
+    private static func foreignRows(_ preview: JSONValue) -> [String] {
+        var nodes: [String: [String]] = [:]
+        for row in preview["foreignRows"]?.elements ?? [] {
+            let key = (row["key"]?.elements ?? []).map { Presentation.shown($0) }.joined(separator: " ")
+            let owner = row["owner"]?.string.map { "marked as \($0)'s" } ?? "without Drover's mark"
+            nodes["\(row["table"]?.string ?? "") \(key) (\(owner))", default: []].append(row["node"]?.string ?? "")
+        }
+        let adopts = preview["adopts"] == true
+        return nodes.sorted { $0.key < $1.key }.map { row, nodes in
+            "! \(row) on \(nodes.joined(separator: ", ")) is somebody else's: "
+                + (adopts ? "it is taken over" : "refused without --adopt")
+        }
     }
 
     private static func row(_ row: JSONValue) -> String {

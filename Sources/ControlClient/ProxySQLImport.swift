@@ -139,6 +139,11 @@ package enum ProxySQLImport {
                 ),
                 "users": .array(tables.users.filter { place.owns($0.defaultHostgroup, $0.mark) }.map(user)),
             ]
+            let marks =
+                ours.map(\.mark) + rules.map(\.mark)
+                + tables.users.filter { place.owns($0.defaultHostgroup, $0.mark) }.map(\.mark)
+            // The rows that this was read from become the group's.
+            if marks.contains(where: { $0?.group != place.name }) { group["adopt"] = true }
             if let base = base(of: rules), bases.insert(base).inserted {
                 group["ruleIDBase"] = .integer(Int64(base))
                 group["queryRules"] = .array(rules.map { rule($0, number: $0.id - base) })

@@ -10,6 +10,8 @@ package struct FleetConcern: Hashable, Sendable {
         case operationStuck = "operation-stuck"
         /// Nodes do not hold the configuration.
         case publicationFailing = "publication-failing"
+        /// Nodes have rows of somebody else in places of the group.
+        case foreignRows = "foreign-rows"
         /// An alert fires and nothing is decided: the scaler does not run, or cannot see what it must see first.
         case decisionMissing = "decision-missing"
     }
@@ -46,7 +48,7 @@ package struct FleetConcern: Hashable, Sendable {
             switch code {
             case .sizeUnmet: sizeUnmet
             case .operationStuck: operationStuck
-            case .publicationFailing: publicationFailing
+            case .publicationFailing, .foreignRows: publicationFailing
             case .decisionMissing: decisionMissing
             }
         }
@@ -71,8 +73,10 @@ package struct FleetConcern: Hashable, Sendable {
         in record: GroupRecord, incidents: [Incident], decision: DecisionEntry?, publication: Publication?,
         at now: Timestamp
     ) -> [FleetConcern] {
-        [unmet(record, decision), failing(publication, now), undecided(record, incidents, decision)]
-            .compactMap(\.self) + stuck(record)
+        [
+            unmet(record, decision), failing(publication, now), foreign(publication, record.name, now),
+            undecided(record, incidents, decision),
+        ].compactMap(\.self) + stuck(record)
     }
 
     // MARK: Parts
@@ -107,6 +111,20 @@ package struct FleetConcern: Hashable, Sendable {
             fields: [
                 .generation: "\(publication.generation)", .nodes: missing.map(\.node).joined(separator: ","),
             ])
+    }
+
+    private static func foreign(
+        _ publication: Publication?, _ group: InstanceName, _ now: Timestamp
+    ) -> FleetConcern? {
+        let nodes = (publication?.nodes ?? []).filter { $0.reason == ForeignRow.code }
+        guard let publication, !nodes.isEmpty else { return nil }
+        let names = nodes.map(\.node).joined(separator: ",")
+        return FleetConcern(
+            key: Key(code: .foreignRows, subject: ""), since: now,
+            sentence:
+                "has rows of somebody else in its places on \(names): \(FleetEvent.rows(nodes)); remove them, give "
+                + "the group other places, or run drover ctl databases adopt \(group)",
+            fields: [.generation: "\(publication.generation)", .nodes: names, .rows: FleetEvent.rows(nodes)])
     }
 
     private static func undecided(
@@ -200,6 +218,7 @@ package struct ConcernBook: Hashable, Sendable {
             case .sizeUnmet: .sizeUnmet
             case .operationStuck: .operationStuck
             case .publicationFailing: .publicationFailing
+            case .foreignRows: .foreignRows
             case .decisionMissing: .decisionMissing
             }
         return FleetEvent(
@@ -214,6 +233,7 @@ package struct ConcernBook: Hashable, Sendable {
             case .sizeUnmet: "has the replicas that it wants, or wants no more"
             case .operationStuck: "is done with replica \(key.subject)"
             case .publicationFailing: "is on every live node again"
+            case .foreignRows: "has its places in ProxySQL to itself"
             case .decisionMissing: "is decided about again, or its alert is over"
             }
         return FleetEvent(

@@ -21,6 +21,8 @@ package struct FleetConfiguration: Hashable, Codable, Sendable {
     package var queryRules: [QueryRule]
     /// What verifies each backend; nil when the backends are not verified.
     package var tls: [BackendTLS]?
+    /// What the group may take over of rows that are somebody else's; nil for nothing.
+    package var adoption: Adoption?
 
     /// Makes the configuration of generation 1.
     package init(
@@ -180,6 +182,7 @@ extension FleetConfiguration {
         users = try container.decode([ProxyUser].self, forKey: .users)
         queryRules = try container.decode([QueryRule].self, forKey: .queryRules)
         tls = try container.decodeIfPresent([BackendTLS].self, forKey: .tls)
+        adoption = try container.decodeIfPresent(Adoption.self, forKey: .adoption)
     }
 }
 
@@ -238,11 +241,13 @@ package struct HostgroupAllocation: Hashable, Sendable {
         self.ruleIDBase = ruleIDBase
     }
 
-    /// The first pair of hostgroups and range of rule ids that no group in `existing` uses: 5/10 (Chester's) for the
-    /// first group, then 15/20 and so on, each with its own thousand of rule ids.
-    package static func next(beside existing: [FleetConfiguration]) -> HostgroupAllocation {
-        let hostgroups = Set(existing.flatMap(\.hostgroups))
-        let bases = Set(existing.map(\.ruleIDBase))
+    /// The first pair of hostgroups and range of rule ids that neither a group in `existing` nor somebody else on the
+    /// nodes uses: 5/10 (Chester's) for the first group, then 15/20 and so on, each with its own thousand of rule ids.
+    package static func next(
+        beside existing: [FleetConfiguration], avoiding occupied: OccupiedPlaces = OccupiedPlaces()
+    ) -> HostgroupAllocation {
+        let hostgroups = Set(existing.flatMap(\.hostgroups)).union(occupied.hostgroups)
+        let bases = Set(existing.map(\.ruleIDBase)).union(occupied.ruleIDs.map { $0.clampedSum(-1) / 1_000 * 1_000 })
         var index = 0
         while true {
             let candidate = HostgroupAllocation(

@@ -6,7 +6,7 @@ extension FleetEvent {
         case maximum, minimum, missing, nodes, operation, policy
         case previousMaximum = "previous-maximum"
         case previousMinimum = "previous-minimum"
-        case primary, reason, replica, replicas, seconds, serving, state, subject, victim
+        case primary, reason, replica, replicas, rows, seconds, serving, state, subject, victim
 
         /// What it holds, for the manual.
         package var meaning: String {
@@ -33,6 +33,7 @@ extension FleetEvent {
             case .reason: "Why: the rule that decided, or what failed."
             case .replica: "The replica's name."
             case .replicas: "Managed replicas of the group now."
+            case .rows: "The rows that are somebody else's: table and key of each."
             case .seconds: "How long it has lasted."
             case .serving: "Managed replicas that serve."
             case .state: "The replica's state."
@@ -68,12 +69,13 @@ extension FleetEvent.Kind {
         case .incidentFailed: "A step that an alert asked for failed for good."
         case .publicationFinished: "Every live node holds a generation."
         case .publicationIncomplete: "A node that may be alive does not hold a generation yet."
+        case .foreignRows: "Nodes have rows of somebody else in places of a group; they were left as they are."
         case .decisionMade: "Something else than before was decided about a group's size."
         case .sizeUnmet: "A group has had fewer replicas than it wants for long."
         case .operationStuck: "A replica has been in one state for longer than it should be."
         case .publicationFailing: "The nodes have not all held what they must for long."
         case .decisionMissing: "An alert fires, and nothing has been decided about its group for long."
-        case .concernOver: "One of the four before is over."
+        case .concernOver: "What `concern` names, and was told before, is over."
         case .test: "Somebody tries whether notifications arrive; it is in no log."
         }
     }
@@ -91,6 +93,7 @@ extension FleetEvent.Kind {
         case .incidentOpened, .incidentClosed, .incidentCleared, .incidentFailed:
             [.incident, .policy, .action, .primary, .lastProcess, .replica]
         case .publicationFinished, .publicationIncomplete: [.generation, .nodes, .missing]
+        case .foreignRows: [.concern, .subject, .seconds, .generation, .nodes, .rows]
         case .decisionMade: [.reason, .direction, .current, .desired, .victim]
         case .sizeUnmet: [.concern, .subject, .seconds, .desired, .serving, .reason]
         case .operationStuck: [.concern, .subject, .seconds, .replica, .state, .operation]

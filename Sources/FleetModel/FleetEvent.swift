@@ -47,6 +47,8 @@ package struct FleetEvent: Hashable, Codable, Sendable {
         case publicationFinished = "publication-finished"
         /// A node that may be alive does not hold a generation yet.
         case publicationIncomplete = "publication-incomplete"
+        /// Nodes have rows of somebody else in places of a group.
+        case foreignRows = "foreign-rows"
         /// Something else than before was decided about a group's size.
         case decisionMade = "decision-made"
         /// A group has had fewer replicas than it wants for long.
@@ -57,7 +59,7 @@ package struct FleetEvent: Hashable, Codable, Sendable {
         case publicationFailing = "publication-failing"
         /// An alert fires, and nothing has been decided about its group for long.
         case decisionMissing = "decision-missing"
-        /// One of the four before is over.
+        /// One of the lasting troubles is over.
         case concernOver = "concern-over"
         /// Nothing: somebody tries whether notifications arrive. It is in no log.
         case test

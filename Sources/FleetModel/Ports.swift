@@ -196,6 +196,11 @@ package struct NodePublication: Hashable, Codable, Sendable {
     package var detail: String?
     /// The group's backends as the node's connection pool shows them.
     package var backends: [BackendObservation]
+    /// Rows of somebody else in places of the group, which keep it from being current; nil for none.
+    package var foreignRows: [ForeignRow]?
+
+    /// The stable code of what keeps the node behind, where there is one.
+    package var reason: String? { foreignRows?.isEmpty == false ? ForeignRow.code : nil }
 
     /// Makes a node's result.
     package init(node: String, condition: Condition, detail: String? = nil, backends: [BackendObservation] = []) {

@@ -1,5 +1,6 @@
 import FleetModel
 import HTTPTypes
+import ProxySQLAdmin
 
 /// One thing that is wrong with a request.
 struct FieldProblem: Hashable, Codable, Sendable {
@@ -15,6 +16,10 @@ struct APIError: Error, Hashable, Sendable {
     var message: String
     /// Every wrong field, where the request's content is the reason.
     var problems: [FieldProblem] = []
+    /// A stable word for the reason, where tools may want to tell it from others.
+    var code: String?
+    /// Rows of somebody else that are in the way.
+    var foreignRows: [NodeSurvey.Finding] = []
     /// What the answer carries beside the body, for example `Retry-After`.
     var headers: HTTPFields = [:]
 
@@ -30,6 +35,18 @@ struct APIError: Error, Hashable, Sendable {
         self.status = 422
         self.message = problems.map { "\($0.pointer.nonEmpty ?? "the body"): \($0.detail)" }.joined(separator: "; ")
         self.problems = problems
+    }
+
+    /// Rows of somebody else are in places of `group`.
+    init(_ findings: [NodeSurvey.Finding], of group: InstanceName) {
+        self.init(
+            status: 409,
+            message: "ProxySQL has rows in places of \(group) that are not the group's: \(findings.sentence). Nothing "
+                + "was changed. Remove these rows, choose other places (writerHostgroup, readerHostgroup, ruleIDBase, "
+                + "another user name), or repeat the call with ?adopt=true (drover ctl: --adopt) to have them taken over"
+        )
+        code = ForeignRow.code
+        foreignRows = findings
     }
 
     init(status: Int, message: String) {

@@ -99,11 +99,16 @@ struct APIParts: Sendable {
         }
     }
 
-    /// Who asks, from where, for what.
-    func terms(_ request: Request, _ context: ManagementContext) -> GroupEditor.Terms {
-        GroupEditor.Terms(
+    /// Who asks, from where, for what; `adopts` is what the body says of rows of somebody else.
+    func terms(
+        _ request: Request, _ context: ManagementContext, adopts: Bool? = nil
+    ) throws(APIError) -> GroupEditor.Terms {
+        var terms = GroupEditor.Terms(
             caller: context.caller, source: context.sourceAddress,
             action: "\(request.method.rawValue) \(request.uri.path)", precondition: nil)
+        let isAsked = try flag("adopt", request)
+        terms.adopts = isAsked || adopts == true
+        return terms
     }
 
     private static func explain(_ error: DecodingError) -> String {
@@ -141,8 +146,10 @@ enum APIAnswer {
     /// A refusal as Chester's clients read it.
     static func compatible(_ error: APIError) -> Response {
         // Chester knows one status for what is wrong with a request's content.
-        json(
-            ["error": error.message], .init(integerLiteral: error.status == 422 ? 400 : error.status),
+        var document = ["error": error.message]
+        document["code"] = error.code
+        return json(
+            document, .init(integerLiteral: error.status == 422 ? 400 : error.status),
             headers: error.headers)
     }
 }

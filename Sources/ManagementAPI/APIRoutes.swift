@@ -23,12 +23,14 @@ package struct APIRoutes: Sendable {
         package var decisions: (any DecisionStore)?
         /// What the nodes hold; nil where another process publishes.
         package var publications: PublicationBoard?
+        /// Looks at the nodes' tables; nil where the API cannot reach them.
+        package var survey: (any NodeSurveying)?
 
         /// Gathers the sources.
         package init(
             changes: any ChangeStore, incidents: any IncidentStore, events: (any EventLog)? = nil,
             signal: EventSignal = EventSignal(), decisions: (any DecisionStore)? = nil,
-            publications: PublicationBoard? = nil
+            publications: PublicationBoard? = nil, survey: (any NodeSurveying)? = nil
         ) {
             self.changes = changes
             self.incidents = incidents
@@ -36,6 +38,7 @@ package struct APIRoutes: Sendable {
             self.signal = signal
             self.decisions = decisions
             self.publications = publications
+            self.survey = survey
         }
     }
 
@@ -75,7 +78,8 @@ package struct APIRoutes: Sendable {
         limit = settings.requestsPerSecond.map { RateLimit(perSecond: Double($0), wallClock: time.wall) }
         parts = APIParts(
             editor: GroupEditor(
-                store: sources.changes, wallClock: time.wall, groupsShareNodes: settings.groupsShareNodes),
+                store: sources.changes, wallClock: time.wall, groupsShareNodes: settings.groupsShareNodes,
+                survey: sources.survey),
             store: sources.changes, incidents: sources.incidents, events: sources.events,
             signal: sources.signal, decisions: sources.decisions,
             publications: sources.publications, defaultPolicy: settings.defaultPolicy, logger: logger,

@@ -6,7 +6,9 @@ import ProxySQLAdmin
 enum ChangePreview {
     /// The answer to a dry run.
     /// - Throws: 422 when a node could not hold the result.
-    static func document(_ outcome: GroupEditor.Outcome, isRemoval: Bool = false) throws(APIError) -> JSONValue {
+    static func document(
+        _ outcome: GroupEditor.Outcome, isRemoval: Bool = false, adopts: Bool = false
+    ) throws(APIError) -> JSONValue {
         var after: FleetConfiguration? = outcome.after.configuration
         if isRemoval { after = nil }
         let changes: [RowChange]
@@ -17,6 +19,7 @@ enum ChangePreview {
         }
         let tables = Set(changes.map(\.table))
         return [
+            "foreignRows": APIAnswer.foreignRows(outcome.foreignRows), "adopts": .bool(adopts),
             "changed": .bool(outcome.hasChanged), "generation": .integer(outcome.after.configuration.generation),
             "rows": .array(changes.map(describe)),
             "loads": .array(AdminModule.allCases.filter { tables.contains($0.table) }.map { .string($0.rawValue) }),

@@ -53,9 +53,10 @@ struct CompatibleRoutes: Sendable {
 
     private func add(_ request: Request, _ context: ManagementContext) async throws(APIError) -> AddedDatabase {
         let body = try await parts.read(AddDatabase.self, request)
-        let outcome = try await parts.editor.change(
-            try body.groupName(), parts.terms(request, context)
-        ) { scene throws(APIError) in try body.record(in: scene, policy: parts.defaultPolicy) }
+        let terms = try parts.terms(request, context, adopts: body.adopt)
+        let outcome = try await parts.editor.change(try body.groupName(), terms) { scene throws(APIError) in
+            try body.record(in: scene, policy: parts.defaultPolicy)
+        }
         if outcome.hasChanged {
             parts.logger.info("database added", metadata: ["group.name": "\(outcome.after.name)"])
         }
@@ -69,7 +70,8 @@ struct CompatibleRoutes: Sendable {
     private func modify(_ request: Request, _ context: ManagementContext) async throws(APIError) -> Null {
         let body = try await parts.read(ModifyDatabase.self, request)
         let group = try await find(body.instance_name).name
-        _ = try await parts.editor.change(group, parts.terms(request, context)) { scene throws(APIError) in
+        let terms = try parts.terms(request, context, adopts: body.adopt)
+        _ = try await parts.editor.change(group, terms) { scene throws(APIError) in
             try body.applied(to: try Self.present(scene))
         }
         return Null()
@@ -85,7 +87,7 @@ struct CompatibleRoutes: Sendable {
             return Null()
         }
         let asked = body.delete_replicas == true || request.uri.queryParameters.get("delete_replicas") == "true"
-        _ = try await parts.editor.change(group, parts.terms(request, context)) { scene throws(APIError) in
+        _ = try await parts.editor.change(group, try parts.terms(request, context)) { scene throws(APIError) in
             try GroupRemovalRequest.applied(
                 to: try Self.current(scene), deletesReplicas: asked, parameter: "delete_replicas", at: scene.now)
         }
@@ -100,7 +102,7 @@ struct CompatibleRoutes: Sendable {
         }
         let body = try await parts.read(QueryRuleDocument.self, request)
         guard (body.rule_id?.value ?? id) == id else { throw .bad("rule ids dont match") }
-        _ = try await parts.editor.change(group, parts.terms(request, context)) { scene throws(APIError) in
+        _ = try await parts.editor.change(group, try parts.terms(request, context)) { scene throws(APIError) in
             var record = try Self.present(scene)
             guard let index = record.configuration.queryRules.firstIndex(where: { $0.id == id }) else {
                 throw .bad("unable to find rule with id of \(id)")
@@ -121,7 +123,7 @@ struct CompatibleRoutes: Sendable {
         guard let text = isKey ? body.key : body.cert, text.utf8.count <= 65_536, !text.utf8.contains(0) else {
             throw .bad("\"\(isKey ? "key" : "cert")\" must be a text of at most 65536 bytes without NUL")
         }
-        _ = try await parts.editor.change(group, parts.terms(request, context)) { scene throws(APIError) in
+        _ = try await parts.editor.change(group, try parts.terms(request, context)) { scene throws(APIError) in
             var record = try Self.present(scene)
             var tls = record.tls ?? TLSMaterial()
             if isKey { tls.key = text.nonEmpty.map { Secret($0) } } else { tls.certificate = text.nonEmpty }

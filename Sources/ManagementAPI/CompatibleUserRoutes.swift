@@ -95,7 +95,7 @@ struct CompatibleUserRoutes: Sendable {
         _ request: Request, _ context: ManagementContext, _ body: (inout GroupRecord) throws(APIError) -> Void
     ) async throws(APIError) -> Null {
         let group = try await group(request).name
-        _ = try await parts.editor.change(group, parts.terms(request, context)) { scene throws(APIError) in
+        _ = try await parts.editor.change(group, try parts.terms(request, context)) { scene throws(APIError) in
             var record = try CompatibleRoutes.present(scene)
             try body(&record)
             return record

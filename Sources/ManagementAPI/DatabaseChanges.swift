@@ -24,7 +24,11 @@ extension AddDatabase {
                 HostgroupAllocation(
                     writer: $0.configuration.writerHostgroup, reader: $0.configuration.readerHostgroup,
                     ruleIDBase: $0.configuration.ruleIDBase)
-            } ?? HostgroupAllocation.next(beside: scene.others.map(\.configuration))
+            }
+            ?? scene.freePlaces(
+                addresses: Set(
+                    ([master_instance] + (read_replicas ?? [])).map { "\($0.ip_address) \(BackendServer.usualPort)" }),
+                usernames: [username])
         var policy = scene.current?.policy ?? policy
         if let maximum = chester_meta_data?.max_chester_instances?.value {
             policy.maximumReplicas = maximum

@@ -74,6 +74,8 @@ struct AddDatabase: Decodable, Sendable {
     var key_data: String?
     var cert_data: String?
     var ca_data: String?
+    /// Drover's own: takes over rows of somebody else.
+    var adopt: Bool?
 }
 
 /// The body of `PATCH /`.
@@ -86,6 +88,8 @@ struct ModifyDatabase: Decodable, Sendable {
     var query_rules: [QueryRuleDocument]?
     var read_replicas: [ServerDocument]?
     var chester_meta_data: MetadataDocument?
+    /// Drover's own: takes over rows of somebody else.
+    var adopt: Bool?
 }
 
 /// The body of `DELETE /`.

@@ -23,6 +23,10 @@ enum GroupDocument {
             "users": .array(configuration.users.map { user($0, withPassword: withPasswords) }),
             "queryRules": .array(configuration.queryRules.map(rule)),
             "policy": PolicyJSON.shown(record.policy),
+            "adopted": .array(
+                (configuration.adoption?.rows ?? []).map {
+                    ["table": .string($0.table), "key": .array($0.key.map { .string($0) })]
+                }),
             "backendTLS": .string((record.trust?.mode ?? .off).rawValue),
             "replicas": .array(record.replicas.map(replica)),
             "lastScaling": record.lastScaling.map {
@@ -38,7 +42,9 @@ enum GroupDocument {
     /// What a client may write: a merge patch is applied to this.
     static func writable(_ record: GroupRecord) -> JSONValue {
         var members = shown(record).members
-        for name in ["generation", "ruleIDBase", "replicas", "lastScaling", "consecutiveFailures", "removal"] {
+        for name in [
+            "adopted", "generation", "ruleIDBase", "replicas", "lastScaling", "consecutiveFailures", "removal",
+        ] {
             members[name] = nil
         }
         return .object(members)

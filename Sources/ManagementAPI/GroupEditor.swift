@@ -8,13 +8,18 @@ struct GroupEditor: Sendable {
     let wallClock: any WallClock
     /// Whether all groups live on the same ProxySQL nodes, so that user names must be unique among them.
     let groupsShareNodes: Bool
+    /// Looks at the nodes' tables; nil where the API cannot reach them.
+    let survey: (any NodeSurveying)?
     /// Two changes that each look for a free place must not find the same one.
     private let turn = Turn()
 
-    init(store: any ChangeStore, wallClock: any WallClock, groupsShareNodes: Bool) {
+    init(
+        store: any ChangeStore, wallClock: any WallClock, groupsShareNodes: Bool, survey: (any NodeSurveying)? = nil
+    ) {
         self.store = store
         self.wallClock = wallClock
         self.groupsShareNodes = groupsShareNodes
+        self.survey = survey
     }
 
     /// What a change is asked to depend on, and who asks.
@@ -26,6 +31,8 @@ struct GroupEditor: Sendable {
         var precondition: Precondition?
         /// Answers without saving.
         var isDryRun = false
+        /// Whether rows of somebody else in the group's places are taken over.
+        var adopts = false
     }
 
     /// What a change came to.
@@ -36,6 +43,8 @@ struct GroupEditor: Sendable {
         /// The stored version afterwards.
         var version: Int64
         var hasChanged: Bool
+        /// Rows of somebody else in the group's places: taken over, or in a dry run what would be refused.
+        var foreignRows: [NodeSurvey.Finding] = []
     }
 
     /// The world that a change is decided in.
@@ -47,6 +56,18 @@ struct GroupEditor: Sendable {
         var now: Timestamp
         /// The generation that a new group begins with, after those of an earlier one of the same name.
         var firstGeneration: Int64
+        /// The group's name.
+        var name: InstanceName
+        /// What the nodes hold, for a group that is new.
+        var nodes = NodeSurvey()
+
+        /// Places that neither another group nor somebody else on the nodes uses; servers at `addresses` (address and
+        /// port) and what is for `usernames` are the group's own.
+        func freePlaces(addresses: Set<String>, usernames: Set<String>) -> HostgroupAllocation {
+            let occupied = nodes.places(
+                besides: name, Set(others.map(\.name.text)), addresses: addresses, usernames: usernames)
+            return HostgroupAllocation.next(beside: others.map(\.configuration), avoiding: occupied)
+        }
     }
 
     /// Decides by `body` what the group should be, and saves it unless it is that already.
@@ -81,24 +102,61 @@ struct GroupEditor: Sendable {
         if let precondition = terms.precondition {
             try precondition.check(stored.map { EntityTag($0.document, $0.version) }, name)
         }
-        let scene = Scene(
+        var scene = Scene(
             current: stored?.document, others: all.map(\.document).filter { $0.name != name }, now: wallClock.now(),
-            firstGeneration: firstGeneration)
+            firstGeneration: firstGeneration, name: name)
+        if stored == nil, let survey { scene.nodes = await survey.survey(isFresh: terms.adopts) }
         var wanted = try body(scene)
         if let refusal = APIError(
             GroupValidation.problems(of: wanted, beside: scene.others, usersAreShared: groupsShareNodes))
         {
             throw refusal
         }
+        let foreign = try await ownership(of: &wanted, in: scene, terms)
         guard wanted != stored?.document else {
             return Outcome(
-                before: stored?.document, after: wanted, version: stored?.version ?? 0, hasChanged: false)
+                before: stored?.document, after: wanted, version: stored?.version ?? 0, hasChanged: false,
+                foreignRows: foreign)
         }
         wanted.configuration.generation = (stored?.document.configuration.generation).map { $0 + 1 } ?? firstGeneration
         let outcome = Outcome(
-            before: stored?.document, after: wanted, version: (stored?.version ?? 0) + 1, hasChanged: true)
+            before: stored?.document, after: wanted, version: (stored?.version ?? 0) + 1, hasChanged: true,
+            foreignRows: foreign)
         guard !terms.isDryRun else { return outcome }
         return try await save(outcome, stored?.version, terms, scene.now) ? outcome : nil
+    }
+
+    /// Looks whether the places that the change gives to the group are somebody else's on a node, and writes down what
+    /// is adopted: the rows that are there now, or, where not every node could be read, every row that the group wants
+    /// now.
+    /// - Returns: the rows that are in the way.
+    /// - Throws: 409 for these, unless they are adopted or this is a dry run.
+    private func ownership(
+        of wanted: inout GroupRecord, in scene: Scene, _ terms: Terms
+    ) async throws(APIError) -> [NodeSurvey.Finding] {
+        guard wanted.removal == nil else { return [] }
+        let names = wanted.configuration.rowNames
+        let places = wanted.configuration
+        wanted.configuration.adoption?.trim(to: places)
+        let before = terms.adopts ? nil : scene.current?.configuration
+        guard before == nil || !Set(names).isSubset(of: before?.rowNames ?? []) else { return [] }
+        var nodes = scene.nodes
+        if scene.current != nil, let survey { nodes = await survey.survey(isFresh: terms.adopts) }
+        let found: [NodeSurvey.Finding]
+        do throws(AdminError) {
+            found = try nodes.findings(
+                for: wanted.configuration, before: before, besides: Set(scene.others.map(\.name.text)))
+        } catch {
+            throw APIError(status: 422, message: error.message)
+        }
+        if terms.adopts {
+            let isBlind = nodes.nodes.isEmpty || !nodes.silent.isEmpty
+            let rows = found.map(\.found.row) + (isBlind ? names : [])
+            if !rows.isEmpty { wanted.configuration.adopt(rows) }
+        } else if !found.isEmpty, !terms.isDryRun {
+            throw APIError(found, of: wanted.name)
+        }
+        return found
     }
 
     /// - Returns: false when somebody was faster.

@@ -22,12 +22,14 @@ struct GroupInput {
 
     private init(_ document: JSONValue, _ name: InstanceName, _ scene: GroupEditor.Scene, _ policy: ScalingPolicy) {
         var reader = ObjectReader(document, at: "")
-        reader.ignore("generation", "replicas", "lastScaling", "consecutiveFailures", "removal")
+        // What is adopted is written down by whoever sees the nodes.
+        _ = reader.flag("adopt")
+        reader.ignore("adopted", "generation", "replicas", "lastScaling", "consecutiveFailures", "removal")
         if let given = reader.text("name"), given != name.text {
             reader.note("name", "it must be \"\(name)\", as in the path")
         }
         let current = scene.current
-        var places = current?.places ?? HostgroupAllocation.next(beside: scene.others.map(\.configuration))
+        var places = current?.places ?? Self.freePlaces(for: document, in: scene)
         if let writer = reader.integer("writerHostgroup") { places.writer = writer }
         if let reading = reader.integer("readerHostgroup") { places.reader = reading }
         if let base = reader.integer("ruleIDBase"), current == nil {
@@ -67,6 +69,7 @@ struct GroupInput {
         record.policy = made.policy
         record.primaryInstance = made.primaryInstance
         record.configuration.tls = current?.configuration.tls
+        record.configuration.adoption = current?.configuration.adoption
         if let mode, mode != (record.trust?.mode ?? .off) {
             if record.trust == nil { record.trust = GroupTrust(mode: mode) } else { record.trust?.mode = mode }
         }
@@ -82,6 +85,14 @@ struct GroupInput {
         old.writerHostgroup = places.contains(former.writerHostgroup) ? places[0] : former.writerHostgroup
         old.readerHostgroup = places.contains(former.readerHostgroup) ? places[1] : former.readerHostgroup
         configuration = old.moved(writer: places[0], reader: places[1])
+    }
+
+    private static func freePlaces(for document: JSONValue, in scene: GroupEditor.Scene) -> HostgroupAllocation {
+        let addresses = (document["servers"]?.elements ?? []).map {
+            "\($0["address"]?.string ?? "") \($0["port"]?.integer ?? Int64(BackendServer.usualPort))"
+        }
+        let usernames = (document["users"]?.elements ?? []).compactMap { $0["username"]?.string }
+        return scene.freePlaces(addresses: Set(addresses), usernames: Set(usernames))
     }
 
     private static func problem(ofRuleIDBase base: Int, _ others: [GroupRecord]) -> String? {

@@ -86,7 +86,7 @@ struct GroupPartRoutes: Sendable {
                 var document = try await parts.json(request)
                 if let items = document["items"] { document = items }
                 return try await self.write(request, context) { $0[list.member] = document }
-            }.taking(.dryRun, .ifMatch).withBody("\(list.schema)ListInput"),
+            }.taking(.dryRun, .adopt, .ifMatch).withBody("\(list.schema)ListInput"),
             Operation(
                 .get, path + "/{element}", "get\(name)", "Shows one of a group's \(list.path).",
                 answers: [.init(200, list.schema), .init(304, nil)]
@@ -106,7 +106,7 @@ struct GroupPartRoutes: Sendable {
             ) { request, context throws(APIError) in
                 let document = try await parts.json(request)
                 return try await self.putElement(document, list, request, context)
-            }.taking(.dryRun, .ifMatch).withBody("\(list.schema)Input"),
+            }.taking(.dryRun, .adopt, .ifMatch).withBody("\(list.schema)Input"),
             Operation(
                 .delete, path + "/{element}", "delete\(name)", "Takes away one of a group's \(list.path).",
                 role: .admin, answers: [.init(200, "Group")]

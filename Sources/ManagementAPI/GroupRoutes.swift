@@ -27,11 +27,11 @@ struct GroupRoutes: Sendable {
             Operation(
                 .put, "/v1/groups/{group}", "putGroup", "Makes a group, or replaces what it is.", role: .admin,
                 answers: [group, .init(201, "Group")], handler: replace
-            ).taking(.dryRun, .ifMatch).withBody("GroupInput"),
+            ).taking(.dryRun, .adopt, .ifMatch).withBody("GroupInput"),
             Operation(
                 .patch, "/v1/groups/{group}", "patchGroup", "Changes a group by a merge patch.", role: .admin,
                 answers: [group], handler: patch
-            ).taking(.dryRun, .ifMatch).withBody("GroupPatch"),
+            ).taking(.dryRun, .adopt, .ifMatch).withBody("GroupPatch"),
             Operation(
                 .delete, "/v1/groups/{group}", "deleteGroup", "Withdraws a group from every node and forgets it.",
                 role: .admin, answers: [.init(202, "Group"), .init(200, "Preview")], handler: remove
@@ -82,13 +82,15 @@ struct GroupRoutes: Sendable {
         -> Response
     {
         let document = try await parts.json(request)
-        return try await parts.write(request, context) { _ throws(APIError) in document }
+        return try await parts.write(request, context, adopts: document["adopt"]?.bool) { _ throws(APIError) in
+            document
+        }
     }
 
     @Sendable private func patch(_ request: Request, _ context: ManagementContext) async throws(APIError) -> Response {
         let document = try await parts.json(request)
         guard case .object = document else { throw .bad("a merge patch of a group must be an object") }
-        return try await parts.write(request, context) { current throws(APIError) in
+        return try await parts.write(request, context, adopts: document["adopt"]?.bool) { current throws(APIError) in
             guard var current else { throw .notFound("there is no group \(context.text("group"))") }
             let places = current.places
             current.configuration = current.configuration.moved(
@@ -186,8 +188,10 @@ extension APIParts {
     }
 
     /// The terms of a change under `/v1`.
-    func writeTerms(_ request: Request, _ context: ManagementContext) throws(APIError) -> GroupEditor.Terms {
-        var terms = terms(request, context)
+    func writeTerms(
+        _ request: Request, _ context: ManagementContext, adopts: Bool? = nil
+    ) throws(APIError) -> GroupEditor.Terms {
+        var terms = try terms(request, context, adopts: adopts)
         terms.precondition = Precondition(request)
         terms.isDryRun = try flag("dryRun", request)
         return terms
@@ -195,10 +199,10 @@ extension APIParts {
 
     /// Makes the group what `document` says of it.
     func write(
-        _ request: Request, _ context: ManagementContext,
+        _ request: Request, _ context: ManagementContext, adopts: Bool? = nil,
         _ document: (GroupRecord?) throws(APIError) -> JSONValue
     ) async throws(APIError) -> Response {
-        try await change(request, context) { scene, name throws(APIError) in
+        try await change(request, context, adopts: adopts) { scene, name throws(APIError) in
             try GroupInput.record(
                 try document(scene.current), name: name, in: scene, policy: defaultPolicy,
                 usersAreShared: editor.groupsShareNodes)
@@ -207,18 +211,18 @@ extension APIParts {
 
     /// Changes the group that the path names, and answers with it, or with the preview of a dry run.
     func change(
-        _ request: Request, _ context: ManagementContext,
+        _ request: Request, _ context: ManagementContext, adopts: Bool? = nil,
         _ body: (GroupEditor.Scene, InstanceName) throws(APIError) -> GroupRecord
     ) async throws(APIError) -> Response {
         let name = try groupName(context)
-        let terms = try writeTerms(request, context)
+        let terms = try writeTerms(request, context, adopts: adopts)
         let outcome = try await editor.change(name, terms) { scene throws(APIError) in
             guard scene.current?.removal == nil else {
                 throw .conflict("\(name) is being removed; make it again once it is gone")
             }
             return try body(scene, name)
         }
-        if terms.isDryRun { return APIAnswer.json(try ChangePreview.document(outcome)) }
+        if terms.isDryRun { return APIAnswer.json(try ChangePreview.document(outcome, adopts: terms.adopts)) }
         tellOf(outcome, context)
         return APIAnswer.group(
             GroupDocument.shown(outcome.after), EntityTag(outcome.after, outcome.version),

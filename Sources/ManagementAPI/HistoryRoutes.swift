@@ -19,7 +19,7 @@ struct HistoryRoutes: Sendable {
                 .post, "/v1/groups/{group}/rollback", "rollbackGroup",
                 "Gives a group the content of an earlier generation; managed replicas stay.", role: .admin,
                 answers: [.init(200, "Group")], handler: rollback
-            ).taking(.dryRun, .ifMatch).withBody("Rollback"),
+            ).taking(.dryRun, .adopt, .ifMatch).withBody("Rollback"),
             Operation(
                 .get, "/v1/audit", "listAudit", "Lists who changed which group, newest first.",
                 answers: [.init(200, "ChangePage")], handler: audit

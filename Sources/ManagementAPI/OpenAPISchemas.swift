@@ -39,11 +39,13 @@ enum OpenAPISchemas {
             [
                 "type": text, "title": text, "status": integer, "detail": text, "instance": text,
                 "errors": ["type": "array", "items": object(["pointer": text, "detail": text])],
+                "code": text, "foreignRows": foreignRows,
             ], required: ["type", "title", "status", "detail", "instance"]),
         "Group": object([
             "name": text, "generation": integer, "primaryInstance": text, "writerHostgroup": hostgroup,
             "readerHostgroup": hostgroup, "ruleIDBase": integer, "servers": list(of: "Server"),
             "users": list(of: "User"), "queryRules": list(of: "QueryRule"), "policy": OpenAPI.reference("Policy"),
+            "adopted": ["type": "array", "items": object(["table": text, "key": ["type": "array", "items": text]])],
             "backendTLS": backendTLS, "replicas": list(of: "Replica"),
             "lastScaling": [
                 "anyOf": [["type": "null"], object(["direction": ["enum": ["out", "in"]], "completedAt": time])]
@@ -89,6 +91,7 @@ enum OpenAPISchemas {
         ]),
         "NodePublication": object([
             "node": text, "condition": ["enum": ["current", "behind", "unknown", "down"]], "detail": optionalText,
+            "reason": optionalText, "foreignRows": foreignRows,
             "backends": [
                 "type": "array",
                 "items": object([
@@ -104,7 +107,8 @@ enum OpenAPISchemas {
                 "type": "array",
                 "items": object([
                     "group": text, "condition": ["enum": ["current", "behind", "unknown", "down"]],
-                    "detail": optionalText, "generation": ["type": ["integer", "null"]], "wantedGeneration": integer,
+                    "detail": optionalText, "reason": optionalText, "generation": ["type": ["integer", "null"]],
+                    "wantedGeneration": integer,
                     "at": time,
                 ]),
             ],
@@ -140,7 +144,7 @@ enum OpenAPISchemas {
         ]),
         "EventList": items(of: "Event"),
         "Preview": object([
-            "changed": flag, "generation": integer,
+            "foreignRows": foreignRows, "adopts": flag, "changed": flag, "generation": integer,
             "rows": [
                 "type": "array",
                 "items": object([
@@ -160,6 +164,13 @@ enum OpenAPISchemas {
 
     // MARK: What is written
 
+    private static let foreignRows: JSONValue = [
+        "type": "array", "description": "Rows of somebody else in places of the group.",
+        "items": object([
+            "node": text, "table": text, "key": ["type": "array", "items": text], "owner": optionalText,
+        ]),
+    ]
+
     private static let backendTLS: JSONValue = ["enum": ["off", "verify-ca", "client-certificate"]]
 
     private static let groupMembers: [String: JSONValue] = [
@@ -167,7 +178,12 @@ enum OpenAPISchemas {
         "servers": OpenAPI.reference("ServerListInput"), "users": OpenAPI.reference("UserListInput"),
         "queryRules": OpenAPI.reference("QueryRuleListInput"), "policy": OpenAPI.reference("PolicyPatch"),
         "backendTLS": backendTLS,
-        "generation": ["description": "Read only; ignored."],
+        "adopt": [
+            "type": "boolean",
+            "description":
+                "Takes over rows of somebody else in the group's places, as the parameter of that name does.",
+        ],
+        "adopted": ["description": "Read only; ignored."], "generation": ["description": "Read only; ignored."],
         "ruleIDBase": [
             "type": "integer", "minimum": 0, "maximum": 1_000_000, "multipleOf": 1_000,
             "description": "Taken for a new group, which gets a free range when it is absent; else ignored.",

@@ -4,6 +4,7 @@ import Hummingbird
 import JSONValues
 import Logging
 import NIOHTTP1
+import ProxySQLAdmin
 
 /// One call of `/v1`: its route, who may make it, what it takes and answers, all in one place, so that the OpenAPI
 /// document is made of what is served.
@@ -25,6 +26,11 @@ struct Operation: Sendable {
             schema: ["type": "integer", "minimum": 1, "maximum": 500])
         static let dryRun = Parameter(
             name: "dryRun", meaning: "Answers with what would be written to ProxySQL, and changes nothing.",
+            schema: ["type": "boolean"])
+        static let adopt = Parameter(
+            name: "adopt",
+            meaning: "Takes over the rows of somebody else that are in the group's places on the nodes now, and no "
+                + "later ones; without it the call is refused with 409 and the code foreign-rows.",
             schema: ["type": "boolean"])
         static let withPasswords = Parameter(
             name: "withPasswords",
@@ -135,9 +141,22 @@ extension APIAnswer {
             document["errors"] = .array(
                 error.problems.map { ["pointer": .string($0.pointer), "detail": .string($0.detail)] })
         }
+        if let code = error.code { document["code"] = .string(code) }
+        if !error.foreignRows.isEmpty { document["foreignRows"] = foreignRows(error.foreignRows) }
         var headers = error.headers
         headers[.contentType] = "application/problem+json"
         return json(JSONValue.object(document), .init(integerLiteral: error.status), headers: headers)
+    }
+
+    /// Rows of somebody else, each with its node.
+    static func foreignRows(_ findings: [NodeSurvey.Finding]) -> JSONValue {
+        .array(
+            findings.map {
+                [
+                    "node": .string($0.node), "table": .string($0.found.row.table),
+                    "key": .array($0.found.row.key.map { .string($0) }), "owner": .optional($0.found.owner),
+                ]
+            })
     }
 
     private static func title(_ status: Int) -> String {

@@ -70,7 +70,9 @@ struct StateRoutes: Sendable {
                 newest.publication.nodes.map { node in
                     [
                         "node": .string(node.node), "condition": .string(node.condition.rawValue),
-                        "detail": .optional(node.detail),
+                        "detail": .optional(node.detail), "reason": .optional(node.reason),
+                        "foreignRows": APIAnswer.foreignRows(
+                            (node.foreignRows ?? []).map { NodeSurvey.Finding(node: node.node, found: $0) }),
                         "backends": .array(
                             node.backends.map {
                                 [
@@ -95,7 +97,7 @@ struct StateRoutes: Sendable {
             for node in newest.publication.nodes {
                 groups[node.node, default: []].append([
                     "group": .string(record.name.text), "condition": .string(node.condition.rawValue),
-                    "detail": .optional(node.detail),
+                    "detail": .optional(node.detail), "reason": .optional(node.reason),
                     "generation": node.condition == .current ? .integer(newest.publication.generation) : .null,
                     "wantedGeneration": .integer(record.configuration.generation), "at": .string(newest.at.text),
                 ])

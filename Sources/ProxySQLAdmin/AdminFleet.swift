@@ -168,10 +168,13 @@ package actor AdminFleet: ProxyFleet {
             return result
         } catch {
             // A refused statement leaves the session as it was; anything else leaves it unknown.
-            if error.code != .readBackDiffers, error.code != .statementRefused {
+            if ![.readBackDiffers, .statementRefused, .foreignRows].contains(error.code) {
                 await connections.removeValue(forKey: node.name)?.close()
             }
-            return NodePublication(node: node.name, condition: condition(of: node, error), detail: error.message)
+            var result = NodePublication(
+                node: node.name, condition: condition(of: node, error), detail: error.message)
+            result.foreignRows = error.foreignRows.isEmpty ? nil : error.foreignRows
+            return result
         }
     }
 
@@ -188,7 +191,8 @@ package actor AdminFleet: ProxyFleet {
                 jitter: Double.random(in: 0.5...1))
             silences[node.name] = silence
             return now.since(silence.since) >= settings.unreachableAfter ? .down : .unknown
-        case .statementRefused, .unusableText, .contradictory, .unexpectedAnswer, .readBackDiffers, .unsupported:
+        case .statementRefused, .unusableText, .contradictory, .unexpectedAnswer, .readBackDiffers, .unsupported,
+            .foreignRows:
             silences[node.name] = nil
             return .behind
         }

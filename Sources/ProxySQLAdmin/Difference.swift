@@ -1,3 +1,5 @@
+package import FleetModel
+
 /// What has to be written to make a table hold what is wanted of a group: nothing else is touched.
 package struct Difference<Row: ManagedRow>: Sendable, CustomStringConvertible {
     /// Rows to write anew or in the place of a foreign one.
@@ -9,20 +11,27 @@ package struct Difference<Row: ManagedRow>: Sendable, CustomStringConvertible {
     /// What the table must hold of the group afterwards.
     package var result: Set<Row>
 
+    /// Rows of somebody else in wanted places, which stay as they are: the group's own are not written there.
+    package var collisions: [ForeignRow]
+
     /// Whether nothing has to be written.
     package var isEmpty: Bool { inserts.isEmpty && updates.isEmpty && deletes.isEmpty }
 
     /// Compares `current`, the whole table, with the rows `wanted` of `group`.
     ///
-    /// A row without the group's mark was set by hand, or is another group's, and stays; one that has the key of a
-    /// wanted row is taken over, with the status that a person gave it.
+    /// A row without the group's mark was set by hand, or is another group's, and stays. In the place of a wanted row it
+    /// is taken over when it bears no mark and says the same, or when `adoption` names it; a server keeps the status that
+    /// a person gave it. Any other is a collision.
     /// - Throws: `contradictory` when two wanted rows have one key: they would overwrite each other for ever.
-    package init(current: [Row], wanted: [Row], group: String) throws(AdminError) {
+    package init(
+        current: [Row], wanted: [Row], group: String, adoption: Adoption? = nil
+    ) throws(AdminError) {
         let known = Dictionary(current.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
         var keys: Set<[String]> = []
         inserts = []
         updates = []
         result = []
+        collisions = []
         for row in wanted {
             guard keys.insert(row.key).inserted else {
                 throw AdminError(
@@ -30,6 +39,12 @@ package struct Difference<Row: ManagedRow>: Sendable, CustomStringConvertible {
                     "group \(group) wants \(Row.table) to hold \(Self.name(row)) twice; change one of the two")
             }
             let present = known[row.key]
+            if let present, present.mark?.group != group, adoption?.covers(row.name) != true,
+                present.mark != nil || !row.says(theSameAs: present)
+            {
+                collisions.append(ForeignRow(row: row.name, owner: present.mark?.group))
+                continue
+            }
             let target = present.map { row.merged(over: $0) } ?? row
             result.insert(target.comparable)
             guard let present else {

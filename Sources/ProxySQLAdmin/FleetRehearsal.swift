@@ -18,12 +18,15 @@ package struct RehearsedTarget: Hashable, Codable, Sendable {
     package var notes: [String]
     /// The group's backends as the node's connection pool shows them.
     package var backends: [BackendObservation]
+    /// Rows of somebody else in places of the group, which would be left as they are.
+    package var foreignRows: [ForeignRow]
 
     /// Makes a result.
     package init(
         name: String, problem: String? = nil, rows: [RowChange] = [], notes: [String] = [],
-        backends: [BackendObservation] = []
+        backends: [BackendObservation] = [], foreignRows: [ForeignRow] = []
     ) {
+        self.foreignRows = foreignRows
         self.name = name
         self.problem = problem
         self.rows = rows
@@ -41,10 +44,11 @@ extension AdminFleet: FleetRehearsal {
                 let apply = NodeApply(
                     connection: try await connection(to: node), node: node.name, savesToDisk: false,
                     tlsDirectory: tlsDirectory, logger: logger)
+                let changes = try await apply.changes(to: configuration)
                 targets.append(
                     RehearsedTarget(
-                        name: node.name, rows: try await apply.changes(to: configuration),
-                        backends: try await apply.backends(of: configuration)))
+                        name: node.name, rows: changes.rows, backends: try await apply.backends(of: configuration),
+                        foreignRows: changes.foreign))
             } catch {
                 targets.append(RehearsedTarget(name: node.name, problem: error.message))
             }
@@ -54,19 +58,29 @@ extension AdminFleet: FleetRehearsal {
 }
 
 extension NodeApply {
-    /// The rows that `apply` would write or remove.
+    /// The rows that `apply` would write or remove, and those that it would leave to somebody else.
+    package typealias Changes = (rows: [RowChange], foreign: [ForeignRow])
+
+    /// What `apply` would do.
     /// - Throws: `AdminError`.
-    package func changes(to configuration: FleetConfiguration) async throws(AdminError) -> [RowChange] {
+    package func changes(to configuration: FleetConfiguration) async throws(AdminError) -> Changes {
         let group = configuration.group
         let users = configuration.users.map { UserRow($0, group: group) }
         let rules = configuration.queryRules.map { QueryRuleRow($0, of: configuration) }
-        return try await changes(sslRows(configuration), group) + changes(serverRows(configuration), group)
-            + changes(users, group) + changes(rules, group)
+        let parts = [
+            try await changes(sslRows(configuration), configuration),
+            try await changes(serverRows(configuration), configuration),
+            try await changes(users, configuration), try await changes(rules, configuration),
+        ]
+        return (parts.flatMap(\.rows), parts.flatMap(\.foreign))
     }
 
     private func changes<Row: ManagedRow>(
-        _ wanted: [Row], _ group: InstanceName
-    ) async throws(AdminError) -> [RowChange] {
-        try RowChange.changes(current: try await memory(wanted), wanted: wanted, group: group)
+        _ wanted: [Row], _ configuration: FleetConfiguration
+    ) async throws(AdminError) -> Changes {
+        let current = try await memory(wanted)
+        let difference = try Difference(
+            current: current, wanted: wanted, group: configuration.group.text, adoption: configuration.adoption)
+        return (RowChange.changes(current, by: difference), difference.collisions)
     }
 }

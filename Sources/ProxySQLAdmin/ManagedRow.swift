@@ -1,4 +1,4 @@
-import FleetModel
+package import FleetModel
 package import MySQLWire
 
 /// The modules of ProxySQL that are loaded to runtime as one.
@@ -55,6 +55,9 @@ package protocol ManagedRow: Hashable, Sendable {
     func merged(over current: Self) -> Self
     /// Whether `current` may be changed in place, which keeps the columns that are not read; otherwise it is replaced.
     func changesInPlace(_ current: Self) -> Bool
+    /// Whether `current`, a row without a mark in this row's place, says the same, so that nobody loses anything when it
+    /// is taken over: what a core's mounted file says of the group, for example.
+    func says(theSameAs current: Self) -> Bool
 }
 
 extension ManagedRow {
@@ -63,6 +66,9 @@ extension ManagedRow {
 
     /// Whose row it is; nil when Drover did not write it.
     package var mark: RowMark? { RowMark(comment: comment) }
+
+    /// What the row is called.
+    package var name: RowName { RowName(table: Self.table, key: key) }
 
     /// The statement that writes this row.
     package func upsert() throws(AdminError) -> String {

@@ -27,13 +27,13 @@ package struct NodeApply: Sendable {
     /// Writes what differs, module by module; each is loaded only if memory holds what was wanted and runtime does
     /// not, because a LOAD stamps an epoch that the whole cluster then believes.
     /// - Returns: the modules that were loaded.
-    /// - Throws: `AdminError`.
+    /// - Throws: `AdminError`; `foreignRows` when everything was brought but what is in somebody else's place.
     package func apply(_ configuration: FleetConfiguration) async throws(AdminError) -> [AdminModule] {
         let group = configuration.group
         var loaded: [AdminModule] = []
         // One LOAD brings both tables to runtime (seen on ProxySQL 2.7.1): no server runs with TLS before what verifies it.
-        let trust = try await write(sslRows(configuration), group)
-        let servers = try await write(serverRows(configuration), group)
+        let trust = try await write(sslRows(configuration), configuration)
+        let servers = try await write(serverRows(configuration), configuration)
         let runsTrust = try await runtimeHolds(trust, of: group)
         let runsServers = try await runtimeHolds(servers, of: group)
         if !runsTrust || !runsServers {
@@ -42,10 +42,13 @@ package struct NodeApply: Sendable {
             try await check(servers, group)
             loaded.append(.servers)
         }
-        let users = try await write(configuration.users.map { UserRow($0, group: group) }, group)
+        let users = try await write(configuration.users.map { UserRow($0, group: group) }, configuration)
         if try await load(users, group) { loaded.append(.users) }
-        let rules = try await write(configuration.queryRules.map { QueryRuleRow($0, of: configuration) }, group)
+        let rules = try await write(
+            configuration.queryRules.map { QueryRuleRow($0, of: configuration) }, configuration)
         if try await load(rules, group) { loaded.append(.queryRules) }
+        let foreign = servers.collisions + users.collisions + rules.collisions
+        guard foreign.isEmpty else { throw AdminError(foreign, of: group, on: node) }
         return loaded
     }
 
@@ -70,14 +73,14 @@ package struct NodeApply: Sendable {
     }
 
     /// Whether runtime holds the configuration, without changing anything.
-    /// - Throws: `AdminError`.
+    /// - Throws: `AdminError`; `foreignRows` when somebody else's row is in a place of it.
     package func holds(_ configuration: FleetConfiguration) async throws(AdminError) -> Bool {
         let group = configuration.group
-        guard try await holds(serverRows(configuration), group) else { return false }
-        guard try await holds(sslRows(configuration), group) else { return false }
+        guard try await holds(serverRows(configuration), configuration) else { return false }
+        guard try await holds(sslRows(configuration), configuration) else { return false }
         let users = configuration.users.map { UserRow($0, group: group) }
-        guard try await holds(users, group) else { return false }
-        return try await holds(configuration.queryRules.map { QueryRuleRow($0, of: configuration) }, group)
+        guard try await holds(users, configuration) else { return false }
+        return try await holds(configuration.queryRules.map { QueryRuleRow($0, of: configuration) }, configuration)
     }
 
     /// The group's backends as the connection pool shows them, those included that were removed while connections
@@ -131,15 +134,15 @@ package struct NodeApply: Sendable {
 
     /// Writes what differs into memory, and reads it back.
     private func write<Row: ManagedRow>(
-        _ wanted: [Row], _ group: InstanceName
+        _ wanted: [Row], _ configuration: FleetConfiguration
     ) async throws(AdminError) -> Difference<Row> {
-        let difference = try Difference(current: try await memory(wanted), wanted: wanted, group: group.text)
+        let difference = try await difference(wanted, configuration)
         // Removing comes last: if a statement is refused, memory holds too much rather than too little.
         for row in difference.updates { _ = try await connection.query(try row.update()) }
         for row in difference.inserts { _ = try await connection.query(try row.upsert()) }
         for row in difference.deletes { _ = try await connection.query(try row.delete()) }
         guard !difference.isEmpty else { return difference }
-        let remaining = try Difference(current: try await memory(wanted), wanted: wanted, group: group.text)
+        let remaining = try await self.difference(wanted, configuration)
         guard remaining.isEmpty else {
             throw AdminError(
                 .readBackDiffers,
@@ -177,10 +180,23 @@ package struct NodeApply: Sendable {
         }
     }
 
-    private func holds<Row: ManagedRow>(_ wanted: [Row], _ group: InstanceName) async throws(AdminError) -> Bool {
-        let difference = try Difference(current: try await memory(wanted), wanted: wanted, group: group.text)
+    private func holds<Row: ManagedRow>(
+        _ wanted: [Row], _ configuration: FleetConfiguration
+    ) async throws(AdminError) -> Bool {
+        let difference = try await difference(wanted, configuration)
+        guard difference.collisions.isEmpty else {
+            throw AdminError(difference.collisions, of: configuration.group, on: node)
+        }
         guard difference.isEmpty else { return false }
-        return try await runtimeHolds(difference, of: group)
+        return try await runtimeHolds(difference, of: configuration.group)
+    }
+
+    private func difference<Row: ManagedRow>(
+        _ wanted: [Row], _ configuration: FleetConfiguration
+    ) async throws(AdminError) -> Difference<Row> {
+        try Difference(
+            current: try await memory(wanted), wanted: wanted, group: configuration.group.text,
+            adoption: configuration.adoption)
     }
 
     /// Compares what runtime shows with what it should; what is out of force is looked for on neither side.

@@ -52,7 +52,11 @@ package struct RowChange: Hashable, Codable, Sendable {
     static func changes<Row: ManagedRow>(
         current: [Row], wanted: [Row], group: InstanceName
     ) throws(AdminError) -> [RowChange] {
-        let difference = try Difference(current: current, wanted: wanted, group: group.text)
+        changes(current, by: try Difference(current: current, wanted: wanted, group: group.text))
+    }
+
+    /// What `difference` writes over the table `current`.
+    static func changes<Row: ManagedRow>(_ current: [Row], by difference: Difference<Row>) -> [RowChange] {
         let known = Dictionary(current.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
         return (difference.inserts + difference.updates).map { row in
             RowChange(known[row.key] == nil ? .insert : .update, before: known[row.key], after: row)

@@ -90,6 +90,10 @@ package struct ServerRow: ManagedRow {
     }
 
     package func changesInPlace(_ current: ServerRow) -> Bool { true }
+
+    /// It is the same server in the same hostgroup: share, limits and comment are no other backend. That a hostgroup is
+    /// the group's alone is seen to when the group gets it.
+    package func says(theSameAs current: ServerRow) -> Bool { true }
 }
 
 /// A row of `mysql_users`.
@@ -159,6 +163,11 @@ package struct UserRow: ManagedRow {
 
     /// A user's other columns, for example `max_connections`, are the operator's.
     package func changesInPlace(_ current: UserRow) -> Bool { current.isBothSides }
+
+    package func says(theSameAs current: UserRow) -> Bool {
+        comparable.password == current.comparable.password && defaultHostgroup == current.defaultHostgroup
+            && isActive == current.isActive
+    }
 
     /// MySQL's hash: `*` and SHA1(SHA1(password)) in upper-case hexadecimal; what is a hash stays one.
     static func hash(_ password: String) -> String {
@@ -230,4 +239,10 @@ package struct QueryRuleRow: ManagedRow {
 
     /// The other columns of a foreign rule could keep the wanted one from matching.
     package func changesInPlace(_ current: QueryRuleRow) -> Bool { current.mark?.group == mark?.group }
+
+    package func says(theSameAs current: QueryRuleRow) -> Bool {
+        var present = current
+        present.comment = comment
+        return present == self
+    }
 }

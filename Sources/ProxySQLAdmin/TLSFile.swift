@@ -134,4 +134,7 @@ package struct SSLParamsRow: ManagedRow {
     }
 
     package func changesInPlace(_ current: SSLParamsRow) -> Bool { true }
+
+    /// Whoever's server it is, the group that wants it verified has its certificates.
+    package func says(theSameAs current: SSLParamsRow) -> Bool { true }
 }

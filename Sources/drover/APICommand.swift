@@ -49,7 +49,8 @@ struct APICommand: AsyncParsableCommand {
                 changes: EventfulChanges(backend.changes, toldBy: eventful), incidents: eventful,
                 events: backend.installation?.events ?? backend.events, signal: signal,
                 decisions: backend.installation?.decisions ?? backend.decisions,
-                publications: board),
+                publications: board,
+                survey: effective.nodeSurvey(logger)),
             metrics: metrics, logger: logger)
         let group = ServiceGroup(
             configuration: .init(

@@ -96,6 +96,9 @@ enum DryRunText {
         group.publication.flatMap { target in
             if let problem = target.problem { return ["  ProxySQL at \(target.name) could not be read: \(problem)"] }
             return section("changes at \(target.name)", target.notes + target.rows.map(\.line))
+                + section(
+                    "rows at \(target.name) that are not the group's and would be left as they are; nothing is complete "
+                        + "until they are gone or adopted", target.foreignRows.map { "! \($0)" })
         }
     }
 }

@@ -58,6 +58,18 @@ extension EffectiveSettings {
                 adminPort: integer("fleet.admin-port")))
     }
 
+    /// What looks at the nodes' tables before places in them are given out; nil where nodes are restarted with a file, or
+    /// where this process is not told how to reach them.
+    func nodeSurvey(_ logger: Logger) -> (any NodeSurveying)? {
+        guard text("fleet.strategy") != "rollout", let password = secret("fleet.password"),
+            let directory = try? nodeDirectory(),
+            let tls = try? clientTLS("fleet.tls", "fleet.allow-public-key-retrieval")
+        else { return nil }
+        var access = AdminSurvey.Settings(username: text("fleet.username"), password: password)
+        access.tls = tls
+        return AdminSurvey(directory: directory, settings: access, wallClock: SystemWallClock(), logger: logger)
+    }
+
     private static let usualSelector = "app=proxysql"
 
     private static func baseFile(_ path: String) throws(SettingsError) -> String {

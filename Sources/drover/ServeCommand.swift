@@ -50,7 +50,8 @@ struct ServeCommand: AsyncParsableCommand {
             sources: .init(
                 changes: EventfulChanges(backend.changes, toldBy: eventful), incidents: eventful,
                 events: backend.installation?.events ?? backend.events, signal: signal,
-                decisions: backend.installation?.decisions ?? backend.decisions, publications: board),
+                decisions: backend.installation?.decisions ?? backend.decisions, publications: board,
+                survey: effective.nodeSurvey(logger)),
             metrics: metrics, logger: logger)
         let services = try await Complaint.heard {
             backend.services + [

@@ -109,3 +109,39 @@ struct FleetEventTests {
         #expect(FleetEvent.between(old: before, new: current, at: now).map(\.kind) == [.incidentCleared])
     }
 }
+
+@Suite("Rows of somebody else, told")
+struct ForeignRowEventTests {
+    private let now = Timestamp(secondsSinceEpoch: 1_800_000_000)
+
+    private func publication(_ rows: [ForeignRow]?) -> Publication {
+        var node = NodePublication(node: "core-0", condition: rows == nil ? .current : .behind)
+        node.foreignRows = rows
+        return Publication(generation: 3, nodes: [node])
+    }
+
+    @Test("an event tells them once, and again when they are others; the concern lasts until they are gone")
+    func told() throws {
+        let group = try InstanceName("shop")
+        let rule = ForeignRow(row: RowName(table: "mysql_query_rules", key: ["1"]), owner: nil)
+        let user = ForeignRow(row: RowName(table: "mysql_users", key: ["app"]), owner: "other")
+        func kinds(_ old: Publication?, _ new: Publication) -> [FleetEvent.Kind] {
+            FleetEvent.between(old: old, new: new, of: group, at: now).map(\.kind)
+        }
+        #expect(kinds(publication(nil), publication([rule])) == [.publicationIncomplete, .foreignRows])
+        #expect(kinds(publication([rule]), publication([rule])).isEmpty)
+        #expect(kinds(publication([rule]), publication([rule, user])) == [.foreignRows])
+        #expect(kinds(publication([rule]), publication(nil)) == [.publicationFinished])
+        let event = try #require(
+            FleetEvent.between(old: nil, new: publication([user]), of: group, at: now).last)
+        #expect(event.severity == .error && event.fields["rows"] == "mysql_users app (marked as group other's)")
+        let configuration = FleetConfiguration(
+            group: group, writerHostgroup: 5, readerHostgroup: 10, ruleIDBase: 0, content: ([], [], []))
+        let record = GroupRecord(
+            configuration: configuration, policy: ScalingPolicy(maximumReplicas: 1), primaryInstance: group)
+        let concerns = FleetConcern.all(
+            in: record, incidents: [], decision: nil, publication: publication([rule]), at: now)
+        #expect(concerns.map(\.key.code) == [.publicationFailing, .foreignRows])
+        #expect(concerns.last?.sentence.contains("mysql_query_rules 1 (without Drover's mark)") == true)
+    }
+}

@@ -139,11 +139,74 @@ struct DifferenceTests {
         #expect(found.updates.isEmpty)
     }
 
-    @Test("a foreign rule with our id is replaced whole, our own is changed in place")
+    /// Rows that a wanted row meets in its place, and whether it is taken over without anybody being asked.
+    private func expect<Row: ManagedRow>(
+        _ present: Row, under wanted: Row, isTaken: Bool, owner: String? = nil
+    ) throws {
+        let found = try difference([present], [wanted])
+        #expect(found.collisions == (isTaken ? [] : [ForeignRow(row: wanted.name, owner: owner)]))
+        #expect((found.inserts + found.updates).isEmpty == !isTaken, "\(found)")
+        #expect(found.result.isEmpty == !isTaken && found.deletes.isEmpty)
+        let adopting = try Difference(
+            current: [present], wanted: [wanted], group: "shop", adoption: Adoption([wanted.name]))
+        #expect(adopting.collisions.isEmpty && (adopting.inserts + adopting.updates).count == 1)
+        let another = RowName(table: Row.table, key: ["another"])
+        let adoptingOther = try Difference(
+            current: [present], wanted: [wanted], group: "shop", adoption: Adoption([another]))
+        #expect(adoptingOther.collisions == found.collisions)
+        let whole = try Difference(
+            current: [present], wanted: [wanted], group: "shop", adoption: Adoption(isWhole: true))
+        #expect(whole.collisions.isEmpty)
+    }
+
+    @Test("a row of somebody else in a wanted place is left alone, unless it says the same or was adopted")
+    func collisions() throws {
+        for comment in ["", "by hand"] {
+            var present = try rule()
+            present.comment = comment
+            try expect(present, under: try rule(), isTaken: true)
+            present.matchDigest = "^SELECT 1"
+            try expect(present, under: try rule(), isTaken: false)
+            var login = try user()
+            login.comment = comment
+            try expect(login, under: try user(), isTaken: true)
+            login.password = Secret("*14E65567ABDB5135D0CFD9A70B3032C179A49EE7")
+            try expect(login, under: try user(), isTaken: true)
+            try expect(login, under: try user("other"), isTaken: false)
+            login.defaultHostgroup = 7
+            try expect(login, under: try user(), isTaken: false)
+            var backend = try server(weight: 9)
+            backend.comment = comment
+            try expect(backend, under: try server(), isTaken: true)
+        }
+        let mark = RowMark(group: "other").marking("")
+        var (present, login, backend) = (try rule(), try user(), try server(weight: 2))
+        (present.comment, login.comment, backend.comment) = (mark, mark, mark)
+        try expect(present, under: try rule(), isTaken: false, owner: "other")
+        try expect(login, under: try user(), isTaken: false, owner: "other")
+        try expect(backend, under: try server(), isTaken: false, owner: "other")
+    }
+
+    @Test("a collision keeps nothing else from being written")
+    func besideCollision() throws {
+        var present = try rule()
+        present.comment = ""
+        present.matchDigest = "x"
+        let found = try difference([present], [try rule(), try rule(2)])
+        #expect(found.inserts.map(\.id) == [1_002] && found.collisions.map(\.row.key) == [["1001"]])
+        #expect(found.result.map(\.id) == [1_002])
+        #expect(
+            try difference([present], [QueryRuleRow]()).deletes.isEmpty, "nothing is removed that is not the group's")
+    }
+
+    @Test("an adopted rule is replaced whole, our own is changed in place")
     func rules() throws {
         var foreign = try rule()
         foreign.comment = "by hand"
-        #expect(try difference([foreign], [try rule()]).inserts.map(\.id) == [1_001])
+        foreign.matchDigest = "x"
+        let adopted = try Difference(
+            current: [foreign], wanted: [try rule()], group: "shop", adoption: Adoption([try rule().name]))
+        #expect(adopted.inserts.map(\.id) == [1_001])
         var ours = try rule()
         ours.matchDigest = "^UPDATE"
         #expect(try difference([ours], [try rule()]).updates.map(\.matchDigest) == ["^SELECT"])

@@ -70,6 +70,70 @@ struct FleetTests {
         }
     }
 
+    @Test(
+        "a row of somebody else in the group's place is left alone, the node is behind with its code, and adopting ends it"
+    )
+    func foreignRows() async throws {
+        try await withFleet(nodes: 2) { fleet, fakes, _ in
+            var wanted = try configuration()
+            for sql in [
+                "INSERT INTO mysql_query_rules (rule_id,active,match_digest,destination_hostgroup,apply,comment) "
+                    + "VALUES (1,1,'^BEGIN',77,1,'mine')",
+                "INSERT INTO mysql_users (username,password,default_hostgroup) VALUES ('app','theirs',77)",
+                "LOAD MYSQL QUERY RULES TO RUNTIME", "LOAD MYSQL USERS TO RUNTIME",
+            ] { _ = await fakes[0].query(sql) }
+            let theirs = "SELECT match_digest, comment FROM mysql_query_rules WHERE rule_id=1"
+            for _ in 0..<2 {
+                let publication = await fleet.publish(wanted)
+                let node = try #require(publication.nodes.first)
+                #expect(node.condition == .behind && node.reason == "foreign-rows", "\(publication)")
+                #expect(
+                    Set((node.foreignRows ?? []).map(\.row)) == [
+                        RowName(table: "mysql_query_rules", key: ["1"]), RowName(table: "mysql_users", key: ["app"]),
+                    ])
+                #expect(node.detail?.contains("mysql_query_rules 1") == true)
+                #expect(await fakes[0].cells(theirs) == [["^BEGIN", "mine"]])
+                #expect(
+                    await fakes[0].cells("SELECT password FROM mysql_users WHERE username='app'") == [["theirs"]])
+                #expect(await fakes[0].cells("SELECT hostname FROM runtime_mysql_servers").count == 2, "the rest came")
+            }
+            wanted.generation += 1
+            wanted.adoption = Adoption([RowName(table: "mysql_users", key: ["app"])])
+            let half = await fleet.publish(wanted)
+            #expect(half.nodes.first?.foreignRows?.map(\.row.table) == ["mysql_query_rules"], "only what was named")
+            wanted.adoption?.add([RowName(table: "mysql_query_rules", key: ["1"])])
+            let whole = await fleet.publish(wanted)
+            #expect(whole.isComplete, "\(whole)")
+            #expect(await fakes[0].cells(theirs) == [["^SELECT", "c [drover shop]"]])
+        }
+    }
+
+    @Test("withdrawing a group takes nothing that it did not write")
+    func withdrawal() async throws {
+        try await withFleet { fleet, fakes, _ in
+            let wanted = try configuration()
+            _ = await fakes[0].query(
+                "INSERT INTO mysql_query_rules (rule_id,active,match_digest,destination_hostgroup,apply,comment) "
+                    + "VALUES (1,1,'^BEGIN',77,1,'mine')")
+            _ = await fakes[0].query("INSERT INTO mysql_servers (hostgroup_id,hostname) VALUES (10,'127.0.9.77')")
+            #expect(await fleet.publish(wanted).nodes.first?.reason == "foreign-rows")
+            #expect(await fleet.withdraw(wanted).isComplete)
+            #expect(await fakes[0].cells("SELECT rule_id FROM mysql_query_rules") == [["1"]])
+            #expect(await fakes[0].cells("SELECT hostname FROM mysql_servers") == [["127.0.9.77"]])
+        }
+    }
+
+    @Test("a rehearsal shows the rows that are in the way")
+    func rehearsal() async throws {
+        try await withFleet { fleet, fakes, _ in
+            _ = await fakes[0].query(
+                "INSERT INTO mysql_users (username,password,default_hostgroup) VALUES ('app','theirs',77)")
+            let target = try #require(await fleet.rehearse(try configuration()).first)
+            #expect(target.foreignRows.map(\.description) == ["mysql_users app (without Drover's mark)"])
+            #expect(!target.rows.contains { $0.table == "mysql_users" })
+        }
+    }
+
     @Test("a change of servers loads servers and nothing else")
     func onlyTheModule() async throws {
         try await withFleet { fleet, fakes, _ in

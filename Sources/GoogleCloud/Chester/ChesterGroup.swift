@@ -87,11 +87,12 @@ extension ChesterGroup {
     func record(named group: InstanceName, ruleIDBase: Int, policy: ScalingPolicy) -> GroupRecord {
         let writer = servers.first { $0.hostgroup == writeHostgroup }
         let primary = writer.flatMap { try? InstanceName($0.comment, kind: "primary") } ?? group
-        return GroupRecord(
-            configuration: FleetConfiguration(
-                group: group, writerHostgroup: writeHostgroup, readerHostgroup: readHostgroup, ruleIDBase: ruleIDBase,
-                content: (servers.map(backend), users.map(Self.user), rules)),
-            policy: policy, primaryInstance: primary)
+        var configuration = FleetConfiguration(
+            group: group, writerHostgroup: writeHostgroup, readerHostgroup: readHostgroup, ruleIDBase: ruleIDBase,
+            content: (servers.map(backend), users.map(Self.user), rules))
+        // The rows on its nodes are Chester's, which bear no mark: taking over the group is taking over these.
+        configuration.adoption = Adoption(isWhole: true)
+        return GroupRecord(configuration: configuration, policy: policy, primaryInstance: primary)
     }
 
     /// Takes into `record` what somebody else has changed in Chester's entity; what Chester has no place for stays.

@@ -11,7 +11,7 @@ struct CtlDatabases: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "databases",
         abstract: "Lists, shows and changes databases.",
-        subcommands: [List.self, Get.self, Add.self, Modify.self, Remove.self],
+        subcommands: [List.self, Get.self, Add.self, Modify.self, Adopt.self, Remove.self],
         defaultSubcommand: List.self)
 
     private static let columns = [
@@ -66,6 +66,7 @@ struct CtlDatabases: AsyncParsableCommand {
         @Option(help: "User of the applications.") var username: String
         @Option(help: "Environment variable with the user's password.") var passwordEnv: String
         @Option(help: "Replicas that Drover may add.") var maximumReplicas: Int?
+        @OptionGroup var adoption: AdoptOption
         @OptionGroup var consent: ConsentOptions
         @OptionGroup var options: CtlOptions
 
@@ -88,7 +89,8 @@ struct CtlDatabases: AsyncParsableCommand {
             if let maximumReplicas { document["policy"] = ["maximumReplicas": .integer(Int64(maximumReplicas))] }
             let body = JSONValue.object(document)
             try await options.run { work in
-                try await work.change(database, .PUT, groupPath(database), body: body, consent: consent.consent)
+                try await work.change(
+                    database, .PUT, groupPath(database), body: body, query: adoption.query, consent: consent.consent)
             }
         }
     }
@@ -105,6 +107,7 @@ struct CtlDatabases: AsyncParsableCommand {
         var assignments: [String] = []
         @Option(name: .shortAndLong, help: ArgumentHelp("YAML or JSON file with the patch.", valueName: "file"))
         var file: String?
+        @OptionGroup var adoption: AdoptOption
         @OptionGroup var consent: ConsentOptions
         @OptionGroup var options: CtlOptions
 
@@ -122,7 +125,29 @@ struct CtlDatabases: AsyncParsableCommand {
                     patch = patch.combined(with: value)
                 }
                 try await work.change(
-                    database, .PATCH, groupPath(database), body: patch, consent: consent.consent)
+                    database, .PATCH, groupPath(database), body: patch, query: adoption.query,
+                    consent: consent.consent)
+            }
+        }
+    }
+
+    struct Adopt: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Takes over the rows of somebody else that are in a database's places.",
+            discussion: """
+                Shows the rows on each node that keep the database's own away (code foreign-rows) and asks. What was adopted \
+                stays with the database, so that a node that comes back with such a row is corrected; a row that \
+                somebody writes later in another place of the database is refused again.
+                """)
+
+        @Argument(help: "Its name.") var database: String
+        @OptionGroup var consent: ConsentOptions
+        @OptionGroup var options: CtlOptions
+
+        func run() async throws {
+            try await options.run { work in
+                try await work.change(
+                    database, .PATCH, groupPath(database), body: ["adopt": true], consent: consent.consent)
             }
         }
     }
@@ -163,6 +188,7 @@ struct CtlApply: AsyncParsableCommand {
 
     @Option(name: .shortAndLong, help: ArgumentHelp("YAML file; - is standard input.", valueName: "file"))
     var file: String
+    @OptionGroup var adoption: AdoptOption
     @OptionGroup var consent: ConsentOptions
     @OptionGroup var options: CtlOptions
 
@@ -170,7 +196,7 @@ struct CtlApply: AsyncParsableCommand {
         try await options.run { work in
             let databases = try DatabaseFile(
                 try readText(file), environment: ProcessInfo.processInfo.environment)
-            try await work.apply(databases, consent: consent.consent)
+            try await work.apply(databases, adopts: adoption.adopt, consent: consent.consent)
         }
     }
 }

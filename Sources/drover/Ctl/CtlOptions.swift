@@ -104,5 +104,16 @@ struct ConsentOptions: ParsableArguments {
     var consent: Operator.Consent { .init(yes: yes, dryRun: dryRun) }
 }
 
+/// Whether rows of somebody else are taken over.
+struct AdoptOption: ParsableArguments {
+    @Flag(
+        help: ArgumentHelp(
+            "Takes over the rows of somebody else that are in the database's places on the nodes now: server, user or "
+                + "rule. Without it they are shown and refused."))
+    var adopt = false
+
+    var query: [(String, String?)] { [("adopt", adopt ? "true" : nil)] }
+}
+
 /// The path of a group in the API.
 func groupPath(_ name: String, _ rest: String = "") -> String { "/v1/groups/\(APIClient.escaped(name))\(rest)" }

@@ -16,6 +16,9 @@ struct CtlImport: AsyncParsableCommand {
         discussion: """
             Writes to standard output and changes nothing. What cannot be expressed is named on standard error. \
             Passwords are written as ProxySQL holds them: keep the file to yourself.
+
+            Each database says "adopt: true": applied, it takes over the rows that it was read from, and 'apply' shows \
+            them first. Take the line out once the database is Drover's.
             """)
 
     @Option(help: ArgumentHelp("Its admin interface.", valueName: "host:port"))
