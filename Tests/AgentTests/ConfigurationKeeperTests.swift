@@ -188,6 +188,8 @@ struct ConfigurationKeeperTests {
             }
             #expect(pauses.first == .seconds(1) && pauses.last == .seconds(30) && pauses == pauses.sorted())
             #expect(world.role.report.trouble == .restoreFailed && world.role.report.boot == "booting")
+            guard case .rows(_, let rows) = await world.fake.query("SELECT comment FROM mysql_servers") else { return }
+            #expect(rows == [[""]])
             isBroken.withLock { $0 = false }
             _ = try await world.keeper.step(&memory)
             #expect(world.role.report.trouble == nil)

@@ -125,7 +125,12 @@ extension CoreEffects {
                     + "WHERE comment IS NULL OR NOT (\(Self.isTagged))")
             before[table] = try await rows(of: table).filter(\.isTagged)
         }
-        _ = try await shell.rows("LOAD \(module.rawValue) FROM CONFIG")
+        do throws(AdminError) {
+            _ = try await shell.rows("LOAD \(module.rawValue) FROM CONFIG")
+        } catch {
+            for table in tables { try await untag(table, where: Self.isTagged) }
+            throw error
+        }
         var now: [String: [RestoredRow]] = [:]
         for table in tables { now[table] = try await rows(of: table) }
         let file = now.mapValues { $0.filter { !$0.isTagged } }
@@ -144,16 +149,20 @@ extension CoreEffects {
                 try await insert(old.filter { $0.isMarked && !ownsGroups && !left.contains($0) }, into: table)
                 condition += ownsGroups ? " AND 0" : " AND comment LIKE '%[drover %]'"
             }
-            // Never by writing the rows again: what somebody removes meanwhile must not come back.
-            _ = try await shell.rows(
-                "UPDATE \(table) SET comment=CASE WHEN comment='\(Self.tagOfNull)' THEN NULL "
-                    + "ELSE substr(comment, \(Self.tag.count + 1)) END WHERE \(condition)")
+            try await untag(table, where: condition)
             if isOwned { _ = try await shell.rows("DELETE FROM \(table) WHERE \(Self.isTagged)") }
             let result = Set(try await rows(of: table).map(\.untagged))
             staged.isChanged = staged.isChanged || result != Set(old.map(\.untagged))
             staged.yielded += new.filter { !result.contains($0.untagged) }.count
         }
         return staged
+    }
+
+    /// Takes the tag off, never by writing rows again: what somebody removes meanwhile must not come back.
+    private func untag(_ table: String, where condition: String) async throws(AdminError) {
+        _ = try await shell.rows(
+            "UPDATE \(table) SET comment=CASE WHEN comment='\(Self.tagOfNull)' THEN NULL "
+                + "ELSE substr(comment, \(Self.tag.count + 1)) END WHERE \(condition)")
     }
 
     private func variables(of module: CoreModule) async throws(AdminError) -> Set<[String?]> {
