@@ -267,6 +267,32 @@ struct CoreConfigurationTests {
         }
     }
 
+    @Test("Where nodes do not pull from one another a file is restored all the same, after a minute")
+    func pullNever() {
+        let (old, new) = (ConfigurationOrder(.revision, 1), ConfigurationOrder(.revision, 2))
+        let start = Timestamp(millisecondsSinceEpoch: 1_795_000_000_000)
+        for (pulls, isStamped) in [(Set(CoreModule.allCases), false), ([], true), ([.servers], false)] {
+            var machine = CoreConfiguration()
+            func action(at seconds: Int) -> CoreConfiguration.Action {
+                var view = CoreView(
+                    at: start.advanced(by: .seconds(seconds)), name: "b", acting: "a", order: new,
+                    stamps: stamps("2", epoch: 200, version: 1), isActing: false,
+                    recorded: RunningClaim(old, number: 1),
+                    peers: [
+                        .init(
+                            name: "a", voice: .agent, order: old, running: RunningClaim(old, number: 1),
+                            stamps: stamps("1", epoch: 100))
+                    ])
+                view.pulls = pulls
+                return machine.look(view)
+            }
+            if case .stamp = action(at: 0) { Issue.record("a pull may come") }
+            if case .stamp = action(at: 59) { Issue.record("a pull may come") }
+            let last = action(at: 61)
+            if case .stamp = last { #expect(isStamped) } else { #expect(!isStamped) }
+        }
+    }
+
     @Test("A tie between two configurations is resolved by the newer one, whoever acts")
     func tieInRollout() {
         let old = ConfigurationOrder(.revision, 1)

@@ -328,10 +328,12 @@ package struct ConfigurationKeeper: Service {
                 .init(name: host, voice: .other, stamps: stamps)
             }
         }
-        return CoreView(
+        var view = CoreView(
             at: time.wallClock.now(), name: name, acting: parts.office.acting, order: parts.mounted.order ?? own?.order,
             podOrder: own?.order, stamps: stamps, isActing: parts.office.isActing,
             restores: parts.restores && !isStranger, recorded: parts.office.recorded, peers: peers)
+        if !view.notPulled.isEmpty { view.pulls = try await parts.effects.pulls(tables) }
+        return view
     }
 
     private static func peer(

@@ -43,6 +43,8 @@ package struct CoreConfiguration: Sendable {
 
     /// How long peers that do not answer are waited for before a decision that depends on them.
     private static let patience = Duration.seconds(10)
+    /// After this a module that the node will never pull is not waited for any more.
+    private static let pullPatience = Duration.seconds(60)
     /// How long a core that does not answer may keep a restored file from counting as spread, and any other.
     private static let spreadPatience = (silent: Duration.seconds(30), any: Duration.seconds(120))
     /// Looks in a row that must have seen a tie.
@@ -153,7 +155,8 @@ package struct CoreConfiguration: Sendable {
                 return nil
             }
         }
-        let missing = view.notPulled
+        let isPullOver = began.map { view.at.since($0) >= Self.pullPatience } ?? false
+        let missing = view.notPulled.filter { !isPullOver || view.pulls.contains($0) }
         guard missing.isEmpty else {
             return .rest(
                 "waits for \(missing.map(\.checksumName).joined(separator: ", ")) from the other cores before its file is "

@@ -39,6 +39,19 @@ package struct CoreEffects: Sendable {
         return byHost.mapValues { CoreModule.stamps($0) }
     }
 
+    /// The modules that ProxySQL pulls when peers have something newer, of those that it has seen of `peers`.
+    func pulls(_ peers: [String: [CoreModule: NodeObservation.Stamp]]) async throws(AdminError) -> Set<CoreModule> {
+        let rows = try await shell.rows(
+            "SELECT variable_name, variable_value FROM runtime_global_variables "
+                + "WHERE variable_name LIKE 'admin-cluster_%_diffs_before_sync'")
+        let left = Set(rows.filter { $0.count > 1 && $0[1] == "0" }.compactMap { $0[0] })
+        return Set(
+            CoreModule.allCases.filter { module in
+                peers.values.contains { $0[module] != nil }
+                    && !left.contains("admin-cluster_\(module.checksumName)_diffs_before_sync")
+            })
+    }
+
     static let tries = 10
 
     /// What the node runs of a module, once no LOAD of now bears the same second: whoever pulled what is replaced would

@@ -78,6 +78,8 @@ package struct CoreView: Hashable, Sendable {
     package var isActing: Bool
     /// Whether a mounted configuration may be restored at all.
     package var restores: Bool
+    /// The modules that the node pulls from its peers: it looks at theirs, and is not told to leave them.
+    package var pulls = Set(CoreModule.allCases)
     /// What stands in the Lease.
     package var recorded: RunningClaim?
     /// The others.
