@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import FakeProxySQL
 import NIOCore
 import NIOHTTP1
+import TestSupport
 import Testing
 
 @testable import Agent
