@@ -101,6 +101,7 @@ package final class FakeProxySQL: Sendable {
     let configured = Mutex<Set<PeerAddress>>([])
     /// The clients on the MySQL port.
     let clients = ClientSessions()
+    let faults = Mutex(StatementFaults())
     private let log = StatementLog()
 
     private init(
@@ -193,6 +194,7 @@ package final class FakeProxySQL: Sendable {
             )
         }
         if delay > .zero { try? await clock.sleep(for: delay) }
+        if let refusal = await fault(sql) { return refusal }
         await node.setClientConnections(connected, created: created)
         if let reply = await endClient(sql) { return reply }
         if sql.lowercased().contains("processlist") { await node.setProcesslist(clients.rows) }
