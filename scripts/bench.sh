@@ -95,6 +95,8 @@ for line in sys.stdin:
     event = json.loads(line)
     if "online-seconds" in event:
         print("  %.3f s, %.2f of the 1 s that the operation took" % (event["online-seconds"], event["online-seconds"]))'
+echo "bench: many groups on many nodes"
+python3 Benchmarks/fleet.py dist/drover 100 11
 if [ -n "${PROXYSQL_BIN:-}" ] && [ -x "$PROXYSQL_BIN" ]; then
     echo "bench: about 200,000 digests of a real ProxySQL into a file, against mariadb --batch --quick"
     admin=$(free_port)
