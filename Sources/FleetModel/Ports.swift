@@ -145,6 +145,23 @@ package protocol ProxyFleet: Sendable {
     func publish(_ configuration: FleetConfiguration) async -> Publication
     /// Takes everything of a group that was removed from every node.
     func withdraw(_ configuration: FleetConfiguration) async -> Publication
+    /// Sees to it that the nodes are brought to `configuration`, and says what is known of them: a fleet that keeps
+    /// its nodes right by itself asks none anew that it has asked since this was wanted.
+    func look(at configuration: FleetConfiguration) async -> Publication
+}
+
+extension ProxyFleet {
+    /// For fleets that do nothing between publications.
+    package func look(at configuration: FleetConfiguration) async -> Publication {
+        await publish(configuration)
+    }
+}
+
+/// A fleet that keeps its nodes right between publications, each by itself.
+package protocol FleetRounds: Sendable {
+    /// Goes on until it is cancelled; `onChange` is called when a node stands differently than before. What was
+    /// verified before it began does not count.
+    func run(onChange: @escaping @Sendable () -> Void) async
 }
 
 /// What the nodes hold of one generation.
@@ -164,6 +181,31 @@ package struct Publication: Hashable, Codable, Sendable {
     package var isComplete: Bool {
         nodes.contains { $0.condition == .current }
             && nodes.allSatisfy { $0.condition == .current || $0.condition == .down }
+    }
+
+    /// Whether enough nodes hold the generation for more traffic to be given to what is new in it: at least one, and
+    /// half of those that answer. A node that does not, or that cannot be brought there, keeps what it has and harms
+    /// nobody; only what is taken away has to be gone everywhere (`isComplete`).
+    package var isWidespread: Bool {
+        let current = nodes.count { $0.condition == .current }
+        let behind = nodes.count { $0.condition == .behind }
+        return current > 0 && current >= behind
+    }
+
+    /// Whether nothing can use any more what this generation took away: the publication is complete, and whoever is
+    /// down has been away for longer than a `restart` takes. One that is just being restarted comes back with what is
+    /// on its disk.
+    package func permitsDeletion(at now: Timestamp, restart: Duration) -> Bool {
+        isComplete && returning(at: now, restart: restart).isEmpty
+    }
+
+    /// The nodes that are down and may be back at any moment with what is on their disks.
+    package func returning(at now: Timestamp, restart: Duration) -> [String] {
+        nodes.filter { node in
+            guard node.condition == .down, let since = node.awaySince else { return false }
+            // A clock that was set back says nothing of how long that is.
+            return now.since(since) < restart
+        }.map(\.node)
     }
 
     /// Connections in use to `address`:`port` over all nodes; nil while a node that may be alive was not read.
@@ -192,7 +234,7 @@ package struct NodePublication: Hashable, Codable, Sendable {
     package var node: String
     /// How it stands.
     package var condition: Condition
-    /// Why, when it is not current.
+    /// Why, when it is not current; for one that is, what is still to be done there.
     package var detail: String?
     /// The group's backends as the node's connection pool shows them.
     package var backends: [BackendObservation]
@@ -201,6 +243,8 @@ package struct NodePublication: Hashable, Codable, Sendable {
 
     /// The stable code of what keeps the node behind, where there is one.
     package var reason: String? { foreignRows?.isEmpty == false ? ForeignRow.code : nil }
+    /// Since when it has not answered, while it does not.
+    package var awaySince: Timestamp?
 
     /// Makes a node's result.
     package init(node: String, condition: Condition, detail: String? = nil, backends: [BackendObservation] = []) {

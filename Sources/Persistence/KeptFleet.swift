@@ -3,11 +3,16 @@ package import Logging
 package import Pacing
 
 /// A fleet whose publications are kept beside the event log, for another process that shows them.
-package struct KeptFleet: ProxyFleet {
+package actor KeptFleet: ProxyFleet {
     private let fleet: any ProxyFleet
     private let log: SQLiteEventLog
     private let wallClock: any WallClock
     private let logger: Logger
+    private var kept: [InstanceName: (publication: Publication, at: Timestamp)] = [:]
+    /// What stays as it is is kept again this often, so that its time says that somebody still looks.
+    private static let repetitionInterval = Duration.seconds(60)
+    /// Connections and lags come and go: where nothing else changed, they are kept this often.
+    private static let countsInterval = Duration.seconds(10)
 
     /// Wraps `fleet`.
     package init(_ fleet: any ProxyFleet, in log: SQLiteEventLog, wallClock: any WallClock, logger: Logger) {
@@ -23,12 +28,19 @@ package struct KeptFleet: ProxyFleet {
         return publication
     }
 
+    package func look(at configuration: FleetConfiguration) async -> Publication {
+        let publication = await fleet.look(at: configuration)
+        await keep(publication, of: configuration.group)
+        return publication
+    }
+
     package func withdraw(_ configuration: FleetConfiguration) async -> Publication {
         let publication = await fleet.withdraw(configuration)
         guard publication.isComplete else {
             await keep(publication, of: configuration.group)
             return publication
         }
+        kept[configuration.group] = nil
         do throws(StoreError) {
             try await log.forgetPublication(of: configuration.group)
         } catch {
@@ -38,11 +50,25 @@ package struct KeptFleet: ProxyFleet {
     }
 
     private func keep(_ publication: Publication, of group: InstanceName) async {
+        let now = wallClock.now()
+        if let last = kept[group], Self.essence(of: last.publication) == Self.essence(of: publication),
+            now.since(last.at) >= .zero,
+            now.since(last.at) < (last.publication == publication ? Self.repetitionInterval : Self.countsInterval)
+        {
+            return
+        }
+        kept[group] = (publication, now)
         do throws(StoreError) {
-            try await log.keep(publication, of: group, at: wallClock.now())
+            try await log.keep(publication, of: group, at: now)
         } catch {
             complain(error)
         }
+    }
+
+    private static func essence(of publication: Publication) -> Publication {
+        var publication = publication
+        for node in publication.nodes.indices { publication.nodes[node].backends = [] }
+        return publication
     }
 
     /// For people only: what is done does not depend on it.

@@ -32,12 +32,14 @@ package struct FleetNode: Hashable, Sendable {
     }
 }
 
-/// The strategy `admin`: the difference, applied to each node through its admin interface and read back.
+/// The strategy `admin`: what all groups want, brought to each node through its admin interface and read back.
 ///
-/// Publications take turns, so that two groups never load on two cores at once: the one that is loaded later would be
-/// pulled over the other by cluster sync. Within one, cores come first and one after another, then the satellites
-/// together; what a node has already pulled from a core is found equal there and not loaded again.
-package actor AdminFleet: ProxyFleet {
+/// Each node has a loop of its own, with its own connection and its own patience, so that one that hangs delays no
+/// other. In one round a node is brought to what all groups want by then. Cluster sync takes the newest LOAD for the
+/// truth, so nothing is loaded that was overtaken meanwhile, and after a LOAD all other nodes are looked at again: a
+/// pull that was under way may have put older rows back. Nodes that were loaded within one second have equal epochs
+/// and cannot pull from each other, which is harmless: what they hold is equal.
+package actor AdminFleet: ProxyFleet, FleetRounds {
     /// How nodes are reached.
     package struct Settings: Sendable {
         /// Admin user.
@@ -54,6 +56,16 @@ package actor AdminFleet: ProxyFleet {
         package var tlsDirectory = TLSFile.usualDirectory
         /// How much is made sure of a node before it hears the password.
         package var tls = ClientTLSSettings.disabled
+        /// Between two looks at the checksums of a node to which nothing happens.
+        package var verifyEvery = Duration.seconds(30)
+        /// Between two readings of all tables of a node, for what no checksum shows.
+        package var readEvery = Duration.seconds(60)
+        /// Between two readings of its disk.
+        package var diskEvery = Duration.seconds(300)
+        /// Between two readings of its connection pool that nobody asked for.
+        package var countEvery = Duration.seconds(15)
+        /// How long a publication waits for a node that says nothing; its loop goes on waiting.
+        package var patience = Duration.seconds(3)
 
         /// Makes settings with the defaults of `drover serve`.
         package init(username: String, password: Secret) {
@@ -66,147 +78,163 @@ package actor AdminFleet: ProxyFleet {
     }
 
     var nodes: [FleetNode]
-    private let settings: Settings
-    private let wallClock: any WallClock
+    let settings: Settings
+    let wallClock: any WallClock
+    let clock: any Clock<Duration>
     let logger: Logger
-    private var connections: [String: any AdminConnection] = [:]
-    /// The nodes that did not answer when they were last asked.
-    private var silences: [String: Silence] = [:]
-    private let turn = Turn()
+    var connections: [FleetNode: any AdminConnection] = [:]
+    var states: [FleetNode: NodeState] = [:]
+    var wanted = WantedFleet()
+    /// Counts what nodes have to be looked at for: each change of what is wanted, each question, each LOAD.
+    var stamp = 0
+    /// Where `stamp` was when a group's present configuration was taken up.
+    var takenAt: [InstanceName: Int] = [:]
+    /// Where `stamp` was when connections were last to be counted.
+    var countsAskedAt = 0
+    /// A generation that was seen once and not taken, by group.
+    private var older: [InstanceName: Int64] = [:]
+    /// Why it is not known which nodes there are.
+    private var nodesProblem: String?
+    /// Goes on whenever a node's round ended.
+    let progress = Progress()
+    let nodesChanged = Wakeup()
+    var loops: Set<FleetNode> = []
+    var onChange: @Sendable () -> Void = {}
 
-    /// Makes the fleet; nothing is connected before the first publication.
-    package init(nodes: [FleetNode], settings: Settings, wallClock: any WallClock, logger: Logger) {
+    /// Makes the fleet; nothing is connected before it runs.
+    package init(
+        nodes: [FleetNode], settings: Settings, wallClock: any WallClock,
+        clock: any Clock<Duration> = ContinuousClock(),
+        logger: Logger
+    ) {
         self.nodes = nodes
         self.settings = settings
         self.wallClock = wallClock
+        self.clock = clock
         self.logger = logger
+        for node in nodes { states[node] = NodeState() }
     }
 
     /// Where nodes find the files that verify backends.
     var tlsDirectory: String { settings.tlsDirectory }
 
     /// Takes up which nodes there are now; connections to others are closed.
-    package func setNodes(_ present: [FleetNode]) async {
+    package func setNodes(_ present: [FleetNode]) {
+        nodesProblem = nil
+        guard present != nodes else { return }
         let gone = nodes.filter { !present.contains($0) }
         nodes = present
-        for node in gone {
-            silences[node.name] = nil
-            await connections.removeValue(forKey: node.name)?.close()
-        }
+        for node in gone { states.removeValue(forKey: node)?.wakeup.wake() }
+        for node in present where states[node] == nil { states[node] = NodeState() }
+        nodesChanged.wake()
+    }
+
+    /// Without knowing which nodes there are, nothing may be called published.
+    package func nodesAreUnknown(because problem: String) {
+        nodesProblem = problem
     }
 
     package func publish(_ configuration: FleetConfiguration) async -> Publication {
-        await turn.take()
-        let beginning = wallClock.now()
-        defer {
-            turn.give()
-            AdminMetric.publication.record(wallClock.now().since(beginning))
-        }
-        var results: [NodePublication] = []
-        for node in nodes where node.role == .core {
-            results.append(await bring(configuration, to: node))
-        }
-        let satellites = nodes.filter { $0.role == .satellite }
-        results += await withTaskGroup(of: NodePublication.self) { tasks in
-            for node in satellites { tasks.addTask { await self.bring(configuration, to: node) } }
-            var brought: [NodePublication] = []
-            for await result in tasks { brought.append(result) }
-            return brought
-        }
-        // A pull that was under way while a node was loaded may have put older rows back. Nodes that were loaded within
-        // one second have equal epochs and cannot pull from each other, which is harmless: what they hold is equal.
-        let verified = await withTaskGroup(of: NodePublication.self) { tasks in
-            for result in results { tasks.addTask { await self.verify(result, configuration) } }
-            var read: [NodePublication] = []
-            for await result in tasks { read.append(result) }
-            return read
-        }
-        let order = Dictionary(uniqueKeysWithValues: nodes.enumerated().map { ($1.name, $0) })
-        return Publication(
-            generation: configuration.generation,
-            nodes: verified.sorted { order[$0.node, default: 0] < order[$1.node, default: 0] })
+        await publish(WantedGroup(configuration, tlsDirectory: tlsDirectory))
     }
 
     package func withdraw(_ configuration: FleetConfiguration) async -> Publication {
-        await publish(configuration.emptied)
+        await publish(WantedGroup(configuration.emptied, tlsDirectory: tlsDirectory, isWithdrawn: true))
     }
 
-    private func bring(_ configuration: FleetConfiguration, to node: FleetNode) async -> NodePublication {
-        await attempt(node) { apply throws(AdminError) in
-            _ = try await apply.apply(configuration)
-            return NodePublication(node: node.name, condition: .current)
-        }
+    private func publish(_ group: WantedGroup) async -> Publication {
+        let watch = Stopwatch(clock)
+        take(group)
+        stamp += 1
+        countsAskedAt = stamp
+        wakeAll()
+        let needed = stamp
+        await settle(needed, countsToo: true)
+        AdminMetric.publication.record(watch.elapsed)
+        return publication(of: group.configuration, needed: needed, countsToo: true)
     }
 
-    private func verify(_ result: NodePublication, _ configuration: FleetConfiguration) async -> NodePublication {
-        guard result.condition == .current, let node = nodes.first(where: { $0.name == result.node }) else {
-            return result
-        }
-        return await attempt(node) { apply throws(AdminError) in
-            let holds = try await apply.holds(configuration)
-            return NodePublication(
-                node: node.name, condition: holds ? .current : .behind,
-                detail: holds ? nil : "it holds something else after it was brought there",
-                backends: try await apply.backends(of: configuration))
-        }
+    package func look(at configuration: FleetConfiguration) async -> Publication {
+        let group = configuration.group
+        if mayTake(configuration), take(WantedGroup(configuration, tlsDirectory: tlsDirectory)) { wakeAll() }
+        let needed = takenAt[group] ?? stamp
+        await settle(needed, countsToo: false)
+        let present = wanted.groups[group]?.configuration ?? configuration
+        return publication(of: present, needed: needed, countsToo: false)
     }
 
-    private func attempt(
-        _ node: FleetNode, _ body: (NodeApply) async throws(AdminError) -> NodePublication
-    ) async -> NodePublication {
-        if let silence = silences[node.name], !silence.isOver(at: wallClock.now(), limit: settings.unreachableAfter) {
-            return NodePublication(
-                node: node.name, condition: .unknown, detail: "\(silence.reason); it will be asked again soon")
+    /// Whether what was read in the store is to be taken for what is wanted. Whoever has just published may have saved
+    /// something newer since it was read, or be withdrawing the group; what is read again all the same is a store that
+    /// was put back, or a group that was registered anew.
+    private func mayTake(_ configuration: FleetConfiguration) -> Bool {
+        let group = configuration.group
+        guard let present = wanted.groups[group] else { return true }
+        guard present.isWithdrawn || configuration.generation < present.configuration.generation else {
+            older[group] = nil
+            return present.configuration != configuration
         }
-        do throws(AdminError) {
-            let connection = try await connection(to: node)
-            let result = try await body(
-                NodeApply(
-                    connection: connection, node: node.name, savesToDisk: settings.savesToDisk,
-                    tlsDirectory: settings.tlsDirectory, logger: logger))
-            silences[node.name] = nil
-            return result
-        } catch {
-            // A refused statement leaves the session as it was; anything else leaves it unknown.
-            if ![.readBackDiffers, .statementRefused, .foreignRows].contains(error.code) {
-                await connections.removeValue(forKey: node.name)?.close()
+        guard older.updateValue(configuration.generation, forKey: group) == configuration.generation else {
+            return false
+        }
+        older[group] = nil
+        return true
+    }
+
+    @discardableResult
+    private func take(_ group: WantedGroup) -> Bool {
+        let name = group.configuration.group
+        older[name] = nil
+        let isOther = wanted.take(group)
+        if isOther || takenAt[name] == nil {
+            stamp += 1
+            takenAt[name] = stamp
+        }
+        return isOther
+    }
+
+    func wakeAll(but own: FleetNode? = nil) {
+        for (node, state) in states where node != own { state.wakeup.wake() }
+    }
+
+    // MARK: What is known
+
+    /// Waits until each node was looked at since `needed`, but not for one that says nothing.
+    private func settle(_ needed: Int, countsToo: Bool) async {
+        let watch = Stopwatch(clock)
+        while !Task.isCancelled {
+            let seen = progress.count
+            let left = settings.patience - watch.elapsed
+            let isOver = nodes.allSatisfy {
+                isSettled($0, needed, countsToo: countsToo)
+                    || states[$0]?.round.map { $0.elapsed > settings.patience } ?? false
             }
-            var result = NodePublication(
-                node: node.name, condition: condition(of: node, error), detail: error.message)
-            result.foreignRows = error.foreignRows.isEmpty ? nil : error.foreignRows
-            return result
+            if isOver || left <= .zero { return }
+            await progress.wait(beyond: seen, upTo: left, clock: clock)
         }
     }
 
-    private func condition(of node: FleetNode, _ error: AdminError) -> NodePublication.Condition {
-        switch error.code {
-        case .refused:
-            silences[node.name] = nil
-            return .down
-        case .unreachable:
-            let now = wallClock.now()
-            var silence = silences[node.name] ?? Silence(since: now)
-            silence.goesOn(
-                at: now, reason: error.message, longest: settings.statementTimeout,
-                jitter: Double.random(in: 0.5...1))
-            silences[node.name] = silence
-            return now.since(silence.since) >= settings.unreachableAfter ? .down : .unknown
-        case .statementRefused, .unusableText, .contradictory, .unexpectedAnswer, .readBackDiffers, .unsupported,
-            .foreignRows:
-            silences[node.name] = nil
-            return .behind
+    /// Whether the node was looked at since `needed`, and since any other was loaded.
+    private func isSettled(_ node: FleetNode, _ needed: Int, countsToo: Bool) -> Bool {
+        guard let state = states[node], state.finished >= needed, !countsToo || state.counted >= needed else {
+            return false
         }
+        return state.absence != nil || states.allSatisfy { $0.key == node || $0.value.loadedAt <= state.finished }
     }
 
-    func connection(to node: FleetNode) async throws(AdminError) -> any AdminConnection {
-        // The node may have been restarted since the last publication.
-        if let present = connections[node.name], present.isOpen { return present }
-        var configuration = MySQLConfiguration(
-            host: node.host, port: node.port, username: settings.username, password: settings.password.reveal())
-        settings.tls.apply(to: &configuration)
-        let made = try await AdminClient(
-            configuration, node: node.name, timeout: settings.statementTimeout, logger: logger)
-        connections[node.name] = made
-        return made
+    private func publication(of configuration: FleetConfiguration, needed: Int, countsToo: Bool) -> Publication {
+        if let nodesProblem {
+            return Publication(
+                generation: configuration.generation,
+                nodes: [NodePublication(node: "pods", condition: .unknown, detail: nodesProblem)])
+        }
+        let present = nodes.map { node in
+            guard let state = states[node], isSettled(node, needed, countsToo: countsToo) else {
+                let elapsed = states[node]?.round.map { ", for \($0.elapsed.wholeMilliseconds) ms now" } ?? ""
+                return NodePublication(
+                    node: node.name, condition: .unknown, detail: "\(node.name) has not answered yet\(elapsed)")
+            }
+            return state.publication(of: configuration, by: node.name)
+        }
+        return Publication(generation: configuration.generation, nodes: present)
     }
 }

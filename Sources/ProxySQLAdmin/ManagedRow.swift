@@ -18,6 +18,15 @@ package enum AdminModule: String, Hashable, Sendable, CaseIterable {
         case .queryRules: QueryRuleRow.table
         }
     }
+
+    /// Its names in `runtime_checksums_values`; the second of the servers' is what was loaded, whatever Monitor moved.
+    var checksumNames: [String] {
+        switch self {
+        case .servers: ["mysql_servers", "mysql_servers_v2"]
+        case .users: ["mysql_users"]
+        case .queryRules: ["mysql_query_rules"]
+        }
+    }
 }
 
 /// A row of a table that Drover manages.

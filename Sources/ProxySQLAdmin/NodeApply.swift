@@ -59,17 +59,7 @@ package struct NodeApply: Sendable {
     /// The rows that verify the group's backends.
     /// - Throws: `contradictory`, when a server would be spoken with unverified.
     func sslRows(_ configuration: FleetConfiguration) throws(AdminError) -> [SSLParamsRow] {
-        let names = configuration.unverifiableServers.map(\.name).sorted()
-        guard names.isEmpty else {
-            throw AdminError(
-                .contradictory,
-                "group \(configuration.group) verifies its backends, and there is no server CA for "
-                    + "\(names.joined(separator: ", ")); store the group's CA (PATCH /cert), or set its backendTLS to off"
-            )
-        }
-        return configuration.plannedTrust.map {
-            SSLParamsRow($0, directory: tlsDirectory, group: configuration.group)
-        }
+        try SSLParamsRow.rows(of: configuration, directory: tlsDirectory)
     }
 
     /// Whether runtime holds the configuration, without changing anything.
@@ -89,40 +79,8 @@ package struct NodeApply: Sendable {
     /// - Throws: `AdminError`.
     package func backends(of configuration: FleetConfiguration) async throws(AdminError) -> [BackendObservation] {
         let hostgroups = "\(configuration.writerHostgroup),\(configuration.readerHostgroup)"
-        let result = try await connection.query(
-            "SELECT hostgroup, srv_host, srv_port, status, ConnUsed FROM stats_mysql_connection_pool "
-                + "WHERE hostgroup IN (\(hostgroups))\(try Self.orAddressed(configuration.servers))")
-        var backends: [BackendObservation] = []
-        for row in result.rows {
-            backends.append(
-                BackendObservation(
-                    hostgroup: try row.number("hostgroup"), address: try row.required("srv_host"),
-                    port: try row.number("srv_port"), status: try row.required("status"),
-                    connectionsInUse: try row.count("ConnUsed")))
-        }
-        let lags = await lags()
-        for index in backends.indices {
-            backends[index].lag = lags["\(backends[index].address) \(backends[index].port)"]
-        }
-        return backends
-    }
-
-    /// What Monitor measured last, by address and port. It measures only servers with a `max_replication_lag` (ProxySQL
-    /// documentation, "Monitor Module"), and is for people: a node that cannot tell is none the worse for it.
-    private func lags() async -> [String: LagReading] {
-        let result = try? await connection.query(
-            "SELECT hostname, port, MAX(time_start_us) AS time_start_us, repl_lag "
-                + "FROM monitor.mysql_server_replication_lag_log WHERE repl_lag IS NOT NULL GROUP BY hostname, port")
-        var lags: [String: LagReading] = [:]
-        for row in result?.rows ?? [] {
-            guard let address = row.string("hostname"), let port = row.string("port"),
-                let at = row.string("time_start_us").flatMap({ Int64($0) }),
-                let seconds = row.string("repl_lag").flatMap({ Double($0) }), seconds.isFinite, seconds >= 0
-            else { continue }
-            lags["\(address) \(port)"] = LagReading(
-                seconds: seconds, measuredAt: Timestamp(millisecondsSinceEpoch: at / 1_000))
-        }
-        return lags
+        let condition = "hostgroup IN (\(hostgroups))\(try Self.orAddressed(configuration.servers))"
+        return try await PoolReading(of: connection, where: condition).backends(of: configuration)
     }
 
     private static func orAddressed(_ servers: [BackendServer]) throws(AdminError) -> String {
@@ -212,7 +170,10 @@ package struct NodeApply: Sendable {
             return true
         }
         let ours = Set(runtime.filter { $0.mark?.group == group.text && $0.isShownAtRuntime }.map(\.comparable))
-        return ours == expected
+        if ours == expected { return true }
+        // Only a difference is worth looking for who else moves servers.
+        guard Row.self is ServerRow.Type else { return false }
+        return try await ReplicationPairs(of: connection).agree(ours, with: expected)
     }
 
     /// The rows in memory. A table that this ProxySQL does not have holds none, as long as none are wanted in it: a
@@ -223,15 +184,19 @@ package struct NodeApply: Sendable {
         } catch {
             guard Self.isMissing(Row.self, error) else { throw error }
             guard !wanted.isEmpty else { return [] }
-            throw AdminError(
-                .unsupported,
-                "\(node) runs a ProxySQL without \(Row.table), which came with 2.6: backends cannot be verified one by "
-                    + "one there, and mysql-ssl_p2s_ca is not touched, because it would hold for all of them; upgrade "
-                    + "ProxySQL, or set the group's backendTLS to off")
+            throw Self.missing(Row.table, on: node)
         }
     }
 
-    private static func isMissing<Row: ManagedRow>(_ type: Row.Type, _ error: AdminError) -> Bool {
+    static func missing(_ table: String, on node: String) -> AdminError {
+        AdminError(
+            .unsupported,
+            "\(node) runs a ProxySQL without \(table), which came with 2.6: backends cannot be verified one by "
+                + "one there, and mysql-ssl_p2s_ca is not touched, because it would hold for all of them; upgrade "
+                + "ProxySQL, or set the group's backendTLS to off")
+    }
+
+    static func isMissing<Row: ManagedRow>(_ type: Row.Type, _ error: AdminError) -> Bool {
         Row.isOptional && error.code == .statementRefused && error.message.contains("no such table")
     }
 

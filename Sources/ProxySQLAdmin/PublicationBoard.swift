@@ -92,8 +92,15 @@ package struct ObservedFleet: ProxyFleet {
     }
 
     package func publish(_ configuration: FleetConfiguration) async -> Publication {
-        let publication = await fleet.publish(configuration)
-        let (now, group) = (wallClock.now(), configuration.group)
+        await note(await fleet.publish(configuration), of: configuration.group)
+    }
+
+    package func look(at configuration: FleetConfiguration) async -> Publication {
+        await note(await fleet.look(at: configuration), of: configuration.group)
+    }
+
+    private func note(_ publication: Publication, of group: InstanceName) async -> Publication {
+        let now = wallClock.now()
         let before = board.note(publication, of: group, at: now)
         await tell(FleetEvent.between(old: before, new: publication, of: group, at: now))
         return publication
@@ -123,6 +130,10 @@ package struct LagFleet: ProxyFleet {
 
     package func publish(_ configuration: FleetConfiguration) async -> Publication {
         board.filled(await fleet.publish(configuration), of: configuration.group)
+    }
+
+    package func look(at configuration: FleetConfiguration) async -> Publication {
+        board.filled(await fleet.look(at: configuration), of: configuration.group)
     }
 
     package func withdraw(_ configuration: FleetConfiguration) async -> Publication {

@@ -30,4 +30,7 @@ package struct Silence: Hashable, Sendable {
     package func isOver(at now: Timestamp, limit: Duration) -> Bool {
         now >= nextTry || now.since(since) >= limit || now < since
     }
+
+    /// How long it is until the next try, at least a little.
+    package func pause(at now: Timestamp) -> Duration { max(nextTry.since(now), .milliseconds(50)) }
 }

@@ -69,7 +69,7 @@ extension GroupWorker {
     ) async throws(StoreError) -> StepReport {
         var record = stored.document
         let publication = await publish(record.configuration)
-        guard publication.isComplete else {
+        guard publication.isWidespread else {
             return .waits(Self.incomplete(publication), next: settings.publicationRetry)
         }
         let now = around.wallClock.now()
@@ -77,7 +77,7 @@ extension GroupWorker {
         guard let next = settings.admission.weight(after: weight, full: replica.fullWeight ?? weight) else {
             record.serve(replica.name, at: now)
             try await save(record, stored.version)
-            return .did("\(replica.name) serves on every node")
+            return .did("\(replica.name) serves on every node that answers")
         }
         guard replica.state == .ramping else {
             record.ramp(replica.name, at: now)

@@ -115,11 +115,14 @@ extension GroupWorker {
     private func withdraw(
         _ replica: ReplicaRecord, _ stored: Versioned<GroupRecord>
     ) async throws(StoreError) -> StepReport {
-        let publication = await publish(stored.document.configuration)
-        guard publication.isComplete else {
-            return .waits(Self.incomplete(publication), next: settings.publicationRetry)
-        }
         var record = stored.document
+        // No node ever had a row of one that was never admitted.
+        if replica.address != nil {
+            let publication = await publish(record.configuration)
+            guard publication.isComplete else {
+                return .waits(Self.incomplete(publication), next: settings.publicationRetry)
+            }
+        }
         record.deletionMayBegin(replica.name, at: around.wallClock.now())
         try await save(record, stored.version)
         return .did("no node knows \(replica.name) any more")
@@ -138,6 +141,8 @@ extension GroupWorker {
                 } else {
                     record.deletionBegan(replica.name, operationID: nil)
                 }
+            } else if let report = await lastLook(replica, record) {
+                return report
             } else if let operation = try await findOrDelete(replica, record) {
                 record.deletionBegan(replica.name, operationID: operation)
             } else {

@@ -18,6 +18,8 @@ package actor GroupWorker {
         package var provider: any ReplicaProvider
         /// What brings configurations to the nodes.
         package var fleet: any ProxyFleet
+        /// What it does between publications.
+        package var rounds: (any FleetRounds)?
         /// The time.
         package var wallClock: any WallClock
         /// The unique end of a replica's name: lower-case letters and digits.
@@ -179,7 +181,7 @@ package actor GroupWorker {
         return .did("planned \(replica): \(decision.reason.rawValue)")
     }
 
-    /// Publishes when the configuration changed or was not verified for a while; both are the same call.
+    /// Reads how the nodes stand when the configuration changed or was not verified for a while.
     private func verify(_ record: GroupRecord, because reason: String) async throws(StoreError) -> StepReport {
         let now = around.wallClock.now()
         if let verified, verified.generation == record.configuration.generation,
@@ -187,9 +189,10 @@ package actor GroupWorker {
         {
             return .waits("holding: \(reason)", next: settings.resync - now.since(verified.at))
         }
-        let publication = await publish(record.configuration)
+        // The publisher keeps the nodes right; it is only read what it came to.
+        let publication = note(await around.fleet.look(at: record.configuration))
         guard publication.isComplete else {
-            return .waits(Self.incomplete(publication), next: settings.publicationRetry)
+            return .waits(Self.incomplete(publication), next: min(settings.operationPoll, settings.resync))
         }
         return .waits("holding: \(reason)", next: settings.resync)
     }
@@ -200,7 +203,10 @@ package actor GroupWorker {
     func isVerified(_ generation: Int64) -> Bool { verified?.generation == generation }
 
     func publish(_ configuration: FleetConfiguration) async -> Publication {
-        let publication = await around.fleet.publish(configuration)
+        note(await around.fleet.publish(configuration))
+    }
+
+    private func note(_ publication: Publication) -> Publication {
         ScalerMetric.publicationsIncomplete.count(name.text, by: publication.isComplete ? 0 : 1)
         if publication.isComplete {
             verified = (publication.generation, around.wallClock.now())

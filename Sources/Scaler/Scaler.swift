@@ -3,7 +3,8 @@ package import Logging
 import Pacing
 import ServiceLifecycle
 
-/// The role `drover scaler`: a worker for each group, woken by messages, by its own timetable and at each start.
+/// The role `drover scaler`: a publisher for all groups and a worker for each, woken by messages, by their own timetables
+/// and at each start.
 package struct Scaler: Service {
     private let around: GroupWorker.Surroundings
     private let queue: any WorkQueue
@@ -53,6 +54,10 @@ package struct Scaler: Service {
             if let probe = around.probe, around.noteLag != nil {
                 tasks.addTask { await LagWatch(around: around, probe: probe, clock: clock).run() }
             }
+            let publisher = FleetPublisher(
+                groups: around.groups, fleet: around.fleet, rounds: around.rounds, interval: settings.resync,
+                clock: clock, logger: logger)
+            tasks.addTask { await publisher.run() }
             var wakeups: [InstanceName: Wakeup] = [:]
             while !Task.isCancelled {
                 let messages = await look()
@@ -61,6 +66,7 @@ package struct Scaler: Service {
                     wakeups[group] = wakeup
                     tasks.addTask { await work(on: group, wakeup: wakeup) }
                 }
+                await publisher.wake(messages.deliveries.map(\.message.group))
                 for delivery in messages.deliveries { wakeups[delivery.message.group]?.wake() }
                 await acknowledge(messages.deliveries)
                 try? await clock.sleep(for: settings.queuePoll)

@@ -8,6 +8,9 @@ package struct ScalerSettings: Sendable {
     package var publicationRetry: Duration
     /// Between two verifications of the nodes when nothing happens.
     package var resync: Duration
+    /// How long a node may take to come back with what is on its disk: until it was away for longer, nothing is deleted
+    /// that it may still use.
+    package var nodeRestart = Duration.seconds(60)
     /// After this an operation that is still under way is reported as stuck; it is never given up, because it may
     /// still end (30 minutes and more are normal for a replica of a large primary).
     package var operationDeadline: Duration

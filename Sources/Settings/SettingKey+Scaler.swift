@@ -55,6 +55,10 @@ extension SettingKey {
             "How long it takes from a new replica's first read to its full weight."),
         SettingKey("scaler.ramp-steps", .integer(1...100), "5", "In how many steps the weight grows."),
         SettingKey(
+            "scaler.node-restart-seconds", .seconds(0...3_600), "60",
+            "How long a node that refuses connections may take to be back with what is on its disk; until it was away "
+                + "for longer, no replica is deleted."),
+        SettingKey(
             "scaler.unreachable-after-seconds", .seconds(1...86_400), "300",
             "After this a node that does not answer is taken for down."),
     ]

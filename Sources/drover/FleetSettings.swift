@@ -20,7 +20,7 @@ extension EffectiveSettings {
 
     /// What brings configurations to the nodes, by `fleet.strategy`.
     /// - Throws: when the API server's credentials, or the base file, cannot be read.
-    func fleet(_ logger: Logger) throws -> any ProxyFleet {
+    func fleet(_ logger: Logger) throws -> any ProxyFleet & FleetRehearsal {
         switch text("fleet.strategy") {
         case "kubernetes":
             var settings = KubernetesFleet.Settings(
@@ -88,6 +88,7 @@ extension EffectiveSettings {
         admin.savesToDisk = flag("fleet.save-to-disk")
         admin.tls = try clientTLS("fleet.tls", "fleet.allow-public-key-retrieval")
         admin.tlsDirectory = text("fleet.tls-directory")
+        admin.verifyEvery = seconds("scaler.resync-seconds")
         return AdminFleet(nodes: listedNodes, settings: admin, wallClock: SystemWallClock(), logger: logger)
     }
 

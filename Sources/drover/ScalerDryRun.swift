@@ -113,9 +113,7 @@ struct ScalerDryRun {
             groups = store
             incidents = store
         }
-        guard let fleet = try settings.fleet(logger) as? any FleetRehearsal else {
-            throw Complaint("fleet.strategy \(settings.text("fleet.strategy")) cannot be rehearsed")
-        }
+        let fleet = try settings.fleet(logger)
         let load = try settings.loadSources(logger)
         var around = Rehearsal.Surroundings(
             groups: groups, incidents: incidents,

@@ -24,6 +24,7 @@ extension ScalerSettings {
                 rampDuration: settings.text("fleet.strategy") == "rollout"
                     ? .zero : settings.seconds("scaler.ramp-seconds"),
                 rampSteps: settings.integer("scaler.ramp-steps")))
+        nodeRestart = settings.seconds("scaler.node-restart-seconds")
     }
 }
 

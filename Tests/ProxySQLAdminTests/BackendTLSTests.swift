@@ -21,13 +21,6 @@ private struct OldNode: AdminConnection {
     func close() async {}
 }
 
-extension FakeProxySQL {
-    fileprivate func cells(_ sql: String) async -> [[String?]] {
-        guard case .rows(_, let rows) = await query(sql) else { return [["no rows"]] }
-        return rows
-    }
-}
-
 @Suite("Backends that are verified", .timeLimit(.minutes(1)))
 struct BackendTLSTests {
     private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

@@ -5,54 +5,6 @@ import ProxySQLAdmin
 import TestSupport
 import Testing
 
-private let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-
-/// Simulated nodes and a fleet over them, on free ports. Only a test in which a node hangs waits for `patience`.
-private func withFleet(
-    nodes count: Int = 1, patience: Duration = .seconds(30),
-    _ body: (AdminFleet, [FakeProxySQL], TestWallClock) async throws -> Void
-) async throws {
-    try await withNodes((0..<count).map { freeNode("node-\($0)") }) { fakes in
-        let clock = TestWallClock()
-        var settings = AdminFleet.Settings(username: "radmin", password: Secret("radmin"))
-        settings.statementTimeout = patience
-        let fleet = AdminFleet(
-            nodes: fakes.enumerated().map { index, fake in
-                FleetNode(
-                    name: "node-\(index)", role: index == 0 ? .core : .satellite, host: fake.adminEndpoint.host,
-                    port: fake.adminEndpoint.port)
-            }, settings: settings, wallClock: clock, logger: quiet)
-        try await body(fleet, fakes, clock)
-    }
-}
-
-private func configuration(comment: String = "c", password: String = "secret") throws -> FleetConfiguration {
-    let group = try InstanceName("shop")
-    return FleetConfiguration(
-        group: group, writerHostgroup: 5, readerHostgroup: 10, ruleIDBase: 0,
-        content: (
-            [
-                BackendServer(name: "shop", address: "127.0.9.1", hostgroup: 5, origin: .primary),
-                BackendServer(name: "shop-r", address: "127.0.9.2", hostgroup: 10, origin: .configured),
-            ],
-            [ProxyUser(username: "app", password: Secret(password), defaultHostgroup: 5)],
-            [
-                QueryRule(
-                    id: 1, username: "app", matchDigest: "^SELECT", destinationHostgroup: 10, comment: comment)
-            ]
-        ))
-}
-
-extension FakeProxySQL {
-    fileprivate func cells(_ sql: String) async -> [[String?]] {
-        if case .rows(_, let rows) = await query(sql) { rows } else { [] }
-    }
-
-    fileprivate var loads: [String] {
-        statements.map(\.text).filter { $0.hasPrefix("LOAD") }
-    }
-}
-
 @Suite("Publishing to nodes", .timeLimit(.minutes(1)))
 struct FleetTests {
     @Test("what is published is read back, and published again it loads nothing")

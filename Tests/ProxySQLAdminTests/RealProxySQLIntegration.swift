@@ -15,7 +15,11 @@ struct RealProxySQLIntegration {
                 nodes: [FleetNode(name: "real", role: .core, host: real.host, port: real.adminPort)],
                 settings: AdminFleet.Settings(username: "radmin", password: Secret("radmin")),
                 wallClock: TestWallClock(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-            try await body(fleet, real, admin)
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { await fleet.run {} }
+                defer { tasks.cancelAll() }
+                try await body(fleet, real, admin)
+            }
             await admin.close()
         }
     }

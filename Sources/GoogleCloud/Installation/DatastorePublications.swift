@@ -115,6 +115,12 @@ package actor SharedFleet: ProxyFleet {
         return publication
     }
 
+    package func look(at configuration: FleetConfiguration) async -> Publication {
+        let publication = await fleet.look(at: configuration)
+        await note(publication, of: configuration.group)
+        return publication
+    }
+
     package func withdraw(_ configuration: FleetConfiguration) async -> Publication {
         let publication = await fleet.withdraw(configuration)
         guard publication.isComplete else {

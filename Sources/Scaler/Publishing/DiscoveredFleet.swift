@@ -1,37 +1,56 @@
 package import FleetModel
+import Pacing
 package import ProxySQLAdmin
 
-/// The strategy `admin` where nodes come and go: before each publication it is looked which nodes there are.
-package struct DiscoveredFleet: ProxyFleet {
+/// The strategy `admin` where nodes come and go: before each publication, and every few seconds, it is looked which
+/// nodes there are.
+package struct DiscoveredFleet: ProxyFleet, FleetRounds {
     private let directory: any NodeDirectory
     private let fleet: AdminFleet
+    private let interval: Duration
+    private let clock: any Clock<Duration>
 
     /// Publishes through `fleet` to the nodes of `directory`.
-    package init(directory: any NodeDirectory, fleet: AdminFleet) {
+    package init(
+        directory: any NodeDirectory, fleet: AdminFleet, interval: Duration = .seconds(5),
+        clock: any Clock<Duration> = ContinuousClock()
+    ) {
         self.directory = directory
         self.fleet = fleet
+        self.interval = interval
+        self.clock = clock
     }
 
     package func publish(_ configuration: FleetConfiguration) async -> Publication {
-        await discovering(configuration) { await fleet.publish(configuration) }
+        await discover()
+        return await fleet.publish(configuration)
     }
 
     package func withdraw(_ configuration: FleetConfiguration) async -> Publication {
-        await discovering(configuration) { await fleet.withdraw(configuration) }
+        await discover()
+        return await fleet.withdraw(configuration)
     }
 
-    /// Without knowing which nodes there are, nothing may be called published.
-    private func discovering(
-        _ configuration: FleetConfiguration, _ body: () async -> Publication
-    ) async -> Publication {
+    package func look(at configuration: FleetConfiguration) async -> Publication {
+        await fleet.look(at: configuration)
+    }
+
+    package func run(onChange: @escaping @Sendable () -> Void) async {
+        await withDiscardingTaskGroup { tasks in
+            tasks.addTask { await fleet.run(onChange: onChange) }
+            while !Task.isCancelled {
+                await discover()
+                try? await clock.sleep(for: interval)
+            }
+        }
+    }
+
+    private func discover() async {
         do throws(NodeDirectoryError) {
             await fleet.setNodes(try await directory.nodes())
         } catch {
-            return Publication(
-                generation: configuration.generation,
-                nodes: [NodePublication(node: "pods", condition: .unknown, detail: "\(error)")])
+            await fleet.nodesAreUnknown(because: "\(error)")
         }
-        return await body()
     }
 }
 
