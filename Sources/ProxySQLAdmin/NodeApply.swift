@@ -10,13 +10,16 @@ package struct NodeApply: Sendable {
     let savesToDisk: Bool
     let tlsDirectory: String
     let logger: Logger
+    let unsaved: UnsavedModules?
 
     /// Works over `connection`; `savesToDisk` repeats every LOAD with a SAVE, because peers persist what they pull and
     /// the origin does not (seen on ProxySQL 2.7.1). `tlsDirectory` is where the node finds the files of `TLSFile`.
+    /// With `unsaved`, a SAVE that fails is made up for by a later call.
     package init(
         connection: any AdminConnection, node: String, savesToDisk: Bool,
-        tlsDirectory: String = TLSFile.usualDirectory, logger: Logger
+        tlsDirectory: String = TLSFile.usualDirectory, unsaved: UnsavedModules? = nil, logger: Logger
     ) {
+        self.unsaved = unsaved
         self.connection = connection
         self.node = node
         self.savesToDisk = savesToDisk
@@ -47,6 +50,16 @@ package struct NodeApply: Sendable {
         let rules = try await write(
             configuration.queryRules.map { QueryRuleRow($0, of: configuration) }, configuration)
         if try await load(rules, group) { loaded.append(.queryRules) }
+        if savesToDisk, let unsaved {
+            if unsaved.isNew(group) {
+                try await compareDisk(trust, of: group, unsaved)
+                try await compareDisk(servers, of: group, unsaved)
+                try await compareDisk(users, of: group, unsaved)
+                try await compareDisk(rules, of: group, unsaved)
+                unsaved.compared(group)
+            }
+            await save(unsaved)
+        }
         let foreign = servers.collisions + users.collisions + rules.collisions
         guard foreign.isEmpty else { throw AdminError(foreign, of: group, on: node) }
         return loaded
@@ -120,6 +133,7 @@ package struct NodeApply: Sendable {
     }
 
     private func load(_ module: AdminModule, _ group: InstanceName, _ what: String) async throws(AdminError) {
+        if savesToDisk { unsaved?.note(module) }
         _ = try await connection.query("LOAD \(module.rawValue) TO RUNTIME")
         AdminMetric.loads.count(node, module.rawValue)
         logger.info(
@@ -127,7 +141,7 @@ package struct NodeApply: Sendable {
             metadata: [
                 "node.id": "\(node)", "module": "\(module.rawValue)", "group.name": "\(group)", "difference": "\(what)",
             ])
-        if savesToDisk { _ = try await connection.query("SAVE \(module.rawValue) TO DISK") }
+        if savesToDisk, unsaved == nil { _ = try await connection.query("SAVE \(module.rawValue) TO DISK") }
     }
 
     private func check<Row: ManagedRow>(

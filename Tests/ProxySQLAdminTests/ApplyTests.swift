@@ -78,6 +78,31 @@ struct ApplyTests {
         }
     }
 
+    @Test("a SAVE that was refused is made up for by the next call, and by that of another process, without a LOAD")
+    func savedLater() async throws {
+        try await withNode { fake, client in
+            let saved = "SELECT hostname FROM disk.mysql_servers"
+            let clock = ManualClock()
+            let wanted = try configuration()
+            let agent = NodeApply(
+                connection: client, node: "node", savesToDisk: true, unsaved: UnsavedModules(clock: clock),
+                logger: logger)
+            fake.refuse("SAVE MYSQL SERVERS", times: 2)
+            #expect(try await agent.apply(wanted) == [.servers])
+            #expect(await fake.cells(saved) == [])
+            // Not again at once: a database that is locked makes everything behind a SAVE wait.
+            #expect(try await agent.apply(wanted) == [])
+            clock.advance(by: .seconds(2))
+            #expect(try await agent.apply(wanted) == [])
+            #expect(await fake.cells(saved) == [])
+            let another = NodeApply(
+                connection: client, node: "node", savesToDisk: true, unsaved: UnsavedModules(clock: clock),
+                logger: logger)
+            #expect(try await another.apply(wanted) == [])
+            #expect(await fake.cells(saved) == [["127.0.9.1"]])
+        }
+    }
+
     @Test("nothing is loaded when somebody else writes in between")
     func interfered() async throws {
         try await withNode { fake, client in

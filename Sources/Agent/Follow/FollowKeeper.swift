@@ -27,6 +27,7 @@ package final class FollowKeeper: Service {
     private let pace: MembershipKeeper.Pace
     private let logger: Logger
     private let known = Mutex(Known())
+    private let unsaved: UnsavedModules
 
     /// Makes the keeper of a node; the files that rows name are kept in `directory`.
     package init(
@@ -43,6 +44,7 @@ package final class FollowKeeper: Service {
         self.mayApply = mayApply
         self.pace = pace
         self.logger = logger
+        unsaved = UnsavedModules(clock: pace.clock)
     }
 
     package func run() async throws {
@@ -84,7 +86,8 @@ package final class FollowKeeper: Service {
         role.update { $0.wantedGeneration = wanted }
         let savesToDisk = try await savesToDisk()
         let apply = NodeApply(
-            connection: port, node: node, savesToDisk: savesToDisk, tlsDirectory: directory.path, logger: logger)
+            connection: port, node: node, savesToDisk: savesToDisk, tlsDirectory: directory.path,
+            unsaved: unsaved, logger: logger)
         if mayApply() {
             for configuration in configurations {
                 let loaded = try await apply.apply(configuration)
