@@ -3,9 +3,9 @@ import Logging
 import Pacing
 
 extension GroupWorker {
-    /// Looks at all nodes once more, right before the instance is deleted: since it left the configuration one may have
-    /// been restarted with what was on its disk, and one that was down then must first be seen without the row, or be
-    /// away for longer than a restart takes.
+    /// Looks at all nodes: before the deletion may begin, and once more right before the call. Since the replica left the
+    /// configuration one may have been restarted with what was on its disk, and one that was down then must first be seen
+    /// without the row, or be away for longer than a restart takes. One that was never admitted no node ever had.
     /// - Returns: what is waited for; nil when the instance may be deleted.
     func lastLook(_ replica: ReplicaRecord, _ record: GroupRecord) async -> StepReport? {
         guard replica.address != nil else { return nil }

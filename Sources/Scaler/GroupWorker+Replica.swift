@@ -116,13 +116,8 @@ extension GroupWorker {
         _ replica: ReplicaRecord, _ stored: Versioned<GroupRecord>
     ) async throws(StoreError) -> StepReport {
         var record = stored.document
-        // No node ever had a row of one that was never admitted.
-        if replica.address != nil {
-            let publication = await publish(record.configuration)
-            guard publication.isComplete else {
-                return .waits(Self.incomplete(publication), next: settings.publicationRetry)
-            }
-        }
+        // Here it can still be taken back; once its deletion may have begun, it is too late.
+        if let report = await lastLook(replica, record) { return report }
         record.deletionMayBegin(replica.name, at: around.wallClock.now())
         try await save(record, stored.version)
         return .did("no node knows \(replica.name) any more")

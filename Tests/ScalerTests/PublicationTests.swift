@@ -1,5 +1,6 @@
 import FleetModel
 import Foundation
+import KubernetesClient
 import Logging
 import Pacing
 import Persistence
@@ -153,9 +154,13 @@ struct NodeBehindTests {
         let comes2 = try await nodes.step { $0.first?.state == .removed }
         #expect(comes2)
         nodes.stand(.down, since: nodes.world.wallClock.now())
+        for _ in 0..<10 { _ = try await nodes.worker.step() }
+        #expect(try nodes.replicas.first?.state == .removed)
+        nodes.stand(.current)
         let comes3 = try await nodes.step { $0.first?.state == .deleting }
         #expect(comes3)
         let deletions = { nodes.world.state.withLock { $0.operations.count { $0.kind == .delete } } }
+        nodes.stand(.down, since: nodes.world.wallClock.now())
         for _ in 0..<10 { _ = try await nodes.worker.step() }
         #expect(deletions() == 0)
         // It is back, with what was on its disk.
@@ -302,6 +307,22 @@ private final class Counting: ProxyFleet {
             return Publication(
                 generation: configuration.generation, nodes: [NodePublication(node: "n", condition: state.condition)])
         }
+    }
+}
+
+@Suite("Pods that are nodes")
+struct PodNodesTests {
+    @Test(
+        "a pod that is about to end is a node until it has ended",
+        arguments: [
+            ("Running", false, true), ("Running", true, true), ("Succeeded", true, false), ("Pending", false, false),
+        ]
+    )
+    func ending(phase: String, isEnding: Bool, isNode: Bool) throws {
+        let end = isEnding ? #","deletionTimestamp":"2026-01-01T00:00:00Z""# : ""
+        let text = #"{"metadata":{"name":"a"\#(end)},"status":{"phase":"\#(phase)"}}"#
+        let pod = try JSONDecoder().decode(Pod.self, from: Data(text.utf8))
+        #expect(PodNodes.isNode(pod) == isNode)
     }
 }
 

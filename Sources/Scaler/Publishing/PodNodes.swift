@@ -34,6 +34,10 @@ package struct PodNodes: NodeDirectory {
         self.settings = settings
     }
 
+    /// Whether a pod is a node: one that is about to end serves its clients until it does, with what it holds, so that
+    /// a replica which was withdrawn meanwhile has to be taken from it too.
+    package static func isNode(_ pod: Pod) -> Bool { pod.status?.phase == "Running" }
+
     package func nodes() async throws(NodeDirectoryError) -> [FleetNode] {
         let scope: NamespaceScope = settings.namespace.map { .named($0) } ?? .own
         let pods: [Pod]
@@ -42,7 +46,7 @@ package struct PodNodes: NodeDirectory {
         } catch {
             throw NodeDirectoryError("\(error)")
         }
-        return pods.filter(\.isRunning).compactMap { pod in
+        return pods.filter(Self.isNode).compactMap { pod in
             pod.address.map { address in
                 let isCore = pod.metadata.labels?[settings.coreLabel.name] == settings.coreLabel.value
                 return FleetNode(
