@@ -52,6 +52,11 @@ struct FencedFleet: ProxyFleet {
         return await fleet.withdraw(configuration)
     }
 
+    func look(at configuration: FleetConfiguration) async -> Publication {
+        guard fence.current != nil else { return Self.refusal(configuration) }
+        return await fleet.look(at: configuration)
+    }
+
     /// Nobody was asked, so nothing is known of any node.
     private static func refusal(_ configuration: FleetConfiguration) -> Publication {
         Publication(
