@@ -37,6 +37,13 @@ extension CloudSQLModel {
     }
 }
 
+extension CloudSQLModel {
+    /// Makes an instance what no call of the API makes it: another state, another address, another primary.
+    mutating func reshape(_ name: String, _ change: JSONValue) throws(GoogleError) {
+        instances[name] = try get(name).merging(change)
+    }
+}
+
 extension Timestamp {
     /// This moment as RFC 3339 in UTC, by the civil-from-days algorithm (H. Hinnant, "chrono-compatible low-level date
     /// algorithms").

@@ -23,7 +23,7 @@ package struct CloudSQLModel: Sendable {
     let project: String
     let operationDuration: Duration
     private let replicaAddresses: @Sendable (Int) -> String
-    private(set) var instances: [String: JSONValue] = [:]
+    var instances: [String: JSONValue] = [:]
     private(set) var operations: [Operation] = []
     private var usedNames: Set<String> = []
     private var addressesGiven = 0
@@ -157,27 +157,56 @@ package struct CloudSQLModel: Sendable {
             case "CREATE_REPLICA" where operation.failure != nil:
                 instances[operation.target]?[at: "state"] = "FAILED"
             case "CREATE_REPLICA":
-                addressesGiven += 1
-                let address = replicaAddresses(addressesGiven)
-                Self.requireLoopback(address)
                 instances[operation.target]?[at: "state"] = "RUNNABLE"
-                instances[operation.target]?[at: "ipAddresses"] = [["type": "PRIVATE", "ipAddress": .string(address)]]
+                giveAddress(operation.target)
             case "UPDATE":
-                var settings = (instances[operation.target]?[at: "settings"] ?? [:]).merging(operation.change)
-                let version = settings[at: "settingsVersion"].string.flatMap { Int64($0) } ?? 0
-                settings[at: "settingsVersion"] = .string("\(version + 1)")
-                instances[operation.target]?[at: "settings"] = settings
+                update(operation)
+            case "PROMOTE_REPLICA":
+                leavePrimary(operation.target, operation.primary)
             default:
                 instances[operation.target] = nil
                 usedNames.insert(operation.target)
-                let names = instances[operation.primary]?[at: "replicaNames"].elements ?? []
-                instances[operation.primary]?[at: "replicaNames"] = .array(
-                    names.filter { $0.string != operation.target })
+                removeReplica(operation.target, from: operation.primary)
             }
         }
     }
 
+    /// Begins the promotion of a replica, which becomes a primary of its own.
+    mutating func promote(_ name: String, id: String, at now: Timestamp) throws(GoogleError) -> JSONValue {
+        let instance = try get(name)
+        guard let primary = instance[at: "masterInstanceName"].string else {
+            throw GoogleError(400, "invalidOperation", "The instance is not a read replica.")
+        }
+        try beginOperation(on: primary, at: now)
+        return start("PROMOTE_REPLICA", on: name, primary: primary, id: id, failure: nil, at: now)
+    }
+
     // MARK: Parts
+
+    private mutating func update(_ operation: Operation) {
+        let before = instances[operation.target]?[at: "settings"] ?? [:]
+        var settings = operation.change == .null ? before : before.merging(operation.change)
+        let version = settings[at: "settingsVersion"].string.flatMap { Int64($0) } ?? 0
+        settings[at: "settingsVersion"] = .string("\(version + 1)")
+        instances[operation.target]?[at: "settings"] = settings
+        let network = settings[at: "ipConfiguration", "privateNetwork"]
+        // Another network gives the instance another private address, and none takes it away.
+        if network != before[at: "ipConfiguration", "privateNetwork"] { giveAddress(operation.target) }
+    }
+
+    /// Gives the instance the next private address, or none where its settings name no private network.
+    private mutating func giveAddress(_ name: String) {
+        guard let network = instances[name]?[at: "settings", "ipConfiguration", "privateNetwork"].string,
+            !network.isEmpty
+        else {
+            instances[name]?[at: "ipAddresses"] = []
+            return
+        }
+        addressesGiven += 1
+        let address = replicaAddresses(addressesGiven)
+        Self.requireLoopback(address)
+        instances[name]?[at: "ipAddresses"] = [["type": "PRIVATE", "ipAddress": .string(address)]]
+    }
 
     private func beginOperation(on primary: String, at now: Timestamp) throws(GoogleError) {
         let isBusy = operations.contains { $0.primary == primary && !$0.isSettled }
@@ -227,6 +256,20 @@ package struct CloudSQLModel: Sendable {
     /// Whoever connects to an instance of the stand-in must stay on this machine.
     private static func requireLoopback(_ address: String) {
         precondition(address.hasPrefix("127."), "the stand-in gives out loopback addresses only, not \(address)")
+    }
+
+    private mutating func leavePrimary(_ name: String, _ primary: String) {
+        var members = instances[name]?.members ?? [:]
+        members["masterInstanceName"] = nil
+        members["replicaConfiguration"] = nil
+        members["instanceType"] = "CLOUD_SQL_INSTANCE"
+        instances[name] = .object(members)
+        removeReplica(name, from: primary)
+    }
+
+    private mutating func removeReplica(_ name: String, from primary: String) {
+        let names = instances[primary]?[at: "replicaNames"].elements ?? []
+        instances[primary]?[at: "replicaNames"] = .array(names.filter { $0.string != name })
     }
 
     private mutating func addReplica(_ name: String, to primary: String) {

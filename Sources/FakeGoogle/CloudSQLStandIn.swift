@@ -81,6 +81,9 @@ package final class CloudSQLStandIn: Sendable {
             route(router, .patch, "\(prefix)/instances/{name}") { model, call throws(GoogleError) in
                 try model.patch(call.name, call.body, id: call.operationID, at: call.now)
             }
+            route(router, .post, "\(prefix)/instances/{name}/promoteReplica") { model, call throws(GoogleError) in
+                try model.promote(call.name, id: call.operationID, at: call.now)
+            }
             route(router, .get, "\(prefix)/operations") { model, call throws(GoogleError) in
                 model.operations(
                     of: call.query["instance"], maximum: call.maximum(100), pageToken: call.query["pageToken"],
@@ -106,6 +109,19 @@ package final class CloudSQLStandIn: Sendable {
         route(router, .delete, "\(prefix)/sslCerts/{fingerprint}") { model, call throws(GoogleError) in
             try model.deleteClientCertificate(
                 call.fingerprint, of: call.name, id: call.operationID, at: call.now)
+        }
+    }
+
+    /// Makes an instance what no call of the API makes it, by a merge patch: another `state`, other `ipAddresses`.
+    /// - Returns: false when there is no such instance.
+    package func reshape(_ name: String, _ change: JSONValue) -> Bool {
+        state.withLock { state in
+            do throws(GoogleError) {
+                try state.model.reshape(name, change)
+                return true
+            } catch {
+                return false
+            }
         }
     }
 

@@ -2,7 +2,7 @@ package import Endpoints
 
 /// The sandbox's control API: everything that can go wrong, on request.
 package enum ControlEndpoint: EndpointName {
-    case cloudSQLFaults, addCloudSQLFault, clearCloudSQLFaults, node, killServe
+    case cloudSQLFaults, addCloudSQLFault, clearCloudSQLFaults, instance, node, killServe
 
     /// What it is.
     package var endpoint: Endpoint {
@@ -12,6 +12,11 @@ package enum ControlEndpoint: EndpointName {
         case .addCloudSQLFault:
             Endpoint(.post, "/v1/cloudsql/faults", answers: [200, 400], "Adds one.")
         case .clearCloudSQLFaults: Endpoint(.delete, "/v1/cloudsql/faults", "Removes all.")
+        case .instance:
+            Endpoint(
+                .patch, "/v1/cloudsql/instances/{name}", answers: [200, 400, 404],
+                "Makes an instance, by a merge patch, what no call of Google's makes it: another `state`, other "
+                    + "`ipAddresses`, another `masterInstanceName`.")
         case .node:
             Endpoint(
                 .post, "/v1/proxysql/{name}/{verb}", answers: [200, 400, 404, 409],

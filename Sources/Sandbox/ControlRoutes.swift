@@ -45,6 +45,17 @@ struct ControlRoutes: Sendable {
             cloudSQL.clearFaults()
             return try Self.json(["status": "ok"])
         }
+        router.serve(ControlEndpoint.instance) { request, context in
+            let body = try await request.body.collect(upTo: 65_536)
+            guard let change = try? JSONValue(Data(body.readableBytesView)), case .object = change else {
+                throw HTTPError(.badRequest, message: "a merge patch of an instance is expected")
+            }
+            let name = context.parameters.get("name") ?? ""
+            guard cloudSQL.reshape(name, change) else {
+                throw HTTPError(.notFound, message: "there is no instance \(name)")
+            }
+            return try Self.json(["status": "ok"])
+        }
         router.serve(ControlEndpoint.node) { request, context in
             let name = context.parameters.get("name") ?? ""
             guard let node = nodes.first(where: { $0.endpoint.name == name }) ?? cluster?.runner.running[name]?.node

@@ -107,6 +107,38 @@ struct CloudSQLStandInTests {
         }
     }
 
+    @Test("a promoted replica has no primary and is nobody's to delete; one without a private network has no address")
+    func shapes() async throws {
+        try await withCloudSQLServer { standIn, provider, clock, url in
+            _ = try await provider.createReplica(try wanted("shop-a"))
+            clock.advance(by: .seconds(101))
+            let name = try InstanceName("shop-a")
+            let path = "\(url)/v1/projects/p/instances/shop-a"
+            let address = try #require(try await provider.instance(named: name)?.privateAddress)
+            _ = try await exchange(
+                .PATCH, path, ["settings": ["ipConfiguration": ["privateNetwork": "projects/n/global/networks/b"]]])
+            clock.advance(by: .seconds(101))
+            let moved = try await provider.instance(named: name)?.privateAddress
+            #expect(moved != nil && moved != address)
+            _ = try await exchange(
+                .PATCH, path, ["settings": ["ipConfiguration": ["privateNetwork": .null], "activationPolicy": "NEVER"]])
+            clock.advance(by: .seconds(101))
+            let bare = try #require(try await provider.instance(named: name))
+            #expect(bare.privateAddress == nil && bare.state == .other("STOPPED"))
+            let (status, _) = try await exchange(.POST, path + "/promoteReplica")
+            #expect(status == 200)
+            clock.advance(by: .seconds(101))
+            let promoted = try await provider.instance(named: name)?.primary
+            #expect(promoted == nil)
+            await expect(.notOurs) { _ = try await provider.deleteReplica(try wanted("shop-a")) }
+            let replicas = try #require(standIn.instances["shop"])[at: "replicaNames"].elements
+            #expect(!replicas.contains("shop-a"))
+            let isReshaped = standIn.reshape("shop-a", ["state": "MAINTENANCE"])
+            #expect(isReshaped)
+            #expect(try await provider.instance(named: name)?.state == .other("STOPPED"))
+        }
+    }
+
     @Test("a ghost operation keeps the primary busy for a while after DONE")
     func ghost() async throws {
         try await withCloudSQL { standIn, provider, clock in
