@@ -64,13 +64,29 @@ package struct AdmissionRule: Hashable, Sendable {
     }
 }
 
-/// Looks at a replica that is about to serve: only good ones in a row count.
+/// Looks at a replica that is about to serve: only good ones in a row count, and only those at the same replica since
+/// it entered its present state.
 package struct AdmissionSamples: Hashable, Sendable {
     /// Good looks since the last bad one.
     package private(set) var inARow = 0
+    private var replica: InstanceName?
+    private var since: Timestamp?
 
     /// Makes the count of a replica that was not looked at.
     package init() {}
+
+    /// Takes a look at `replica`; those at another one, or in an earlier state, count no more.
+    /// - Returns: whether the replica may serve.
+    package mutating func take(
+        _ health: ReplicationHealth, at replica: ReplicaRecord, by rule: AdmissionRule
+    ) -> Bool {
+        if self.replica != replica.name || since != replica.stateSince {
+            inARow = 0
+            self.replica = replica.name
+            since = replica.stateSince
+        }
+        return take(health, by: rule)
+    }
 
     /// Takes a look.
     /// - Returns: whether the replica may serve.

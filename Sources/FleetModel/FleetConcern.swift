@@ -14,6 +14,8 @@ package struct FleetConcern: Hashable, Sendable {
         case foreignRows = "foreign-rows"
         /// An alert fires and nothing is decided: the scaler does not run, or cannot see what it must see first.
         case decisionMissing = "decision-missing"
+        /// An alert has fired for so long that its closing may be lost.
+        case incidentOld = "incident-old"
     }
 
     /// One concern among those of a group.
@@ -40,6 +42,8 @@ package struct FleetConcern: Hashable, Sendable {
         package var publicationFailing = Duration.seconds(600)
         /// For `decisionMissing`.
         package var decisionMissing = Duration.seconds(600)
+        /// For `incidentOld`.
+        package var incidentOld = Duration.seconds(86_400)
 
         /// Makes the usual limits.
         package init() {}
@@ -50,6 +54,7 @@ package struct FleetConcern: Hashable, Sendable {
             case .operationStuck: operationStuck
             case .publicationFailing, .foreignRows: publicationFailing
             case .decisionMissing: decisionMissing
+            case .incidentOld: incidentOld
             }
         }
     }
@@ -76,7 +81,7 @@ package struct FleetConcern: Hashable, Sendable {
         [
             unmet(record, decision), failing(publication, now), foreign(publication, record.name, now),
             undecided(record, incidents, decision),
-        ].compactMap(\.self) + stuck(record)
+        ].compactMap(\.self) + stuck(record) + old(incidents)
     }
 
     // MARK: Parts
@@ -142,14 +147,26 @@ package struct FleetConcern: Hashable, Sendable {
             fields: [.incident: incident.id])
     }
 
+    private static func old(_ incidents: [Incident]) -> [FleetConcern] {
+        incidents.filter { $0.state == .open }.map { incident in
+            FleetConcern(
+                key: Key(code: .incidentOld, subject: incident.id), since: incident.startedAt,
+                sentence: "has incident \(incident.id) of alert \"\(incident.policyName)\" open; if the alert fires no "
+                    + "more, close the incident with drover ctl incidents close \(incident.id)",
+                fields: [.incident: incident.id])
+        }
+    }
+
     private static func stuck(_ record: GroupRecord) -> [FleetConcern] {
         record.replicas.filter { ![.serving, .ramping, .gone].contains($0.state) }.map { replica in
             var fields: [FleetEvent.Field: String] = [.replica: replica.name.text, .state: replica.state.rawValue]
             fields[.operation] = replica.operationID
+            fields[.reason] = replica.waitsFor
             let operation = replica.operationID.map { " (operation \($0))" } ?? ""
+            let held = replica.waitsFor.map { ": \($0)" } ?? ""
             return FleetConcern(
                 key: Key(code: .operationStuck, subject: replica.name.text), since: replica.stateSince,
-                sentence: "has replica \(replica.name) still in state \(replica.state.rawValue)\(operation)",
+                sentence: "has replica \(replica.name) still in state \(replica.state.rawValue)\(operation)\(held)",
                 fields: fields)
         }
     }
@@ -220,10 +237,11 @@ package struct ConcernBook: Hashable, Sendable {
             case .publicationFailing: .publicationFailing
             case .foreignRows: .foreignRows
             case .decisionMissing: .decisionMissing
+            case .incidentOld: .incidentOld
             }
         return FleetEvent(
-            kind, .error, group: group, at: now,
-            "For \(words(lasted)) now, group \(group) \(concern.sentence). Drover goes on trying; please look.",
+            kind, concern.key.code == .incidentOld ? .warning : .error, group: group, at: now,
+            "For \(lasted.inWords) now, group \(group) \(concern.sentence). Drover goes on trying; please look.",
             fields: fields)
     }
 
@@ -235,17 +253,11 @@ package struct ConcernBook: Hashable, Sendable {
             case .publicationFailing: "is on every live node again"
             case .foreignRows: "has its places in ProxySQL to itself"
             case .decisionMissing: "is decided about again, or its alert is over"
+            case .incidentOld: "has incident \(key.subject) open no more"
             }
         return FleetEvent(
             .concernOver, .info, group: group, at: now, "Over: group \(group) \(what).",
             fields: [.concern: key.code.rawValue, .subject: key.subject])
-    }
-
-    private static func words(_ duration: Duration) -> String {
-        let seconds = duration.wholeMilliseconds / 1_000
-        let minutes = seconds / 60
-        guard minutes >= 2 else { return "\(seconds) seconds" }
-        return minutes < 120 ? "\(minutes) minutes" : "\(minutes / 60) hours"
     }
 }
 

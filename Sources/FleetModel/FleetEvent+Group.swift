@@ -39,16 +39,58 @@ extension FleetEvent {
         let before = Dictionary(old.replicas.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         let remaining = Set(new.replicas.map(\.name))
         let changed = new.replicas.filter { before[$0.name]?.state != $0.state }.map { event(for: $0, new, now) }
-        let ended = old.replicas.filter { !remaining.contains($0.name) && $0.state != .gone }.map {
-            var last = $0
+        let ended = old.replicas.filter { !remaining.contains($0.name) && $0.state != .gone }.map { replica in
+            if let left = new.leftReplicas?.first(where: { $0.name == replica.name }) {
+                return event(leaving: replica, left.reason, new, now)
+            }
+            var last = replica
             last.state = .gone
             return event(for: last, new, now)
         }
-        return changed + ended
+        let others = new.replicas.flatMap { replica in
+            before[replica.name].map { side(before: $0, replica, new, now) } ?? []
+        }
+        return changed + others + ended
     }
 
-    private static func event(for replica: ReplicaRecord, _ record: GroupRecord, _ now: Timestamp) -> FleetEvent {
-        let (kind, severity, what) = said(of: replica, record)
+    /// What changed beside the state.
+    private static func side(
+        before: ReplicaRecord, _ replica: ReplicaRecord, _ record: GroupRecord, _ now: Timestamp
+    ) -> [FleetEvent] {
+        var events: [FleetEvent] = []
+        if let reason = replica.waitsFor, reason != before.waitsFor {
+            var fields = fields(of: replica, record)
+            fields[.reason] = reason
+            events.append(
+                FleetEvent(
+                    .replicaHeld, .warning, group: record.name, at: now,
+                    "Replica \(replica.name) of group \(record.name) stays \(replica.state.rawValue): \(reason).",
+                    fields: fields))
+        }
+        if let old = before.address, let new = replica.address, old != new {
+            events.append(
+                FleetEvent(
+                    .replicaMoved, .warning, group: record.name, at: now,
+                    "Replica \(replica.name) of group \(record.name) has moved from \(old) to \(new): generation "
+                        + "\(record.configuration.generation) takes the new address to every node.",
+                    fields: fields(of: replica, record)))
+        }
+        return events
+    }
+
+    private static func event(
+        leaving replica: ReplicaRecord, _ reason: String, _ record: GroupRecord, _ now: Timestamp
+    ) -> FleetEvent {
+        var fields = fields(of: replica, record)
+        fields[.reason] = reason
+        return FleetEvent(
+            .replicaLeft, .warning, group: record.name, at: now,
+            "Drover manages replica \(replica.name) of group \(record.name) no more and leaves its instance to its "
+                + "owner: \(reason). No node has a row of Drover's for it; if nobody needs it, delete it in Cloud SQL.",
+            fields: fields)
+    }
+
+    private static func fields(of replica: ReplicaRecord, _ record: GroupRecord) -> [Field: String] {
         var fields: [Field: String] = [
             .replica: replica.name.text, .state: replica.state.rawValue,
             .replicas: "\(record.managedCount)", .maximum: "\(record.policy.maximumReplicas)",
@@ -56,6 +98,12 @@ extension FleetEvent {
         if !replica.incidentID.isEmpty { fields[.incident] = replica.incidentID }
         fields[.address] = replica.address
         fields[.operation] = replica.operationID
+        return fields
+    }
+
+    private static func event(for replica: ReplicaRecord, _ record: GroupRecord, _ now: Timestamp) -> FleetEvent {
+        let (kind, severity, what) = said(of: replica, record)
+        var fields = fields(of: replica, record)
         fields[.reason] = replica.failure
         return FleetEvent(kind, severity, group: record.name, at: now, what, fields: fields)
     }
@@ -87,9 +135,9 @@ extension FleetEvent {
         case .serving:
             return (.replicaServing, .info, "Replica \(name) serves reads of group \(group): \(size) are in use.")
         case .draining:
+            let end = replica.leaving.map { "will be left to its owner, because \($0)" } ?? "will be deleted\(why)"
             return (
-                .replicaDraining, .info,
-                "Replica \(name) of group \(group) takes no new connections and will be deleted\(why)."
+                .replicaDraining, .info, "Replica \(name) of group \(group) takes no new connections and \(end)."
             )
         case .removed:
             return (.replicaRemoved, .info, "Replica \(name) is being taken out of every node of group \(group).")
@@ -104,6 +152,13 @@ extension FleetEvent {
                 "What was left of replica \(name) of group \(group) is deleted. It had failed: \(failure)"
             )
         case .failed:
+            guard replica.isLost != true else {
+                return (
+                    .replicaFailed, .error,
+                    "Replica \(name) of group \(group) serves no more and is cleaned up: "
+                        + "\(replica.failure ?? "no reason is known")"
+                )
+            }
             let tries = record.consecutiveFailures.clampedSum(1)
             let repeated = tries > 1 ? " \(tries) creations failed in a row; the next waits longer." : ""
             return (

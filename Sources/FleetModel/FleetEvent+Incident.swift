@@ -10,13 +10,7 @@ extension FleetEvent {
                     "Alert \"\(new.policyName)\" fires: while it does, group \(new.group) gets \(wish) after each "
                         + "cooldown, inside its limits."))
         }
-        if old?.state != .closed, new.state == .closed {
-            events.append(
-                about(
-                    new, .incidentClosed, .info, now,
-                    "Alert \"\(new.policyName)\" is over: group \(new.group) finishes what is under way and then "
-                        + "stays as it is."))
-        }
+        if old?.state != .closed, new.state == .closed { events.append(closing(new, now)) }
         if new.lastProcess != old?.lastProcess {
             switch new.lastProcess {
             case .clear:
@@ -36,6 +30,23 @@ extension FleetEvent {
         return events
     }
 
+    private static func closing(_ new: Incident, _ now: Timestamp) -> FleetEvent {
+        let rest = "group \(new.group) finishes what is under way and then stays as it is."
+        guard let who = new.closedBy else {
+            return about(new, .incidentClosed, .info, now, "Alert \"\(new.policyName)\" is over: \(rest)")
+        }
+        let why = new.closeReason ?? "no reason was given"
+        guard who == "scaler" else {
+            return about(
+                new, .incidentClosed, .info, now,
+                "\(who) closed the incident of alert \"\(new.policyName)\" (\(why)): \(rest)")
+        }
+        return about(
+            new, .incidentExpired, .warning, now,
+            "The incident of alert \"\(new.policyName)\" is closed, because \(why). If the alert still fires, its "
+                + "closing and next opening bring a new incident; \(rest)")
+    }
+
     private static func about(
         _ incident: Incident, _ kind: Kind, _ severity: Severity, _ now: Timestamp, _ sentence: String
     ) -> FleetEvent {
@@ -43,6 +54,8 @@ extension FleetEvent {
             .incident: incident.id, .policy: incident.policyName, .action: incident.action.rawValue,
             .primary: incident.primaryInstance.text, .lastProcess: incident.lastProcess.rawValue,
         ]
+        fields[.actor] = incident.closedBy
+        fields[.reason] = incident.closeReason
         if !incident.lastReplicaName.isEmpty { fields[.replica] = incident.lastReplicaName }
         return FleetEvent(kind, severity, group: incident.group, at: now, sentence, fields: fields)
     }

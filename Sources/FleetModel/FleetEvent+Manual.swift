@@ -1,7 +1,7 @@
 extension FleetEvent {
     /// What an event may say for tools; the raw value is the member's name in JSON.
     package enum Field: String, Hashable, Sendable, CaseIterable {
-        case action, address, changed, concern, current, desired, direction, generation, incident
+        case action, actor, address, changed, concern, current, desired, direction, generation, incident
         case lastProcess = "last-process"
         case maximum, minimum, missing, nodes, operation, policy
         case previousMaximum = "previous-maximum"
@@ -12,6 +12,7 @@ extension FleetEvent {
         package var meaning: String {
             switch self {
             case .action: "What the alert asks for: `add` or `remove` a replica."
+            case .actor: "Who closed the incident, other than its alert."
             case .address: "The replica's address, once it has one."
             case .changed: "What changed: servers, users, query rules, hostgroups."
             case .concern: "What has taken too long: the event's own kind, or in `concern-over` the one that ended."
@@ -63,8 +64,12 @@ extension FleetEvent.Kind {
         case .replicaDeleting: "The instance is being deleted."
         case .replicaGone: "The instance does not exist any more."
         case .replicaFailed: "The replica cannot serve and is cleaned up."
+        case .replicaHeld: "Something that a person must change holds the replica in its state; `reason` says what."
+        case .replicaMoved: "The instance has another address, and the rows of the nodes follow it."
+        case .replicaLeft: "Drover lets go of the replica and leaves its instance, which goes on running, to its owner."
         case .incidentOpened: "An alert began to fire."
-        case .incidentClosed: "An alert is over."
+        case .incidentClosed: "An alert is over, or a person closed it."
+        case .incidentExpired: "The scaler closed an incident of which nothing was heard for too long."
         case .incidentCleared: "Everything that an alert asked for is done."
         case .incidentFailed: "A step that an alert asked for failed for good."
         case .publicationFinished: "Every live node holds a generation."
@@ -75,6 +80,7 @@ extension FleetEvent.Kind {
         case .operationStuck: "A replica has been in one state for longer than it should be."
         case .publicationFailing: "The nodes have not all held what they must for long."
         case .decisionMissing: "An alert fires, and nothing has been decided about its group for long."
+        case .incidentOld: "An alert has fired for so long that its closing may be lost."
         case .concernOver: "What `concern` names, and was told before, is over."
         case .test: "Somebody tries whether notifications arrive; it is in no log."
         }
@@ -88,17 +94,18 @@ extension FleetEvent.Kind {
         case .configurationChanged: [.changed, .generation]
         case .policyChanged: [.minimum, .maximum, .previousMinimum, .previousMaximum]
         case .replicaPlanned, .replicaCreating, .replicaStarting, .replicaAdmitted, .replicaServing, .replicaRamping,
-            .replicaDraining, .replicaRemoved, .replicaDeleting, .replicaGone, .replicaFailed:
+            .replicaDraining, .replicaRemoved, .replicaDeleting, .replicaGone, .replicaFailed,
+            .replicaHeld, .replicaMoved, .replicaLeft:
             [.replica, .state, .replicas, .maximum, .incident, .address, .operation, .reason]
-        case .incidentOpened, .incidentClosed, .incidentCleared, .incidentFailed:
-            [.incident, .policy, .action, .primary, .lastProcess, .replica]
+        case .incidentOpened, .incidentClosed, .incidentExpired, .incidentCleared, .incidentFailed:
+            [.incident, .policy, .action, .primary, .lastProcess, .replica, .reason, .actor]
         case .publicationFinished, .publicationIncomplete: [.generation, .nodes, .missing]
         case .foreignRows: [.concern, .subject, .seconds, .generation, .nodes, .rows]
         case .decisionMade: [.reason, .direction, .current, .desired, .victim]
         case .sizeUnmet: [.concern, .subject, .seconds, .desired, .serving, .reason]
-        case .operationStuck: [.concern, .subject, .seconds, .replica, .state, .operation]
+        case .operationStuck: [.concern, .subject, .seconds, .replica, .state, .operation, .reason]
         case .publicationFailing: [.concern, .subject, .seconds, .generation, .nodes]
-        case .decisionMissing: [.concern, .subject, .seconds, .incident]
+        case .decisionMissing, .incidentOld: [.concern, .subject, .seconds, .incident]
         case .concernOver: [.concern, .subject]
         case .test: []
         }

@@ -35,10 +35,18 @@ package struct FleetEvent: Hashable, Codable, Sendable {
         case replicaGone = "replica-gone"
         /// The replica cannot serve and is cleaned up.
         case replicaFailed = "replica-failed"
+        /// Something that is not Drover's work holds the replica in its state.
+        case replicaHeld = "replica-held"
+        /// The instance has another address, and the nodes' rows follow it.
+        case replicaMoved = "replica-moved"
+        /// Drover lets go of the replica and leaves its instance to its owner.
+        case replicaLeft = "replica-left"
         /// An alert began to fire.
         case incidentOpened = "incident-opened"
-        /// An alert is over.
+        /// An alert is over, or a person said so.
         case incidentClosed = "incident-closed"
+        /// The scaler closed an incident of which nothing was heard for too long.
+        case incidentExpired = "incident-expired"
         /// Everything that an alert asked for is done.
         case incidentCleared = "incident-cleared"
         /// A step that an alert asked for failed for good.
@@ -59,6 +67,8 @@ package struct FleetEvent: Hashable, Codable, Sendable {
         case publicationFailing = "publication-failing"
         /// An alert fires, and nothing has been decided about its group for long.
         case decisionMissing = "decision-missing"
+        /// An alert has fired for so long that its closing may be lost.
+        case incidentOld = "incident-old"
         /// One of the lasting troubles is over.
         case concernOver = "concern-over"
         /// Nothing: somebody tries whether notifications arrive. It is in no log.

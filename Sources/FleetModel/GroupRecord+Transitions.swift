@@ -162,7 +162,7 @@ extension GroupRecord {
     package mutating func forget(_ name: InstanceName, at now: Timestamp) {
         guard let replica = replicas.first(where: { $0.name == name }) else { return }
         replicas.removeAll { $0.name == name }
-        if replica.failure == nil {
+        if replica.failure == nil || replica.isLost == true {
             lastScaling = ScalingEvent(direction: .in, completedAt: now)
         } else {
             consecutiveFailures = consecutiveFailures.clampedSum(1)
@@ -179,7 +179,7 @@ extension GroupRecord {
         }
     }
 
-    private mutating func change(_ name: InstanceName, _ body: (inout ReplicaRecord) -> Void) {
+    mutating func change(_ name: InstanceName, _ body: (inout ReplicaRecord) -> Void) {
         for index in replicas.indices where replicas[index].name == name {
             body(&replicas[index])
         }

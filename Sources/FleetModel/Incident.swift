@@ -68,8 +68,14 @@ package struct Incident: Hashable, Codable, Sendable {
     package var lastAddress: String
     /// When the record last changed.
     package var updatedAt: Timestamp
-    /// Which role changed it last.
+    /// Which role changed it last, or who closed it.
     package var updatedBy: String
+    /// When a notification of it came last; nil in records of before, and where the store has no place for it.
+    package var heardAt: Timestamp?
+    /// Who closed it, other than its alert.
+    package var closedBy: String?
+    /// Why, as a sentence without a full stop.
+    package var closeReason: String?
 
     /// Makes the record of an alert that was just received.
     package init(alert: Alert, at now: Timestamp) {
@@ -89,6 +95,7 @@ package struct Incident: Hashable, Codable, Sendable {
         self.lastAddress = ""
         self.updatedAt = now
         self.updatedBy = "ingest"
+        self.heardAt = now
     }
 
     /// Whether anything of it is still to be done or written down.
@@ -100,19 +107,52 @@ package struct Incident: Hashable, Codable, Sendable {
         case created
         /// It is over now; what is under way will be finished.
         case closed
+        /// A repeated opening, some time after the last: it fires still.
+        case heard
         /// A duplicate, or an opening that arrived after its closing: nothing changed.
         case unchanged
     }
 
     /// Takes up what `alert` says of this incident; a duplicate or a late one changes nothing, and nothing but state
     /// and closing time is ever taken from a later alert, so that work under way keeps its record.
+    ///
+    /// What a person closed, or what was too old, stays closed: Cloud Monitoring gives the next firing a new id.
     package mutating func take(_ alert: Alert, at now: Timestamp) -> Change {
-        guard state == .open, alert.state == .closed else { return .unchanged }
+        guard state == .open else { return .unchanged }
+        guard alert.state == .closed else {
+            // Duplicates come within seconds and cost no write; a reminder is worth one.
+            guard now.since(heardLast) >= Self.hearingInterval else { return .unchanged }
+            heardAt = now
+            updatedAt = now
+            updatedBy = "ingest"
+            return .heard
+        }
         state = .closed
         closedAt = alert.closedAt ?? now
         updatedAt = now
         updatedBy = "ingest"
+        heardAt = now
         return .closed
+    }
+
+    private static let hearingInterval = Duration.seconds(300)
+
+    /// When a notification of it came last, as far as the record tells.
+    package var heardLast: Timestamp {
+        heardAt ?? (updatedBy == "ingest" ? max(updatedAt, startedAt) : startedAt)
+    }
+
+    /// Closes it for its alert, whose closing never came.
+    /// - Returns: false when it was closed already, and nothing changed.
+    package mutating func close(by who: String, because reason: String, at now: Timestamp) -> Bool {
+        guard state == .open else { return false }
+        state = .closed
+        closedAt = now
+        updatedAt = now
+        updatedBy = who
+        closedBy = who
+        closeReason = reason
+        return true
     }
 }
 

@@ -8,8 +8,18 @@ struct MetricEvidence: Hashable, Sendable {
     var outdatedBy: ScalingDirection?
     /// The fresh readings of single instances.
     var instances: [String: Double]
+    /// The readers whose series has no fresh point, by name; a part of the load is no evidence for fewer.
+    var missing: [String]
+    /// Whether something can be concluded that removes a replica.
+    var isWhole: Bool { perReader != nil && missing.isEmpty }
 
-    init(_ metric: MetricPolicy, readings: [LoadReading], readers: Int, since last: ScalingEvent?, at now: Timestamp) {
+    /// - Parameters:
+    ///   - readers: how many readers share the load.
+    ///   - names: those of them that a source with one reading an instance must have shown.
+    init(
+        _ metric: MetricPolicy, readings: [LoadReading], readers: Int, names: [String] = [],
+        since last: ScalingEvent?, at now: Timestamp
+    ) {
         self.metric = metric
         var newest: [String?: LoadReading] = [:]
         for reading in readings where reading.metric == metric.name {
@@ -28,6 +38,9 @@ struct MetricEvidence: Hashable, Sendable {
         let measuredAt = whole?.measuredAt ?? newest.values.map(\.measuredAt).min()
         instances = [:]
         for case (let instance?, let reading) in newest { instances[instance] = reading.value }
+        let shown = instances
+        let isByReader = whole == nil && !shown.isEmpty && metric.isOfReaders
+        missing = isByReader ? names.filter { shown[$0] == nil } : []
         let count = Double(max(readers, 1))
         switch metric.basis {
         case .perReader:
@@ -56,7 +69,7 @@ struct MetricEvidence: Hashable, Sendable {
             ? min(metric.target ?? metric.scaleOut.threshold, metric.scaleOut.threshold)
             : metric.scaleOut.threshold + metric.scaleOut.margin
         let isOut = shared > limit
-        let isIn = perReader < metric.scaleIn.threshold - metric.scaleIn.margin
+        let isIn = missing.isEmpty && perReader < metric.scaleIn.threshold - metric.scaleIn.margin
         guard isOut || isIn else { return current }
         switch policy.step {
         case .fixed(let out, let `in`):
@@ -76,7 +89,7 @@ struct MetricEvidence: Hashable, Sendable {
 
     /// Whether the load would stay below the threshold of scale-out with `fewer` of `readers` less.
     func bears(losing fewer: Int, of readers: Int) -> Bool {
-        guard let perReader else { return false }
+        guard let perReader, missing.isEmpty else { return false }
         guard perReader > 0 else { return true }
         guard readers > fewer else { return false }
         // What is measured before a replica went was shared by one more.
@@ -98,7 +111,25 @@ struct GroupSizes: Hashable, Sendable {
     var isGrowing: Bool
 }
 
+extension MetricPolicy {
+    /// Whether its readings are about the readers, and not about the primary.
+    fileprivate var isOfReaders: Bool {
+        guard case .cloudMonitoring(let series) = source else { return true }
+        return series.ofReaders
+    }
+}
+
 extension GroupRecord {
+    /// The names of the readers that take traffic, as far as they can be an instance's; a replica on its way is none
+    /// yet.
+    var readerNames: [String] {
+        let underWay = Set(replicas.filter { $0.state != .serving }.map(\.name.text))
+        return configuration.servers.filter {
+            $0.hostgroup == configuration.readerHostgroup && $0.origin != .primary && $0.status == .online
+                && $0.weight > 0 && !underWay.contains($0.name) && (try? InstanceName($0.name)) != nil
+        }.map(\.name).sorted()
+    }
+
     /// Backends in the hostgroup of the readers that take traffic and that the scaler does not manage.
     var fixedReaders: Int {
         configuration.servers.count {

@@ -23,9 +23,10 @@ package struct ReplicaRecord: Hashable, Codable, Sendable {
         /// Can become `removed`, and `admitted` when it is wanted back.
         case draining
         /// It is out of the configuration. Leads out: publication. Can become `deleting`, and `starting` when it is
-        /// wanted back.
+        /// wanted back; the record ends here when the instance is left to its owner.
         case removed
-        /// No node knows it any more. Leads out: the delete call, then waiting for it. Can become `gone`.
+        /// No node knows it any more. Leads out: the delete call, then waiting for it. Can become `gone`; the record
+        /// also ends here when the instance may not be deleted, or its deletion never ends.
         case deleting
         /// The provider says that it does not exist. Final.
         case gone
@@ -51,6 +52,12 @@ package struct ReplicaRecord: Hashable, Codable, Sendable {
     package var stateSince: Timestamp
     /// Why it failed, as a sentence.
     package var failure: String?
+    /// Why its instance is left to its owner, as a clause; nil while Drover deletes the instance when the replica goes.
+    package var leaving: String?
+    /// What holds it in its state that is not Drover's own work, as a clause; nil when nothing does.
+    package var waitsFor: String?
+    /// Whether it served and its instance was lost, so that its end is not a creation that failed.
+    package var isLost: Bool?
 
     /// Makes the record of a replica that is about to be created.
     package init(name: InstanceName, incidentID: String, at now: Timestamp) {
@@ -65,6 +72,25 @@ package struct ReplicaRecord: Hashable, Codable, Sendable {
     package mutating func enter(_ state: State, at now: Timestamp) {
         self.state = state
         self.stateSince = now
+        self.waitsFor = nil
+    }
+}
+
+/// A replica whose instance Drover let go of without deleting it. Its labels may still say that it is ours, so the
+/// name is kept: the provider's list must not bring it back.
+package struct LeftReplica: Hashable, Codable, Sendable {
+    /// The instance's name.
+    package var name: InstanceName
+    /// When Drover let go of it.
+    package var at: Timestamp
+    /// Why, as a clause.
+    package var reason: String
+
+    /// Makes the note.
+    package init(name: InstanceName, at: Timestamp, reason: String) {
+        self.name = name
+        self.at = at
+        self.reason = reason
     }
 }
 
@@ -93,6 +119,8 @@ package struct GroupRecord: Hashable, Codable, Sendable {
     package var fence: Int64?
     /// What the group did lately and what it cost; absent until the first decision.
     package var ledger: ScalingLedger?
+    /// Instances that Drover let go of, oldest first, at most a hundred.
+    package var leftReplicas: [LeftReplica]?
 
     /// Makes the record of a group without managed replicas.
     package init(configuration: FleetConfiguration, policy: ScalingPolicy, primaryInstance: InstanceName) {

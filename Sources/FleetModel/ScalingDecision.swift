@@ -90,6 +90,16 @@ package struct ScalingDecision: Hashable, Sendable {
         return decision
     }
 
+    /// Whether a replica that is about to go is wanted after all: the same rules, asked about the group without it,
+    /// would add one. So nothing is taken back that the next decision would send away again, be it by a pin, a lowered
+    /// maximum or a schedule.
+    package static func wantsBack(_ replica: ReplicaRecord, _ inputs: DecisionInputs) -> Bool {
+        var inputs = inputs
+        inputs.record.replicas.removeAll { $0.name == replica.name }
+        let without = Situation(inputs).wished()
+        return without.desired > without.current
+    }
+
     /// The replica to remove under the policy's choice, without knowing any load: ours, serving.
     package static func victim(in record: GroupRecord) -> ReplicaRecord? {
         Victims(record: record, load: [:], lags: [:]).all.first

@@ -83,9 +83,12 @@ struct ScalingGuard: Sendable {
 
     private static let staleness = ScalingGuard { situation, decision in
         guard decision.direction == .in, situation.hasStaleLoad, !decision.isOrdered else { return nil }
-        let names = situation.evidence.filter { $0.perReader == nil }.map(\.metric.name).sorted()
+        let unclear = situation.evidence.filter { !$0.isWhole }.sorted { $0.metric.name < $1.metric.name }.map { one in
+            one.missing.isEmpty
+                ? one.metric.name : "\(one.metric.name) (of \(one.missing.joined(separator: " and ")))"
+        }
         return Hold(
-            reason: .staleMetrics, until: nil, detail: "no fresh reading of \(names.joined(separator: ", "))")
+            reason: .staleMetrics, until: nil, detail: "no fresh reading of \(unclear.joined(separator: ", "))")
     }
 
     private static let lifetime = ScalingGuard { situation, decision in

@@ -22,12 +22,13 @@ struct Situation {
         current = inputs.record.managedCount
         let serving = inputs.record.replicas.count { $0.state == .serving }
         readers = inputs.record.fixedReaders + serving
-        let (count, now) = (readers, inputs.now)
+        let (count, names, now) = (readers, inputs.record.readerNames, inputs.now)
         let all = policy.metrics.map {
-            MetricEvidence($0, readings: inputs.readings, readers: count, since: inputs.record.lastScaling, at: now)
+            MetricEvidence(
+                $0, readings: inputs.readings, readers: count, names: names, since: inputs.record.lastScaling, at: now)
         }
         evidence = all.filter { $0.metric.role == .load }
-        hasStaleLoad = evidence.contains { $0.perReader == nil }
+        hasStaleLoad = evidence.contains { !$0.isWhole }
         var lags: [String: Double] = [:]
         for one in all where one.metric.role == .replicaLag { lags.merge(one.instances) { max($0, $1) } }
         self.lags = lags

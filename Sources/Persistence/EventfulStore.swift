@@ -85,7 +85,7 @@ package struct EventfulStore: GroupStore, IncidentStore {
             var before = incident
             before.state = .open
             await tell(FleetEvent.between(old: before, new: incident, at: now))
-        case .unchanged: break
+        case .heard, .unchanged: break
         }
         return change
     }

@@ -61,6 +61,18 @@ package actor Decider {
         return decision
     }
 
+    /// Whether a replica that is about to go is wanted after all, by what was read for the last decision; nothing of
+    /// the answer is remembered.
+    func wantsBack(
+        _ replica: ReplicaRecord, in record: GroupRecord, incidents: [Incident], at now: Timestamp
+    ) -> Bool {
+        ScalingDecision.wantsBack(
+            replica,
+            DecisionInputs(
+                record: record, incidents: incidents, readings: poll?.readings ?? [], memory: memory, now: now,
+                offsets: around.zones))
+    }
+
     /// Polls the metrics when the last poll is old enough; a source that fails leaves the readings there were, which
     /// grow stale by themselves.
     private func read(for record: GroupRecord, at now: Timestamp) async {

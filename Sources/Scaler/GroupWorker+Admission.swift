@@ -12,48 +12,47 @@ extension GroupWorker {
         // Before it serves, it must be known how it is verified.
         if let report = try await keepTrust(stored, also: replica.name) { return report }
         var record = stored.document
-        let now = around.wallClock.now()
+        let instance: ProviderInstance?
         do throws(ProviderError) {
-            let instance = try await around.provider.instance(named: replica.name)
-            failedCalls = 0
-            switch (instance?.state, instance?.privateAddress) {
-            case (nil, _):
-                guard now.since(replica.stateSince) > .seconds(120) else { return stillWaiting("looking for", replica) }
-                record.fail(replica.name, because: "it does not exist after its creation", at: now)
-            case (.failed, _):
-                record.fail(replica.name, because: "the instance is FAILED", at: now)
-            case (.runnable, let address?) where instance?.primary == record.primaryInstance.text:
-                if let report = await gate(replica, at: address, now) {
-                    guard now.since(replica.stateSince) > settings.admission.deadline else { return report }
-                    record.fail(replica.name, because: "it was not fit to serve: \(report.sentence)", at: now)
-                } else if !record.isTrusted(replica.name.text) {
-                    let why = trustWatch.problem ?? "its certificates are not known yet"
-                    guard now.since(replica.stateSince) > settings.admission.deadline else {
-                        return .waits("\(replica.name) does not serve yet: \(why)", next: settings.operationPoll)
-                    }
-                    record.fail(replica.name, because: "it could not be verified: \(why)", at: now)
-                } else {
-                    record.admit(replica.name, address: address, by: settings.admission, at: now)
-                    record.refreshTrust()
-                }
-            case (.runnable, _?):
-                record.fail(replica.name, because: "it replicates from \(instance?.primary ?? "nothing")", at: now)
-            default:
-                return stillWaiting("starting", replica)
-            }
+            instance = try await around.provider.instance(named: replica.name)
+            failedCalls.clear()
         } catch {
             return postponed("looking at", replica, error)
+        }
+        let (now, age) = (around.wallClock.now(), age(of: replica))
+        switch settings.walk.start(instance, primary: record.primaryInstance, after: age) {
+        case .waits(let reason, let isTold):
+            return try await waits(replica, stored, reason, isTold: isTold)
+        case .fails(let reason):
+            record.fail(replica.name, because: reason, at: now)
+        default:
+            guard let address = instance?.privateAddress else {
+                return .waits("starting \(replica.name)", next: settings.operationPoll)
+            }
+            if let report = await gate(replica, at: address) {
+                guard age > settings.admission.deadline else { return report }
+                record.fail(replica.name, because: "it was not fit to serve: \(report.sentence)", at: now)
+            } else if !record.isTrusted(replica.name.text) {
+                let why = trustWatch.problem ?? "its certificates are not known yet"
+                guard age > settings.admission.deadline else {
+                    return .waits("\(replica.name) does not serve yet: \(why)", next: settings.operationPoll)
+                }
+                record.fail(replica.name, because: "it could not be verified: \(why)", at: now)
+            } else {
+                record.admit(replica.name, address: address, by: settings.admission, at: now)
+                record.refreshTrust()
+            }
         }
         try await save(record, stored.version)
         return .did("looked at \(replica.name), which was created")
     }
 
     /// - Returns: nil when the replica may serve, else what it waits for.
-    private func gate(_ replica: ReplicaRecord, at address: String, _ now: Timestamp) async -> StepReport? {
+    private func gate(_ replica: ReplicaRecord, at address: String) async -> StepReport? {
         guard let probe = around.probe else { return nil }
         let health = await around.look(
             with: probe, at: replica.name, address: address, port: BackendServer.usualPort)
-        guard !samples.take(health, by: settings.admission) else {
+        guard !samples.take(health, at: replica, by: settings.admission) else {
             samples = AdmissionSamples()
             return nil
         }
@@ -84,7 +83,8 @@ extension GroupWorker {
             try await save(record, stored.version)
             return .did("\(replica.name) takes its first reads, at weight \(weight)")
         }
-        let left = settings.admission.rampInterval - now.since(replica.stateSince)
+        let age = age(of: replica)
+        let left = settings.admission.rampInterval - age
         guard left <= .zero else {
             return .waits("\(replica.name) keeps weight \(weight) for now", next: min(left, settings.resync))
         }
@@ -95,6 +95,11 @@ extension GroupWorker {
                 logger.warning(
                     "share not raised",
                     metadata: ["replica.name": "\(replica.name)", "replica.health": "\(health.sentence)"])
+                guard age <= settings.admission.deadline else {
+                    record.giveUp(replica.name, because: health.sentence, at: now)
+                    try await save(record, stored.version)
+                    return .did("\(replica.name) is sent away: \(health.sentence) since it took its first reads")
+                }
                 return .waits(
                     "\(replica.name) keeps weight \(weight): \(health.sentence)", next: settings.operationPoll)
             }
@@ -106,21 +111,11 @@ extension GroupWorker {
 
     // MARK: Wanted back
 
-    /// Whether a replica that is about to go is wanted after all; once its deletion may have begun, it is too late.
-    func isWantedBack(
-        _ replica: ReplicaRecord, _ record: GroupRecord, _ decision: ScalingDecision, _ incidents: [Incident]
-    ) -> Bool {
-        guard replica.state == .draining || replica.state == .removed, replica.failure == nil, record.removal == nil
-        else { return false }
-        return decision.desired > decision.current || incidents.contains { $0.state == .open && $0.action == .add }
-    }
-
-    /// Takes such a replica back.
+    /// Takes back a replica that is about to go.
     func takeBack(
         _ replica: ReplicaRecord, _ stored: Versioned<GroupRecord>, _ decision: ScalingDecision
     ) async throws(StoreError) -> StepReport {
         var record = stored.document
-        samples = AdmissionSamples()
         record.takeBack(replica.name, for: decision.wish?.name ?? replica.incidentID, at: around.wallClock.now())
         try await save(record, stored.version)
         return .did("\(replica.name) was about to go and is wanted back")

@@ -9,18 +9,18 @@ extension GroupWorker {
         var listedAt: Timestamp?
         /// When the provider was asked last, with or without success.
         var askedAt: Timestamp?
-        /// Serving replicas that were missing, by the list in which they were missed first.
+        /// Serving replicas that were missing, or another primary's, by the list in which that was seen first.
         var missing: [InstanceName: Timestamp] = [:]
 
         /// Whether a list was ever seen.
         var hasListed: Bool { listedAt != nil }
     }
 
-    /// Compares the record with the provider's list: takes up a replica of ours that the record does not know, and
-    /// gives up one that is gone or failed.
+    /// Compares the record with the provider's list: takes up a replica of ours that the record does not know, gives up
+    /// one that is gone or failed, leaves one that somebody took to its owner, and follows one that has moved.
     ///
     /// Nothing is concluded from a list alone: what it says, or leaves out, is asked for by name, and a replica is only
-    /// lost when it was missing in two lists.
+    /// lost when it was missing, or another primary's, in two lists.
     /// - Returns: what was changed, or nil.
     func takeInventory(_ stored: Versioned<GroupRecord>) async throws(StoreError) -> StepReport? {
         let now = around.wallClock.now()
@@ -34,7 +34,7 @@ extension GroupWorker {
         do throws(ProviderError) {
             let (listing, at) = try await around.inventory.listing()
             change = try await adoptOrphan(listing, &record, now)
-            if change == nil, listing.isComplete { change = try await giveUpLost(listing, at, &record, now) }
+            if change == nil { change = try await compareServing(listing, at, &record, now) }
             sighting.listedAt = at
         } catch {
             logger.warning("listing instances failed", metadata: ["error": "\(error)"])
@@ -51,7 +51,9 @@ extension GroupWorker {
     private func adoptOrphan(
         _ listing: ProviderListing, _ record: inout GroupRecord, _ now: Timestamp
     ) async throws(ProviderError) -> String? {
-        let known = Set(record.replicas.map(\.name.text) + record.configuration.servers.map(\.name))
+        let known = Set(
+            record.replicas.map(\.name.text) + record.configuration.servers.map(\.name)
+                + (record.leftReplicas ?? []).map(\.name.text))
         for listed in listing.instances {
             guard !known.contains(listed.name.text), listed.primary == record.primaryInstance.text else { continue }
             if let address = listed.privateAddress, record.takeOver(listed.name, servingAt: address, at: now) {
@@ -67,31 +69,78 @@ extension GroupWorker {
         return nil
     }
 
-    private func giveUpLost(
+    private func compareServing(
         _ listing: ProviderListing, _ at: Timestamp, _ record: inout GroupRecord, _ now: Timestamp
     ) async throws(ProviderError) -> String? {
         let listed = Dictionary(listing.instances.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         for replica in record.replicas where replica.state == .serving {
-            if let seen = listed[replica.name], seen.state != .failed {
+            // What a list leaves out although it is not complete says nothing.
+            guard listed[replica.name] != nil || listing.isComplete else { continue }
+            if sight(listed[replica.name], replica, record) == .fine {
                 sighting.missing[replica.name] = nil
+                _ = record.hold(replica.name, because: nil)
                 continue
             }
             let instance = try await around.provider.instance(named: replica.name)
-            if instance?.state == .failed {
-                record.fail(replica.name, because: "the instance is FAILED", at: now)
-                return "\(replica.name) is FAILED and is given up"
-            }
-            guard instance == nil else {
-                sighting.missing[replica.name] = nil
-                continue
-            }
-            if let first = sighting.missing[replica.name], first < at {
-                sighting.missing[replica.name] = nil
-                record.fail(replica.name, because: "the instance does not exist any more", at: now)
-                return "\(replica.name) does not exist any more and is given up"
-            }
-            sighting.missing[replica.name] = sighting.missing[replica.name] ?? at
+            let seen = sight(instance, replica, record)
+            if let change = conclude(seen, replica, at, &record, now) { return change }
         }
         return nil
+    }
+
+    private func sight(_ instance: ProviderInstance?, _ replica: ReplicaRecord, _ record: GroupRecord) -> ServingSight {
+        let address = record.configuration.servers.first { $0.name == replica.name.text }?.address
+        return ServingSight(instance, primary: record.primaryInstance, address: address)
+    }
+
+    /// - Returns: what was changed, or nil.
+    private func conclude(
+        _ seen: ServingSight, _ replica: ReplicaRecord, _ at: Timestamp, _ record: inout GroupRecord, _ now: Timestamp
+    ) -> String? {
+        let name = replica.name
+        switch seen {
+        case .fine:
+            sighting.missing[name] = nil
+            return nil
+        case .lost(let reason):
+            record.lose(name, because: reason, at: now)
+            return "\(name) is given up: \(reason)"
+        case .missing:
+            guard isSecondList(name, at) else { return nil }
+            record.lose(name, because: "the instance does not exist any more", at: now)
+            return "\(name) does not exist any more and is given up"
+        case .promoted:
+            return leave(replica, because: "it was promoted and replicates from nothing", &record, now)
+        case .reparented(let source):
+            guard isSecondList(name, at) else { return nil }
+            return leave(replica, because: "it replicates from \(source)", &record, now)
+        case .moved(let address):
+            sighting.missing[name] = nil
+            record.move(name, to: address)
+            return "\(name) has the address \(address) now"
+        }
+    }
+
+    /// Whether `name` was missed in another list than the one of `at` already; which came first is no question of
+    /// their times, because the clock may have been set back.
+    private func isSecondList(_ name: InstanceName, _ at: Timestamp) -> Bool {
+        if let first = sighting.missing[name], first != at {
+            sighting.missing[name] = nil
+            return true
+        }
+        sighting.missing[name] = sighting.missing[name] ?? at
+        return false
+    }
+
+    /// Readers with old answers are better than none: the last one stays, and people are told.
+    private func leave(
+        _ replica: ReplicaRecord, because reason: String, _ record: inout GroupRecord, _ now: Timestamp
+    ) -> String? {
+        guard record.hasReaders(beside: replica.name) else {
+            let held = "\(reason), and no other reader takes its traffic"
+            return record.hold(replica.name, because: held) ? "\(replica.name) stays: \(held)" : nil
+        }
+        record.leave(replica.name, because: reason, at: now)
+        return "\(replica.name) leaves the readers: \(reason)"
     }
 }

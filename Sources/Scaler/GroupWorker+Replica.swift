@@ -29,8 +29,10 @@ extension GroupWorker {
             let operation = try await findOrCreate(replica, record)
             record.creationBegan(replica.name, operationID: operation, at: around.wallClock.now())
         } catch {
-            guard !error.isRetryable else { return postponed("creating", replica, error) }
-            record.fail(replica.name, because: "\(error)", at: around.wallClock.now())
+            guard case .fails(let reason) = settings.walk.refusedCreation(error, after: age(of: replica)) else {
+                return postponed("creating", replica, error)
+            }
+            record.fail(replica.name, because: reason, at: around.wallClock.now())
             logger.error("replica failed", metadata: ["replica.name": "\(replica.name)", "error": "\(error)"])
         }
         try await save(record, stored.version)
@@ -74,21 +76,36 @@ extension GroupWorker {
             try await save(record, stored.version)
             return .did("\(replica.name) has no operation; looking at the instance")
         }
-        var record = stored.document
+        let (age, walk) = (age(of: replica), settings.walk)
+        let verdict: ReplicaVerdict
         do throws(ProviderError) {
-            let operation = try await around.provider.operation(id: id)
-            guard operation.isDone else { return stillWaiting("creating", replica) }
-            if let failure = operation.failure {
-                record.fail(replica.name, because: failure, at: around.wallClock.now())
-            } else {
-                record.creationEnded(replica.name, at: around.wallClock.now())
-            }
+            let seen = walk.creation(try await sight(of: id), after: age)
+            verdict =
+                seen == .looks
+                ? walk.creation(lookedAt: try await around.provider.instance(named: replica.name), after: age) : seen
+            failedCalls.clear()
         } catch {
-            guard error.code == .notFound else { return postponed("watching the creation of", replica, error) }
-            record.creationEnded(replica.name, at: around.wallClock.now())
+            return postponed("watching the creation of", replica, error)
+        }
+        var record = stored.document
+        switch verdict {
+        case .waits(let reason, let isTold): return try await waits(replica, stored, reason, isTold: isTold)
+        case .fails(let reason): record.fail(replica.name, because: reason, at: around.wallClock.now())
+        default: record.creationEnded(replica.name, at: around.wallClock.now())
         }
         try await save(record, stored.version)
         return .did("the creation of \(replica.name) ended")
+    }
+
+    /// The operation as it is now.
+    private func sight(of id: String) async throws(ProviderError) -> OperationSight {
+        do throws(ProviderError) {
+            let operation = try await around.provider.operation(id: id)
+            return operation.isDone ? .ended(failure: operation.failure) : .underWay
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return .forgotten
+        }
     }
 
     private func drain(
@@ -97,19 +114,25 @@ extension GroupWorker {
         let publication = await publish(stored.document.configuration)
         guard publication.isComplete,
             let server = stored.document.configuration.servers.first(where: { $0.name == replica.name.text }),
-            let inUse = publication.connectionsInUse(address: server.address, port: server.port)
+            let use = publication.use(of: server, by: stored.document.configuration)
         else {
             return .waits(Self.incomplete(publication), next: settings.publicationRetry)
         }
         let now = around.wallClock.now()
-        let isOverdue = now.since(replica.stateSince) >= stored.document.policy.drainDeadline
-        guard inUse == 0 || isOverdue else {
-            return .waits("\(replica.name) still has \(inUse) connections in use", next: settings.publicationRetry)
-        }
+        let verdict = settings.walk.drain(
+            own: use.own, foreign: use.foreign, deadline: stored.document.policy.drainDeadline,
+            isLeaving: replica.leaving != nil, after: age(of: replica))
         var record = stored.document
+        switch verdict {
+        case .waits(let reason, let isTold):
+            return try await waits(replica, stored, reason, isTold: isTold, next: settings.publicationRetry)
+        case .leaves(let reason):
+            record.leave(replica.name, because: reason, at: now)
+        default: break
+        }
         record.remove(replica.name, at: now)
         try await save(record, stored.version)
-        return .did("\(replica.name) leaves the configuration with \(inUse) connections in use")
+        return .did("\(replica.name) leaves the configuration with \(use.own) connections in use")
     }
 
     private func withdraw(
@@ -118,6 +141,11 @@ extension GroupWorker {
         var record = stored.document
         // Here it can still be taken back; once its deletion may have begun, it is too late.
         if let report = await lastLook(replica, record) { return report }
+        if replica.leaving != nil {
+            record.letGo(replica.name, at: around.wallClock.now())
+            try await save(record, stored.version)
+            return .did("no node knows \(replica.name) any more; its instance is left to its owner")
+        }
         record.deletionMayBegin(replica.name, at: around.wallClock.now())
         try await save(record, stored.version)
         return .did("no node knows \(replica.name) any more")
@@ -127,30 +155,49 @@ extension GroupWorker {
         _ replica: ReplicaRecord, _ stored: Versioned<GroupRecord>
     ) async throws(StoreError) -> StepReport {
         var record = stored.document
+        let now = around.wallClock.now()
+        var verdict: ReplicaVerdict
         do throws(ProviderError) {
             if let id = replica.operationID {
-                let operation = try await around.provider.operation(id: id)
-                guard operation.isDone else { return stillWaiting("deleting", replica) }
-                if operation.failure == nil, try await around.provider.instance(named: replica.name) == nil {
-                    record.forget(replica.name, at: around.wallClock.now())
-                } else {
-                    record.deletionBegan(replica.name, operationID: nil)
-                }
+                verdict = try await judgeDeletion(replica, id)
             } else if let report = await lastLook(replica, record) {
                 return report
             } else if let operation = try await findOrDelete(replica, record) {
                 record.deletionBegan(replica.name, operationID: operation)
+                verdict = .proceeds
             } else {
-                record.forget(replica.name, at: around.wallClock.now())
+                verdict = .gone
             }
+            failedCalls.clear()
         } catch {
-            guard error.code == .notFound, replica.operationID != nil else {
-                return postponed("deleting", replica, error)
+            verdict = settings.walk.refusedDeletion(error, after: age(of: replica))
+            if case .waits(let reason, isTold: true) = verdict {
+                _ = try await waits(replica, stored, reason, isTold: true)
             }
-            record.deletionBegan(replica.name, operationID: nil)
+            if case .waits = verdict { return postponed("deleting", replica, error) }
+            if verdict == .repeats, replica.operationID == nil { return postponed("deleting", replica, error) }
+        }
+        switch verdict {
+        case .waits(let reason, let isTold): return try await waits(replica, stored, reason, isTold: isTold)
+        case .gone: record.forget(replica.name, at: now)
+        case .leaves(let reason):
+            record.letGo(replica.name, because: reason, at: now)
+            logger.warning(
+                "left to its owner", metadata: ["replica.name": "\(replica.name)", "leave.reason": "\(reason)"])
+        case .repeats: record.deletionBegan(replica.name, operationID: nil)
+        case .proceeds, .looks, .fails: break
         }
         try await save(record, stored.version)
         return .did("the deletion of \(replica.name) goes on")
+    }
+
+    /// What follows from the operation that deletes the replica.
+    private func judgeDeletion(_ replica: ReplicaRecord, _ id: String) async throws(ProviderError) -> ReplicaVerdict {
+        let operation = try await sight(of: id)
+        let verdict = settings.walk.deletion(operation, after: age(of: replica))
+        guard verdict == .looks else { return verdict }
+        return settings.walk.deletion(
+            lookedAt: try await around.provider.instance(named: replica.name), operation, after: age(of: replica))
     }
 
     /// Looks for the instance and for a deletion under way, and only then deletes.
@@ -177,14 +224,15 @@ extension GroupWorker {
         ReplicaRequest(name: replica.name, primary: record.primaryInstance, group: record.name)
     }
 
-    func stillWaiting(_ doing: String, _ replica: ReplicaRecord) -> StepReport {
-        failedCalls = 0
-        if around.wallClock.now().since(replica.stateSince) > settings.operationDeadline {
-            logger.error(
-                "operation is stuck",
-                metadata: ["replica.name": "\(replica.name)", "replica.state": "\(replica.state.rawValue)"])
-        }
-        return .waits("\(doing) \(replica.name)", next: settings.operationPoll)
+    /// Waits on; what people must hear of is saved with the replica first.
+    func waits(
+        _ replica: ReplicaRecord, _ stored: Versioned<GroupRecord>, _ reason: String, isTold: Bool,
+        next: Duration? = nil
+    ) async throws(StoreError) -> StepReport {
+        var record = stored.document
+        if record.hold(replica.name, because: isTold ? reason : nil) { try await save(record, stored.version) }
+        return .waits(
+            "\(replica.name) stays \(replica.state.rawValue): \(reason)", next: next ?? settings.operationPoll)
     }
 
     /// A call failed in a way that may pass, or that a person must mend; either way the state stays as it is.
@@ -192,10 +240,9 @@ extension GroupWorker {
         logger.warning(
             "provider call failed",
             metadata: ["replica.name": "\(replica.name)", "error": "\(error)", "error.code": "\(error.code.rawValue)"])
-        let doubled = settings.operationPoll * (1 << min(failedCalls, 6)) * Double.random(in: 0.5...1)
+        let doubled = settings.operationPoll * (1 << min(failedCalls.add(replica), 6)) * Double.random(in: 0.5...1)
         // Whose turn it is at the primary changes often; everything else is better for some quiet.
         let wait = error.code == .operationInProgress ? settings.operationPoll : min(doubled, .seconds(300))
-        failedCalls += 1
         return .waits(
             "\(doing) \(replica.name) failed and is tried again: \(error)",
             next: error.isRetryable ? wait : settings.operationPoll * 12)

@@ -36,6 +36,8 @@ package actor GroupWorker {
         package var fence: Fence?
         /// What decisions are made with.
         package var deciding = Decider.Surroundings()
+        /// A clock that nobody sets; without it, durations go by the wall clock.
+        package var steady: Stopwatch?
 
         /// Gathers the systems; the provider's list of our replicas is made anew after `inventoryLifetime`.
         package init(
@@ -62,8 +64,10 @@ package actor GroupWorker {
     private let decider: Decider
     /// Good looks at the replica that is about to serve.
     var samples = AdmissionSamples()
-    /// Calls of the provider that failed one after another.
-    var failedCalls = 0
+    /// How long states have lasted.
+    var ages = Ages()
+    /// Calls of the provider that failed one after another in the present state of a replica.
+    var failedCalls = FailedCalls()
     /// What this worker remembers of its group's certificates.
     var trustWatch = TrustWatch()
     /// What this worker has made of the provider's list.
@@ -98,13 +102,14 @@ package actor GroupWorker {
             try await save(stored.document, stored.version)
             return .did("took the group over")
         }
-        let incidents = try await around.incidents.active(group: name)
+        var incidents = try await around.incidents.active(group: name)
+        if try await expire(incidents) { incidents = try await around.incidents.active(group: name) }
         let report: StepReport
         if let replica = stored.document.replicaUnderWay {
             try await follow(incidents, in: stored.document)
             // Decided all the same: metrics go on being watched, and people see why nothing else happens.
             let decision = await decision(about: stored, incidents)
-            if isWantedBack(replica, stored.document, decision, incidents.map(\.document)) {
+            if await isWantedBack(replica, stored.document, incidents.map(\.document)) {
                 report = try await takeBack(replica, stored, decision)
             } else {
                 report = try await advance(replica, of: stored)
@@ -159,7 +164,20 @@ package actor GroupWorker {
     private func decision(
         about stored: Versioned<GroupRecord>, _ incidents: [Versioned<Incident>]
     ) async -> ScalingDecision {
-        await decider.decide(stored.document, incidents: incidents.map(\.document), at: around.wallClock.now())
+        let now = around.wallClock.now()
+        return await decider.decide(
+            steadied(stored.document, now), incidents: incidents.map(\.document), at: now)
+    }
+
+    /// Whether a replica that is about to go is wanted after all; once its deletion may have begun, it is too late.
+    private func isWantedBack(
+        _ replica: ReplicaRecord, _ record: GroupRecord, _ incidents: [Incident]
+    ) async -> Bool {
+        guard replica.state == .draining || replica.state == .removed, replica.failure == nil,
+            replica.leaving == nil, record.removal == nil
+        else { return false }
+        let now = around.wallClock.now()
+        return await decider.wantsBack(replica, in: steadied(record, now), incidents: incidents, at: now)
     }
 
     private func planReplica(

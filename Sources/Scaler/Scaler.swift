@@ -26,6 +26,7 @@ package struct Scaler: Service {
             around.fleet = FencedFleet(fleet: around.fleet, fence: fence)
             around.certificates = around.certificates.map { FencedCertificates(certificates: $0, fence: fence) }
         }
+        if around.steady == nil { around.steady = Stopwatch(clock) }
         self.around = around
         self.queue = queue
         self.lock = lock

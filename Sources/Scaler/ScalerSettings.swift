@@ -11,8 +11,8 @@ package struct ScalerSettings: Sendable {
     /// How long a node may take to come back with what is on its disk: until it was away for longer, nothing is deleted
     /// that it may still use.
     package var nodeRestart = Duration.seconds(60)
-    /// After this an operation that is still under way is reported as stuck; it is never given up, because it may
-    /// still end (30 minutes and more are normal for a replica of a large primary).
+    /// After this an operation that is still under way is waited for no longer by itself: the instance is looked at. Past
+    /// four times this the replica is given up or left to its owner (`ReplicaWalk`).
     package var operationDeadline: Duration
     /// Between two looks at the work queue.
     package var queuePoll: Duration
@@ -24,6 +24,8 @@ package struct ScalerSettings: Sendable {
     package var admission: AdmissionRule
     /// When certificates are looked at and replaced.
     package var trust = TrustRule()
+    /// After this without a notification an open incident is closed; zero for never.
+    package var incidentMaximumAge = Duration.seconds(604_800)
 
     /// Makes settings with the defaults of `drover serve`.
     package init(
@@ -40,6 +42,11 @@ package struct ScalerSettings: Sendable {
         self.inventoryPeriod = inventoryPeriod
         self.lease = lease
         self.admission = admission
+    }
+
+    /// The deadlines of a replica's life.
+    var walk: ReplicaWalk {
+        ReplicaWalk(operationDeadline: operationDeadline, admissionDeadline: admission.deadline)
     }
 }
 

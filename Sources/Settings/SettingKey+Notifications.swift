@@ -47,7 +47,10 @@ extension SettingKey {
             SettingKey(
                 "watch.decision-seconds", .seconds(1...2_592_000), "600",
                 "How long nothing may be decided about a group whose alert fires."),
-            SettingKey("watch.interval-seconds", .seconds(0.1...3_600), "15", "Between two looks for these four."),
+            SettingKey(
+                "watch.incident-seconds", .seconds(1...31_536_000), "86400",
+                "How long an incident may be open before its closing may be lost."),
+            SettingKey("watch.interval-seconds", .seconds(0.1...3_600), "15", "Between two looks for these five."),
         ]
 
     private static func filter(_ channel: String) -> [SettingKey] {

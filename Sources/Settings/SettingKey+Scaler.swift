@@ -20,7 +20,11 @@ extension SettingKey {
             "scaler.load-poll-seconds", .seconds(1...3_600), "15", "Between two looks at the metrics of a group."),
         SettingKey(
             "scaler.operation-deadline-seconds", .seconds(60...86_400), "5400",
-            "After this an operation is reported as stuck."),
+            "After this Drover looks at the instance instead of waiting for its operation; past four times this it "
+                + "gives the replica up, or leaves the instance to its owner."),
+        SettingKey(
+            "scaler.incident-max-age-seconds", .seconds(0...31_536_000), "604800",
+            "After this without a notification the scaler closes an open incident; 0 for never."),
         SettingKey(
             "scaler.inventory-seconds", .seconds(1...86_400), "300",
             "Between two lists of the Cloud SQL instances, which find replicas that are lost or unknown."),

@@ -2,7 +2,8 @@ package import Observability
 
 /// What the watch over long waits measures.
 package enum WatchMetric: String, MetricName {
-    /// Things of a group that have taken too long: size-unmet, operation-stuck, publication-failing, decision-missing.
+    /// Things of a group that have taken too long: size-unmet, operation-stuck, publication-failing, decision-missing,
+    /// incident-old.
     case concerns = "drover_concerns"
 
     /// What it is.
@@ -11,7 +12,8 @@ package enum WatchMetric: String, MetricName {
         case .concerns:
             MetricDefinition(
                 .gauge, "concerns", labels: ["group", "code"],
-                "Things of a group that have taken too long: size-unmet, operation-stuck, publication-failing, decision-missing."
+                "Things of a group that have taken too long: size-unmet, operation-stuck, publication-failing, "
+                    + "decision-missing, incident-old."
             )
         }
     }

@@ -45,6 +45,7 @@ struct NotificationServices: Sendable {
         limits.operationStuck = settings.seconds("watch.stuck-seconds")
         limits.publicationFailing = settings.seconds("watch.publication-seconds")
         limits.decisionMissing = settings.seconds("watch.decision-seconds")
+        limits.incidentOld = settings.seconds("watch.incident-seconds")
         return ConcernWatch(
             .init(
                 groups: backend.groups, incidents: backend.incidents, decisions: backend.decisions, publications: board,

@@ -25,6 +25,7 @@ extension ScalerSettings {
                     ? .zero : settings.seconds("scaler.ramp-seconds"),
                 rampSteps: settings.integer("scaler.ramp-steps")))
         nodeRestart = settings.seconds("scaler.node-restart-seconds")
+        incidentMaximumAge = settings.seconds("scaler.incident-max-age-seconds")
     }
 }
 

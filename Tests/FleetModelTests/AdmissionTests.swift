@@ -19,6 +19,23 @@ struct AdmissionTests {
         }
     }
 
+    @Test("good looks at one replica, or before its state began anew, do not count for the next")
+    func perReplica() throws {
+        var samples = AdmissionSamples()
+        let good = ReplicationHealth.replicating(lag: .zero)
+        let first = ReplicaRecord(name: try InstanceName("shop-a"), incidentID: "", at: start)
+        let second = ReplicaRecord(name: try InstanceName("shop-b"), incidentID: "", at: start)
+        _ = samples.take(good, at: first, by: rule)
+        _ = samples.take(good, at: first, by: rule)
+        let early = samples.take(good, at: second, by: rule)
+        #expect(!early && samples.inARow == 1)
+        _ = samples.take(good, at: second, by: rule)
+        var again = second
+        again.enter(.starting, at: start.advanced(by: .seconds(60)))
+        let anew = samples.take(good, at: again, by: rule)
+        #expect(!anew && samples.inARow == 1)
+    }
+
     @Test(
         "the weight grows in equal steps to the full one",
         arguments: [

@@ -11,6 +11,12 @@ final class FaultWorld: Sendable {
         var isFailed = false
         var isStatic = false
         var address: String?
+        /// What somebody made of it: another state, another primary (nil for none), a protection.
+        var condition: ProviderInstance.State?
+        var source: String?? = nil
+        var protection: String?
+        /// Whether it never gets a private address.
+        var isBare = false
     }
 
     struct Operation {
@@ -38,6 +44,10 @@ final class FaultWorld: Sendable {
         var violations: [String] = []
         var created = 0
         var createdWell = 0
+        /// Whether operations that begin now never end.
+        var neverEnds = false
+        /// Connections in use of hostgroup 77, a person's, to each address.
+        var foreignUse: [String: Int] = [:]
         var deaths = 0
     }
 
@@ -96,7 +106,7 @@ final class FaultWorld: Sendable {
         let isBusy = state.withLock { $0.operations.contains { !$0.isSettled } }
         guard !isBusy else { throw ProviderError(.operationInProgress, "\(primary) is busy") }
         let fails = chance(kind == .create ? 2 : 4)
-        let seconds = pick(5...400)
+        let seconds = state.withLock { $0.neverEnds } ? 1_000_000_000 : pick(5...400)
         return state.withLock { state in
             let id = "\(kind)-\(name)-\(state.operations.count)"
             state.operations.append(
@@ -139,6 +149,9 @@ extension FaultWorld: ReplicaProvider {
                 throw ProviderError(.notFound, "\(request.name)")
             }
             if instance.isStatic { violate("the static \(request.name) was to be deleted") }
+            if let protection = instance.protection {
+                throw ProviderError(.notOurs, "\(request.name) is not deleted: \(protection)")
+            }
             let holds = state.withLock { $0.held?.servers.contains { $0.name == request.name.text } ?? false }
             if holds { violate("\(request.name) was to be deleted while nodes know it") }
             return try begin(.delete, request.name)
@@ -161,7 +174,9 @@ extension FaultWorld: ReplicaProvider {
         let condition: ProviderInstance.State =
             isGoing ? .deleting : instance.isFailed ? .failed : instance.address == nil ? .creating : .runnable
         return ProviderInstance(
-            name: name, state: condition, privateAddress: instance.address, primary: primary.text,
+            name: name, state: isGoing ? condition : instance.condition ?? condition,
+            privateAddress: instance.isBare ? nil : instance.address,
+            primary: instance.source ?? primary.text,
             labels: instance.isStatic ? [:] : ["ours": "true"])
     }
 
@@ -231,9 +246,15 @@ extension FaultWorld: ProxyFleet {
                     status: server.status.rawValue, connectionsInUse: isUsed ? 3 : 0)
             }
         }
+        let addresses = Set(configuration.servers.map(\.address))
+        let foreign = state.withLock { $0.foreignUse }.filter { addresses.contains($0.key) }.map { address, count in
+            BackendObservation(
+                hostgroup: 77, address: address, port: BackendServer.usualPort, status: "ONLINE",
+                connectionsInUse: count)
+        }
         return Publication(
             generation: configuration.generation,
-            nodes: [NodePublication(node: "core-0", condition: .current, backends: backends)])
+            nodes: [NodePublication(node: "core-0", condition: .current, backends: backends + foreign)])
     }
 
     func withdraw(_ configuration: FleetConfiguration) async -> Publication {
