@@ -97,7 +97,7 @@ extension Operator {
     }
 
     private static let observed = [
-        "generation", "replicas", "lastScaling", "consecutiveFailures", "removal",
+        "generation", "replicas", "lastScaling", "consecutiveFailures", "leftReplicas", "removal",
     ]
 
     /// A group as one declares it: without what Drover itself adds and observes.

@@ -53,6 +53,23 @@ package struct Operator: Sendable {
         terminal.say(presentation.text(["items": .array(items)], columns))
     }
 
+    /// The group that manages the replica `name`, or that let go of it.
+    /// - Throws: `ControlError`; `.failed` when there is none.
+    package func group(ofReplica name: String) async throws(ControlError) -> String {
+        var next: String?
+        repeat {
+            let page = try await client.call(.GET, "/v1/groups", query: [("limit", "500"), ("after", next)])
+            for group in page.body["items"]?.elements ?? [] {
+                let known = (group["replicas"]?.elements ?? []) + (group["leftReplicas"]?.elements ?? [])
+                if known.contains(where: { $0["name"]?.string == name }), let found = group["name"]?.string {
+                    return found
+                }
+            }
+            next = page.body["next"]?.string
+        } while next != nil
+        throw ControlError(.failed, "no database has a replica \(name) that Drover manages or let go of")
+    }
+
     /// Makes a change: shows what it would do, asks, and makes it only if the group is still what was looked at. As
     /// JSON or YAML, one document is said: the group afterwards, or the preview when nothing was changed.
     ///

@@ -6,7 +6,8 @@ package enum PreviewText {
     package static func lines(_ preview: JSONValue) -> [String] {
         let foreign = foreignRows(preview)
         guard preview["changed"] == true else { return foreign }
-        var lines = (preview["rows"]?.elements ?? []).map(row) + foreign
+        let effects = (preview["effects"]?.elements ?? []).compactMap(\.string)
+        var lines = effects.map { "! \($0)" } + (preview["rows"]?.elements ?? []).map(row) + foreign
         lines += differences(preview["before"]?["policy"], preview["after"]?["policy"], at: "policy")
         let (before, after) = (preview["before"]?["primaryInstance"], preview["after"]?["primaryInstance"])
         if before != nil, after != nil { lines += differences(before, after, at: "primaryInstance") }

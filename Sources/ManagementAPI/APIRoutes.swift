@@ -130,7 +130,8 @@ package struct APIRoutes: Sendable {
     var operations: [Operation] {
         GroupRoutes(parts: parts).operations + GroupPartRoutes(parts: parts).operations
             + HistoryRoutes(parts: parts).operations + StateRoutes(parts: parts).operations
-            + DecisionRoutes(parts: parts).operations + EventRoutes(parts: parts).operations
+            + DecisionRoutes(parts: parts).operations + OrderRoutes(parts: parts).operations
+            + EventRoutes(parts: parts).operations
     }
 }
 

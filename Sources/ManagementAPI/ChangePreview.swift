@@ -7,7 +7,7 @@ enum ChangePreview {
     /// The answer to a dry run.
     /// - Throws: 422 when a node could not hold the result.
     static func document(
-        _ outcome: GroupEditor.Outcome, isRemoval: Bool = false, adopts: Bool = false
+        _ outcome: GroupEditor.Outcome, isRemoval: Bool = false, adopts: Bool = false, effects: [String] = []
     ) throws(APIError) -> JSONValue {
         var after: FleetConfiguration? = outcome.after.configuration
         if isRemoval { after = nil }
@@ -21,7 +21,7 @@ enum ChangePreview {
         return [
             "foreignRows": APIAnswer.foreignRows(outcome.foreignRows), "adopts": .bool(adopts),
             "changed": .bool(outcome.hasChanged), "generation": .integer(outcome.after.configuration.generation),
-            "rows": .array(changes.map(describe)),
+            "rows": .array(changes.map(describe)), "effects": .array(effects.map { .string($0) }),
             "loads": .array(AdminModule.allCases.filter { tables.contains($0.table) }.map { .string($0.rawValue) }),
             "before": outcome.before.map { GroupDocument.writable($0) } ?? .null,
             "after": isRemoval ? .null : GroupDocument.writable(outcome.after),

@@ -33,6 +33,10 @@ enum GroupDocument {
                 ["direction": .string($0.direction.rawValue), "completedAt": .string($0.completedAt.text)]
             } ?? .null,
             "consecutiveFailures": .whole(record.consecutiveFailures),
+            "leftReplicas": .array(
+                (record.leftReplicas ?? []).map {
+                    ["name": .string($0.name.text), "at": .string($0.at.text), "reason": .string($0.reason)]
+                }),
             "removal": record.removal.map {
                 ["requestedAt": .string($0.requestedAt.text), "deletesReplicas": .bool($0.deletesReplicas)]
             } ?? .null,
@@ -43,7 +47,8 @@ enum GroupDocument {
     static func writable(_ record: GroupRecord) -> JSONValue {
         var members = shown(record).members
         for name in [
-            "adopted", "generation", "ruleIDBase", "replicas", "lastScaling", "consecutiveFailures", "removal",
+            "adopted", "generation", "ruleIDBase", "replicas", "lastScaling", "consecutiveFailures", "leftReplicas",
+            "removal",
         ] {
             members[name] = nil
         }
@@ -80,7 +85,8 @@ enum GroupDocument {
             "stateSince": .string(replica.stateSince.text), "plannedAt": .string(replica.plannedAt.text),
             "incidentId": replica.incidentID.isEmpty ? .null : .string(replica.incidentID),
             "operationId": .optional(replica.operationID), "address": .optional(replica.address),
-            "failure": .optional(replica.failure),
+            "failure": .optional(replica.failure), "waitsFor": .optional(replica.waitsFor),
+            "leaving": .optional(replica.leaving),
         ]
     }
 
@@ -96,6 +102,7 @@ enum GroupDocument {
             "lastReplicaName": incident.lastReplicaName.isEmpty ? .null : .string(incident.lastReplicaName),
             "lastAddress": incident.lastAddress.isEmpty ? .null : .string(incident.lastAddress),
             "updatedAt": .string(incident.updatedAt.text), "updatedBy": .string(incident.updatedBy),
+            "closedBy": .optional(incident.closedBy), "closeReason": .optional(incident.closeReason),
         ]
     }
 }

@@ -24,7 +24,8 @@ struct GroupInput {
         var reader = ObjectReader(document, at: "")
         // What is adopted is written down by whoever sees the nodes.
         _ = reader.flag("adopt")
-        reader.ignore("adopted", "generation", "replicas", "lastScaling", "consecutiveFailures", "removal")
+        reader.ignore(
+            "adopted", "generation", "replicas", "lastScaling", "consecutiveFailures", "leftReplicas", "removal")
         if let given = reader.text("name"), given != name.text {
             reader.note("name", "it must be \"\(name)\", as in the path")
         }

@@ -8,7 +8,7 @@ package struct Caller: Hashable, Sendable {
     package enum Role: String, Hashable, Codable, Sendable, CaseIterable, Comparable {
         /// Looks.
         case read
-        /// Also pauses, resumes and pins.
+        /// Also pauses, resumes, pins, closes incidents, and lets go of replicas or has them tried again.
         case operate
         /// Also changes and removes.
         case admin

@@ -52,7 +52,7 @@ enum OpenAPI {
             let isPatch = operation.method == .patch
             let media: JSONValue = ["schema": reference(body)]
             members["requestBody"] = [
-                "required": .bool(body != "Resume"),
+                "required": .bool(!["Resume", "Order"].contains(body)),
                 "content": isPatch
                     ? ["application/merge-patch+json": media, "application/json": media] : ["application/json": media],
             ]

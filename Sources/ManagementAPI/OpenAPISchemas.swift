@@ -51,6 +51,7 @@ enum OpenAPISchemas {
                 "anyOf": [["type": "null"], object(["direction": ["enum": ["out", "in"]], "completedAt": time])]
             ],
             "consecutiveFailures": integer,
+            "leftReplicas": ["type": "array", "items": object(["name": text, "at": time, "reason": text])],
             "removal": ["anyOf": [["type": "null"], object(["requestedAt": time, "deletesReplicas": flag])]],
         ]),
         "GroupPage": page(of: "Group", cursor: optionalText),
@@ -75,13 +76,14 @@ enum OpenAPISchemas {
             "name": text,
             "state": ["enum": .array(ReplicaRecord.State.allCases.map { .string($0.rawValue) })],
             "stateSince": time, "plannedAt": time, "incidentId": optionalText, "operationId": optionalText,
-            "address": optionalText, "failure": optionalText,
+            "address": optionalText, "failure": optionalText, "waitsFor": optionalText, "leaving": optionalText,
         ]),
         "ReplicaState": object([
             "name": text,
             "state": ["enum": .array(ReplicaRecord.State.allCases.map { .string($0.rawValue) })],
             "stateSince": time, "plannedAt": time, "incidentId": optionalText, "operationId": optionalText,
-            "address": optionalText, "failure": optionalText, "weight": ["type": ["integer", "null"]],
+            "address": optionalText, "failure": optionalText, "waitsFor": optionalText, "leaving": optionalText,
+            "weight": ["type": ["integer", "null"]],
             "lagSeconds": ["type": ["number", "null"]], "lagMeasuredAt": optionalText,
         ]),
         "ReplicaList": items(of: "ReplicaState"),
@@ -119,7 +121,7 @@ enum OpenAPISchemas {
             "closedAt": optionalText, "group": text, "primaryInstance": text, "replicaBaseName": text,
             "action": ["enum": ["add", "remove"]], "documentation": text, "lastProcess": text,
             "operationId": optionalText, "lastReplicaName": optionalText, "lastAddress": optionalText,
-            "updatedAt": time, "updatedBy": text,
+            "updatedAt": time, "updatedBy": text, "closedBy": optionalText, "closeReason": optionalText,
         ]),
         "IncidentPage": items(of: "Incident"),
         "Change": object([
@@ -156,7 +158,8 @@ enum OpenAPISchemas {
                     ],
                 ]),
             ],
-            "loads": ["type": "array", "items": text], "before": ["type": ["object", "null"]],
+            "loads": ["type": "array", "items": text], "effects": ["type": "array", "items": text],
+            "before": ["type": ["object", "null"]],
             "after": ["type": ["object", "null"]],
         ]),
         "Policy": policy(required: ["minimumReplicas", "maximumReplicas"]),
@@ -191,6 +194,7 @@ enum OpenAPISchemas {
         "replicas": ["description": "Read only; ignored."], "lastScaling": ["description": "Read only; ignored."],
         "consecutiveFailures": ["description": "Read only; ignored."],
         "removal": ["description": "Read only; ignored."],
+        "leftReplicas": ["description": "Read only; ignored."],
     ]
 
     private static let written: [String: JSONValue] = [
@@ -226,6 +230,7 @@ enum OpenAPISchemas {
                 "forSeconds": ["type": "number", "minimum": 1, "maximum": 31_536_000],
                 "reason": ["type": "string", "maxLength": 1_000],
             ], required: []),
+        "Order": object(["reason": ["type": "string", "maxLength": 1_000]], required: []),
         "Resume": object(["direction": ["enum": ["out", "in", "both"]]], required: []),
         "Pin": object(
             [

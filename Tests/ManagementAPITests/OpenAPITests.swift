@@ -91,6 +91,14 @@ struct OpenAPITests {
             try await call(.post, group + "/pin", "/v1/groups/shop/pin", #"{"size":2,"forSeconds":60}"#)
             try await call(.post, group + "/resume", "/v1/groups/shop/resume", "{}")
             try await call(.post, group + "/rollback", "/v1/groups/shop/rollback", #"{"generation":1}"#)
+            try await call(
+                .post, group + "/replicas/{replica}/forget", "/v1/groups/shop/replicas/shop-m1/forget?dryRun=true",
+                #"{"reason":"promoted"}"#)
+            try await call(
+                .post, group + "/replicas/{replica}/forget", "/v1/groups/shop/replicas/shop-m1/forget", "{}")
+            try await call(.post, group + "/replicas/{replica}/retry", "/v1/groups/shop/replicas/shop-m1/retry")
+            try await call(
+                .post, "/v1/incidents/{incident}/close", "/v1/incidents/0-a/close", #"{"reason":"lost"}"#)
             for path in [
                 "", "/servers", "/users", "/query-rules", "/policy", "/replicas", "/publication", "/incidents",
                 "/decisions", "/history",

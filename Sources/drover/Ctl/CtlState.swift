@@ -1,49 +1,6 @@
 import ArgumentParser
 import ControlClient
 
-/// `drover ctl incidents`: what alerts asked for.
-struct CtlIncidents: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "incidents", abstract: "Lists incidents.")
-
-    @Option(help: "Only incidents of that database.") var database: String?
-    @Option(help: "Only open or closed ones.") var state: String?
-    @Option(help: "How many.") var limit = 50
-    @OptionGroup var options: CtlOptions
-
-    func run() async throws {
-        try await options.run { work in
-            try await work.show(
-                "/v1/incidents", query: [("group", database), ("state", state), ("limit", "\(limit)")],
-                columns: [
-                    .init("STARTED", "startedAt"), .init("ID", "id"), .init("DATABASE", "group"),
-                    .init("ASKS", "action"), .init("STATE", "state"), .init("PROCESS", "lastProcess"),
-                    .init("REPLICA", "lastReplicaName"),
-                ])
-        }
-    }
-}
-
-/// `drover ctl replicas`: what Drover added.
-struct CtlReplicas: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "replicas", abstract: "Lists the replicas that Drover manages.")
-
-    @Argument(help: "Its name.") var database: String
-    @OptionGroup var options: CtlOptions
-
-    func run() async throws {
-        try await options.run { work in
-            try await work.show(
-                groupPath(database, "/replicas"),
-                columns: [
-                    .init("NAME", "name"), .init("STATE", "state"), .init("SINCE", "stateSince"),
-                    .init("WEIGHT", "weight"), .init("LAG", "lagSeconds"), .init("MEASURED", "lagMeasuredAt"),
-                    .init("ADDRESS", "address"), .init("INCIDENT", "incidentId"), .init("FAILURE", "failure"),
-                ])
-        }
-    }
-}
-
 /// `drover ctl decisions`: what was decided about a size.
 struct CtlDecisions: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
