@@ -119,7 +119,10 @@ struct LeavingTests {
             state.groups[life.name]?.document.removal = GroupRemoval(
                 requestedAt: life.world.wallClock.now(), deletesReplicas: true)
         }
-        _ = try await life.step(300) { _ in life.world.state.withLock { $0.groups.isEmpty } }
+        for _ in 0..<600 where life.world.state.withLock({ !$0.groups.isEmpty }) {
+            let report = try await life.worker.step()
+            life.world.wallClock.advance(by: min(max(report?.next ?? .seconds(1), .seconds(1)), .seconds(20)))
+        }
         #expect(life.world.state.withLock { $0.groups.isEmpty })
         #expect(life.exists(name))
     }
