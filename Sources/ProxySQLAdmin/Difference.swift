@@ -26,6 +26,7 @@ package struct Difference<Row: ManagedRow>: Sendable, CustomStringConvertible {
     package init(
         current: [Row], wanted: [Row], group: String, adoption: Adoption? = nil
     ) throws(AdminError) {
+        let current = Row.folded(current)
         let known = Dictionary(current.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
         var keys: Set<[String]> = []
         inserts = []

@@ -51,6 +51,8 @@ package protocol ManagedRow: Hashable, Sendable {
     var key: [String] { get }
     /// The cells, in the order of `columns`.
     var cells: [String?] { get }
+    /// The columns that a change in place does not write.
+    var columnsLeftAlone: Set<String> { get }
     /// The comment with its mark.
     var comment: String { get }
     /// Reads a row by column names.
@@ -60,6 +62,8 @@ package protocol ManagedRow: Hashable, Sendable {
     var comparable: Self { get }
     /// Whether ProxySQL shows the row at runtime as long as it is loaded; rows that are out of force are left out.
     var isShownAtRuntime: Bool { get }
+    /// `rows` of one table, with rows that stand for one object together put into one.
+    static func folded(_ rows: [Self]) -> [Self]
     /// What to write over `current` to get this wanted row, keeping what is not managed and what was set by hand.
     func merged(over current: Self) -> Self
     /// Whether `current` may be changed in place, which keeps the columns that are not read; otherwise it is replaced.
@@ -72,6 +76,8 @@ package protocol ManagedRow: Hashable, Sendable {
 extension ManagedRow {
     package static var runtimeCondition: String { "1=1" }
     package static var isOptional: Bool { false }
+    package static func folded(_ rows: [Self]) -> [Self] { rows }
+    package var columnsLeftAlone: Set<String> { [] }
 
     /// Whose row it is; nil when Drover did not write it.
     package var mark: RowMark? { RowMark(comment: comment) }
@@ -90,7 +96,9 @@ extension ManagedRow {
     /// The statement that changes the row of this key that is there, and leaves its other columns alone.
     package func update() throws(AdminError) -> String {
         var assignments: [String] = []
-        for (column, cell) in zip(Self.columns, cells) { assignments.append("\(column)=\(try SQLText.quote(cell))") }
+        for (column, cell) in zip(Self.columns, cells) where !columnsLeftAlone.contains(column) {
+            assignments.append("\(column)=\(try SQLText.quote(cell))")
+        }
         return "UPDATE \(Self.table) SET \(assignments.joined(separator: ",")) WHERE \(try keyCondition())"
     }
 

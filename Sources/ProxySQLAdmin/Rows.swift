@@ -110,17 +110,27 @@ package struct UserRow: ManagedRow {
     package var password: Secret
     package var isActive: Bool
     package var defaultHostgroup: Int
-    /// Whether one row stands for both sides, as Drover writes it; a person may have made one for each.
-    package var isBothSides = true
+    /// For which sides of the proxy it stands.
+    package var sides = Sides.both
     package var comment: String
+
+    /// The sides of the proxy: clients log in on the frontend, ProxySQL logs in to MySQL on the backend.
+    package enum Sides: Hashable, Sendable {
+        /// One row for both, as Drover writes it.
+        case both
+        /// Two rows that are equal otherwise: what cluster sync leaves in the memory of a node that pulled one row for both.
+        case pair
+        /// One side only; a person may have made one row for each.
+        case frontend, backend
+    }
 
     package init(_ row: MySQLRow) throws(AdminError) {
         username = try row.required("username")
         password = Secret(row.string("password") ?? "")
         isActive = try row.number("active") == 1
         defaultHostgroup = try row.number("default_hostgroup")
-        let sides = (backend: try row.number("backend"), frontend: try row.number("frontend"))
-        isBothSides = sides.backend == 1 && sides.frontend == 1
+        let isFrontend = try row.number("frontend") == 1
+        sides = isFrontend ? (try row.number("backend") == 1 ? .both : .frontend) : .backend
         comment = row.string("comment") ?? ""
     }
 
@@ -136,7 +146,31 @@ package struct UserRow: ManagedRow {
     package var key: [String] { [username] }
 
     package func keyCondition() throws(AdminError) -> String {
-        "username=\(try SQLText.quote(username)) AND frontend=1"
+        let user = "username=\(try SQLText.quote(username))"
+        return switch sides {
+        case .both, .frontend: "\(user) AND frontend=1"
+        case .backend: "\(user) AND backend=1"
+        case .pair: user
+        }
+    }
+
+    /// Two rows for the two sides, equal otherwise, are one user. The node that was loaded has one row; ProxySQL's cluster
+    /// sync copies `runtime_mysql_users`, which has two, into the memory of the others (`update_mysql_users` of
+    /// ProxySQL 2.7.1, and sysown/proxysql#1946).
+    package static func folded(_ rows: [UserRow]) -> [UserRow] {
+        let backends = Dictionary(
+            rows.filter { $0.sides == .backend }.map { ($0.username, $0) }, uniquingKeysWith: { first, _ in first })
+        var folded: Set<String> = []
+        let paired = rows.map { row in
+            guard row.sides == .frontend, var other = backends[row.username] else { return row }
+            other.sides = .frontend
+            guard other == row else { return row }
+            folded.insert(row.username)
+            var pair = row
+            pair.sides = .pair
+            return pair
+        }
+        return paired.filter { $0.sides != .backend || !folded.contains($0.username) }
     }
 
     package var cells: [String?] {
@@ -147,22 +181,26 @@ package struct UserRow: ManagedRow {
     package var comparable: UserRow {
         var row = self
         row.password = Secret(Self.hash(password.reveal()))
-        row.isBothSides = true
+        row.sides = .both
         return row
     }
 
     /// Only active users are loaded (seen on 2.7.1).
     package var isShownAtRuntime: Bool { isActive }
 
-    /// A password that is already there as a hash of the same text stays as it is.
+    /// A password that is already there as a hash of the same text stays as it is, and so does a pair.
     package func merged(over current: UserRow) -> UserRow {
         var row = self
+        if current.sides == .pair { row.sides = .pair }
         if comparable.password == current.comparable.password { row.password = current.password }
         return row
     }
 
     /// A user's other columns, for example `max_connections`, are the operator's.
-    package func changesInPlace(_ current: UserRow) -> Bool { current.isBothSides }
+    package func changesInPlace(_ current: UserRow) -> Bool { current.sides == .both || current.sides == .pair }
+
+    /// The two rows of a pair keep their sides.
+    package var columnsLeftAlone: Set<String> { sides == .pair ? ["backend", "frontend"] : [] }
 
     package func says(theSameAs current: UserRow) -> Bool {
         comparable.password == current.comparable.password && defaultHostgroup == current.defaultHostgroup

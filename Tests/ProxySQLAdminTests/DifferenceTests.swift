@@ -133,7 +133,7 @@ struct DifferenceTests {
     @Test("a user that a person made in two rows becomes one")
     func sides() throws {
         var backend = try user()
-        backend.isBothSides = false
+        backend.sides = .backend
         let found = try difference([backend, backend], [try user()])
         #expect(found.inserts == [try user()])
         #expect(found.updates.isEmpty)
@@ -197,6 +197,25 @@ struct DifferenceTests {
         #expect(found.result.map(\.id) == [1_002])
         #expect(
             try difference([present], [QueryRuleRow]()).deletes.isEmpty, "nothing is removed that is not the group's")
+    }
+
+    @Test("the two rows in which cluster sync leaves a user are that user, and stay two when it changes or goes")
+    func pulled() throws {
+        var (frontend, backend) = (try user(), try user())
+        frontend.sides = .frontend
+        backend.sides = .backend
+        let pulled = [frontend, backend]
+        let same = try difference(pulled, [try user()])
+        let comparable = try user().comparable
+        #expect(same.isEmpty && same.result == [comparable])
+        let changed = try difference(pulled, [try user("other")])
+        #expect(changed.inserts.isEmpty && changed.deletes.isEmpty)
+        let update = try #require(changed.updates.first).update()
+        #expect(update.contains("'other'") && !update.contains("frontend") && !update.contains("backend"))
+        let gone = try difference(pulled, [UserRow]())
+        #expect(try gone.deletes.map { try $0.delete() } == ["DELETE FROM mysql_users WHERE username='app'"])
+        frontend.password = Secret("for clients")
+        #expect(try !difference([frontend, backend], [try user()]).isEmpty, "sides that differ are not one user")
     }
 
     @Test("an adopted rule is replaced whole, our own is changed in place")
