@@ -1,3 +1,4 @@
+package import FleetModel
 import Synchronization
 
 /// What the loops of a role have to say about themselves; the API reads it without waiting for them.
@@ -14,8 +15,11 @@ package struct RoleReport: Hashable, Sendable {
     package var running: RunningClaim?
     /// When each configuration's first pod was created.
     package var seen: [String: Int64] = [:]
-    /// The generation of the followed configuration that the node was seen to run.
+    /// The generation of the followed configuration that the node is seen to run; nil while it does not.
     package var generation: Int64?
+    /// What the node was verified to hold of each group's followed configuration, and holds as far as is known; nil
+    /// where nothing is followed.
+    package var holds: [HeldConfiguration]?
     /// The generation that is wanted of it.
     package var wantedGeneration: Int64?
     /// The files of `TLSFile` that are beside the node.

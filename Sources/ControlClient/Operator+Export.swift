@@ -15,10 +15,19 @@ extension Operator {
     package func showNodes(of group: String) async throws(ControlError) {
         let answer = try await client.call(.GET, "/v1/groups/\(APIClient.escaped(group))/publication")
         guard presentation == .table else { return terminal.say(presentation.text(answer.body, [])) }
+        let nodes: [JSONValue] = (answer.body["nodes"]?.elements ?? []).map { node in
+            var members = node.members
+            members["holds"] = .string(Self.holding(node))
+            return .object(members)
+        }
+        terminal.say("wanted: \(Self.holding(answer.body))\n")
         terminal.say(
             presentation.text(
-                answer.body["nodes"] ?? [],
-                [.init("NODE", "node"), .init("CONDITION", "condition"), .init("DETAIL", "detail")]) + "\n")
+                .array(nodes),
+                [
+                    .init("NODE", "node"), .init("CONDITION", "condition"), .init("HOLDS", "holds"),
+                    .init("DETAIL", "detail"),
+                ]) + "\n")
         let backends: [JSONValue] = (answer.body["nodes"]?.elements ?? []).flatMap { node in
             (node["backends"]?.elements ?? []).map { backend in
                 var members = backend.members
@@ -33,6 +42,13 @@ extension Operator {
                     .init("NODE", "node"), .init("HOSTGROUP", "hostgroup"), .init("ADDRESS", "address"),
                     .init("PORT", "port"), .init("STATUS", "status"), .init("IN USE", "connectionsInUse"),
                 ]))
+    }
+
+    /// A generation and the beginning of its content, as far as they are known.
+    private static func holding(_ value: JSONValue) -> String {
+        guard case .integer(let generation)? = value["generation"] else { return "-" }
+        guard case .string(let content)? = value["content"] else { return "generation \(generation)" }
+        return "generation \(generation) (content \(content.prefix(8)))"
     }
 
     /// What an export can be written as.

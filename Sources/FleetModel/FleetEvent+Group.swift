@@ -16,7 +16,7 @@ extension FleetEvent {
                     fields: [.primary: old.primaryInstance.text])
             ]
         case (let old?, let new?):
-            replicas(old, new, now) + configuration(old, new, now) + policy(old, new, now)
+            replicas(old, new, now) + configuration(old, new, now) + policy(old, new, now) + raise(old, new, now)
         }
     }
 
@@ -190,6 +190,18 @@ extension FleetEvent {
                 .configurationChanged, group: new.name, at: now,
                 "The \(list) of group \(new.name) changed: generation \(after.generation) goes to every node.",
                 fields: [.changed: list, .generation: "\(after.generation)"])
+        ]
+    }
+
+    private static func raise(_ old: GroupRecord, _ new: GroupRecord, _ now: Timestamp) -> [FleetEvent] {
+        guard let raise = new.generationRaise, raise != old.generationRaise else { return [] }
+        return [
+            FleetEvent(
+                .generationRaised, .warning, group: new.name, at: now,
+                "The record of group \(new.name) had generation \(raise.from), and \(raise.seen.place) has "
+                    + "\(raise.seen.generation): the store was restored or moved, or the group was registered again. "
+                    + "Drover goes on with generation \(raise.to); what the record says goes to every node.",
+                fields: [.generation: "\(raise.to)", .reason: "\(raise.seen.place) has \(raise.seen.generation)"])
         ]
     }
 

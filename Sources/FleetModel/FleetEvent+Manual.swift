@@ -75,6 +75,9 @@ extension FleetEvent.Kind {
         case .publicationFinished: "Every live node holds a generation."
         case .publicationIncomplete: "A node that may be alive does not hold a generation yet."
         case .foreignRows: "Nodes have rows of somebody else in places of a group; they were left as they are."
+        case .generationRaised:
+            "Nodes knew a newer generation than the group's record, which went on above it: the store was restored or moved, "
+                + "or the group was registered again under an old name."
         case .decisionMade: "Something else than before was decided about a group's size."
         case .sizeUnmet: "A group has had fewer replicas than it wants for long."
         case .operationStuck: "A replica has been in one state for longer than it should be."
@@ -101,6 +104,7 @@ extension FleetEvent.Kind {
             [.incident, .policy, .action, .primary, .lastProcess, .replica, .reason, .actor]
         case .publicationFinished, .publicationIncomplete: [.generation, .nodes, .missing]
         case .foreignRows: [.concern, .subject, .seconds, .generation, .nodes, .rows]
+        case .generationRaised: [.generation, .reason]
         case .decisionMade: [.reason, .direction, .current, .desired, .victim]
         case .sizeUnmet: [.concern, .subject, .seconds, .desired, .serving, .reason]
         case .operationStuck: [.concern, .subject, .seconds, .replica, .state, .operation, .reason]

@@ -57,6 +57,8 @@ package struct FleetEvent: Hashable, Codable, Sendable {
         case publicationIncomplete = "publication-incomplete"
         /// Nodes have rows of somebody else in places of a group.
         case foreignRows = "foreign-rows"
+        /// Nodes knew a newer generation than the record: the store was restored, or the group registered again.
+        case generationRaised = "generation-raised"
         /// Something else than before was decided about a group's size.
         case decisionMade = "decision-made"
         /// A group has had fewer replicas than it wants for long.

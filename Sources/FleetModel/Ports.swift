@@ -170,6 +170,11 @@ package struct Publication: Hashable, Codable, Sendable {
     package var generation: Int64
     /// Every node of the fleet.
     package var nodes: [NodePublication]
+    /// The digest of what nodes must hold; nil where the rows themselves are compared.
+    package var content: String?
+    /// What nodes know that is not older than `generation` and differs. Then nothing was published: the record's
+    /// generation must be raised above it first.
+    package var newer: NewerGeneration?
 
     /// Makes a publication.
     package init(generation: Int64, nodes: [NodePublication]) {
@@ -238,6 +243,8 @@ package struct NodePublication: Hashable, Codable, Sendable {
     package var detail: String?
     /// The group's backends as the node's connection pool shows them.
     package var backends: [BackendObservation]
+    /// What the node's agent says that it holds of the group; nil where rows are compared, and when it holds nothing.
+    package var holds: HeldConfiguration?
     /// Rows of somebody else in places of the group, which keep it from being current; nil for none.
     package var foreignRows: [ForeignRow]?
 

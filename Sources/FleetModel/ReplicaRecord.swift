@@ -121,6 +121,8 @@ package struct GroupRecord: Hashable, Codable, Sendable {
     package var ledger: ScalingLedger?
     /// Instances that Drover let go of, oldest first, at most a hundred.
     package var leftReplicas: [LeftReplica]?
+    /// The last time that the generation was raised above what nodes held; nil when it never was.
+    package var generationRaise: GenerationRaise?
 
     /// Makes the record of a group without managed replicas.
     package init(configuration: FleetConfiguration, policy: ScalingPolicy, primaryInstance: InstanceName) {

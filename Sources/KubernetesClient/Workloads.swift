@@ -7,6 +7,20 @@ package struct Deployment: KubernetesResource, Hashable {
     package struct Spec: Hashable, Codable, Sendable {
         /// How many pods are wanted; 1 when absent.
         package var replicas: Int?
+        /// What its pods are made of.
+        package var template: Template?
+    }
+
+    /// `spec.template`, as far as its annotations go.
+    package struct Template: Hashable, Codable, Sendable {
+        /// `metadata`.
+        package struct Metadata: Hashable, Codable, Sendable {
+            /// What whoever changes the template leaves there.
+            package var annotations: [String: String]?
+        }
+
+        /// Its `metadata`.
+        package var metadata: Metadata?
     }
 
     /// `status`.

@@ -88,12 +88,13 @@ enum OpenAPISchemas {
         ]),
         "ReplicaList": items(of: "ReplicaState"),
         "Publication": object([
-            "generation": integer, "wantedGeneration": integer, "at": time, "isComplete": flag,
+            "generation": integer, "wantedGeneration": integer, "content": optionalText, "at": time, "isComplete": flag,
             "nodes": list(of: "NodePublication"),
         ]),
         "NodePublication": object([
             "node": text, "condition": ["enum": ["current", "behind", "unknown", "down"]], "detail": optionalText,
-            "reason": optionalText, "foreignRows": foreignRows,
+            "reason": optionalText, "foreignRows": foreignRows, "generation": ["type": ["integer", "null"]],
+            "content": optionalText,
             "backends": [
                 "type": "array",
                 "items": object([
@@ -110,8 +111,7 @@ enum OpenAPISchemas {
                 "items": object([
                     "group": text, "condition": ["enum": ["current", "behind", "unknown", "down"]],
                     "detail": optionalText, "reason": optionalText, "generation": ["type": ["integer", "null"]],
-                    "wantedGeneration": integer,
-                    "at": time,
+                    "wantedGeneration": integer, "content": optionalText, "at": time,
                 ]),
             ],
         ]),

@@ -65,12 +65,15 @@ struct StateRoutes: Sendable {
     static func shown(_ newest: PublicationBoard.Entry, wanted: Int64) -> JSONValue {
         [
             "generation": .integer(newest.publication.generation), "wantedGeneration": .integer(wanted),
+            "content": .optional(newest.publication.content),
             "at": .string(newest.at.text), "isComplete": .bool(newest.publication.isComplete),
             "nodes": .array(
                 newest.publication.nodes.map { node in
                     [
                         "node": .string(node.node), "condition": .string(node.condition.rawValue),
                         "detail": .optional(node.detail), "reason": .optional(node.reason),
+                        "generation": Self.generation(node, newest.publication),
+                        "content": .optional(node.holds?.content),
                         "foreignRows": APIAnswer.foreignRows(
                             (node.foreignRows ?? []).map { NodeSurvey.Finding(node: node.node, found: $0) }),
                         "backends": .array(
@@ -88,6 +91,12 @@ struct StateRoutes: Sendable {
         ]
     }
 
+    /// What a node holds, where that is known: an agent says so, and rows that were compared are the ones wanted.
+    private static func generation(_ node: NodePublication, _ publication: Publication) -> JSONValue {
+        let held = node.holds?.generation ?? (node.condition == .current ? publication.generation : nil)
+        return held.map { .integer($0) } ?? .null
+    }
+
     @Sendable private func nodes(
         _ request: Request, _ context: ManagementContext
     ) async throws(APIError) -> Response {
@@ -98,7 +107,8 @@ struct StateRoutes: Sendable {
                 groups[node.node, default: []].append([
                     "group": .string(record.name.text), "condition": .string(node.condition.rawValue),
                     "detail": .optional(node.detail), "reason": .optional(node.reason),
-                    "generation": node.condition == .current ? .integer(newest.publication.generation) : .null,
+                    "generation": Self.generation(node, newest.publication),
+                    "content": .optional(node.holds?.content),
                     "wantedGeneration": .integer(record.configuration.generation), "at": .string(newest.at.text),
                 ])
             }

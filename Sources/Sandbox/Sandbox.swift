@@ -229,6 +229,12 @@ package struct Sandbox: Sendable {
             settings["fleet.pod-selector"] = "app=\(PodCluster.app)"
             settings["fleet.kubeconfig"] = cluster.kubeconfig
             settings["fleet.namespace"] = cluster.namespace
+            if options.followed != nil {
+                settings["fleet.strategy"] = "kubernetes"
+                settings["fleet.agent-port"] = "\(PodProcess.agentPort)"
+                // Agents may only read Secrets.
+                settings["fleet.kubeconfig"] = cluster.endpoints.kubeconfig
+            }
         } else {
             settings["fleet.nodes"] =
                 endpoints.proxysql.map { "\($0.name)=\($0.role)@\($0.admin)" }.joined(separator: ",")

@@ -18,6 +18,9 @@ package struct SandboxOptions: Sendable {
     package var stateDirectory: String?
     /// Whether every node is a pod with an agent, on an API server.
     package var kubernetes = false
+    /// The group whose Secret the agents of pods follow, and through which `drover serve` publishes; nil for the strategy
+    /// `admin`.
+    package var followed: String?
     /// A real API server's kubeconfig in the place of the simulated one, for stories with pods.
     package var kubeconfig: String?
     /// What the agents reach that real API server with; `kubeconfig` when unset.

@@ -14,6 +14,8 @@ package enum ScalerMetric: String, MetricName {
     case managedReplicas = "drover_managed_replicas"
     /// Publications after which a node did not hold the configuration.
     case publicationsIncomplete = "drover_publications_incomplete_total"
+    /// Times that a record's generation was raised above what nodes knew.
+    case generationsRaised = "drover_generations_raised_total"
     /// Whether certificates of a group's backends cannot be looked up or replaced.
     case trustFailing = "drover_backend_tls_failing"
     /// Tries of that which failed.
@@ -48,6 +50,10 @@ package enum ScalerMetric: String, MetricName {
             MetricDefinition(
                 .counter, "publications", labels: ["group"],
                 "Publications after which a node did not hold the configuration.")
+        case .generationsRaised:
+            MetricDefinition(
+                .counter, "raises", labels: ["group"],
+                "Times that nodes knew a newer generation than the group's record, which went on above it.")
         case .trustFailing:
             MetricDefinition(
                 .gauge, "1 or 0", labels: ["group"],

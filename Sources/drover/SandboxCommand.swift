@@ -127,11 +127,22 @@ struct SandboxCommand: AsyncParsableCommand {
     @Flag(help: "Every node is a pod with an agent, on a Kubernetes API stand-in.")
     var kubernetes = false
 
+    @Option(
+        help: ArgumentHelp(
+            "With --kubernetes: the agents follow that group's Secret, and drover serve publishes through it "
+                + "(fleet.strategy kubernetes).", valueName: "group"))
+    var follow: String?
+
+    func validate() throws {
+        if follow != nil, !kubernetes { throw ValidationError("--follow needs --kubernetes") }
+    }
+
     func run() async throws {
         let json = parameters.json
         do {
             var options = try parameters.options()
             options.kubernetes = kubernetes
+            options.followed = follow
             _ = try await parameters.run(options) { endpoints in
                 let encoder = JSONEncoder()
                 encoder.outputFormatting = json ? [.withoutEscapingSlashes] : [.prettyPrinted, .withoutEscapingSlashes]

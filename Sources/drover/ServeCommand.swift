@@ -110,16 +110,20 @@ struct ServeCommand: AsyncParsableCommand {
         _ logger: Logger
     ) throws -> Scaler {
         let cloudSQL = try settings.cloudSQL(logger)
+        let fence = Fence()
         let nodes: any ProxyFleet = try settings.fleet(logger)
         let rounds = nodes as? any FleetRounds
         // Where nodes are not kept right one by one, each group is published again in a while.
-        let fleet = rounds == nil ? RememberingFleet(nodes, freshFor: settings.seconds("scaler.resync-seconds")) : nodes
+        let kept = rounds == nil ? RememberingFleet(nodes, freshFor: settings.seconds("scaler.resync-seconds")) : nodes
+        let fleet = RaisingFleet(
+            LagFleet(kept, board: board), groups: eventful, fence: fence, wallClock: SystemWallClock(), logger: logger)
         var around = GroupWorker.Surroundings(
             groups: eventful, incidents: eventful, provider: cloudSQL,
-            fleet: observed(LagFleet(fleet, board: board), backend, eventful, board, logger),
+            fleet: observed(fleet, backend, eventful, board, logger),
             wallClock: SystemWallClock(), inventoryLifetime: settings.seconds("scaler.inventory-seconds"),
             nameSuffix: Self.nameSuffix)
         around.rounds = rounds
+        around.fence = fence
         let load = try settings.loadSources(logger)
         around.probe = try settings.replicationProbe(load.monitoring, logger)
         around.noteLag = { lag, address, port in board.note(lag, at: address, port: port) }

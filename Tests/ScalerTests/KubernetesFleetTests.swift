@@ -12,7 +12,7 @@ import Testing
 private let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
 /// The stand-in of the Kubernetes API and a client with every right.
-private func withKubernetes(_ body: @Sendable (KubernetesClient, FakeKubernetes) async throws -> Void) async throws {
+func withKubernetes(_ body: @Sendable (KubernetesClient, FakeKubernetes) async throws -> Void) async throws {
     let fake = FakeKubernetes(.init(accounts: [.administrator(token: "admin")]), clock: ContinuousClock())
     let (ports, given) = AsyncStream<Int>.makeStream()
     try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -35,7 +35,7 @@ private func withKubernetes(_ body: @Sendable (KubernetesClient, FakeKubernetes)
     }
 }
 
-private func configuration(password: String = "it's") throws -> FleetConfiguration {
+func shopConfiguration(password: String = "it's") throws -> FleetConfiguration {
     let group = try InstanceName("shop")
     return FleetConfiguration(
         group: group, writerHostgroup: 5, readerHostgroup: 10, ruleIDBase: 0,
@@ -49,15 +49,19 @@ private func configuration(password: String = "it's") throws -> FleetConfigurati
 }
 
 /// Agents that say what a test wants them to.
-private final class Agents: AgentReading {
+final class AgentsDouble: AgentReading {
     struct Silent: Error {}
+    /// What older agents say, by address.
     let generations = Mutex<[String: Int64]>([:])
+    /// What agents say, by address.
+    let holds = Mutex<[String: [HeldConfiguration]]>([:])
     let files = Mutex<[String: Set<String>]>([:])
 
     func report(from address: String, port: Int) async throws -> AgentReport {
-        guard let generation = generations.withLock({ $0[address] }) else { throw Silent() }
+        let (generation, held) = (generations.withLock { $0[address] }, holds.withLock { $0[address] })
+        guard generation != nil || held != nil else { throw Silent() }
         return AgentReport(
-            generation: generation,
+            generation: generation, holds: held,
             backends: [
                 BackendObservation(
                     hostgroup: 10, address: "10.0.0.2", port: 3306, status: "ONLINE", connectionsInUse: 4)
@@ -66,7 +70,7 @@ private final class Agents: AgentReading {
 }
 
 /// A pod that runs; as with the real server, its status is not taken from its creation.
-private func addPod(_ name: String, _ address: String, _ client: KubernetesClient) async throws {
+func addPod(_ name: String, _ address: String, _ client: KubernetesClient) async throws {
     _ = try await client.create(
         Pod.self,
         [
@@ -82,11 +86,11 @@ struct KubernetesFleetTests {
     @Test("one Secret is changed in place, and it is complete when every pod's agent reports the generation")
     func secret() async throws {
         try await withKubernetes { client, fake in
-            let agents = Agents()
+            let agents = AgentsDouble()
             let fleet = KubernetesFleet(
                 client: client, agents: agents,
                 settings: .init(baseFile: "datadir=\"/var/lib/proxysql\"\n"), logger: quiet)
-            var wanted = try configuration()
+            var wanted = try shopConfiguration()
             let none = await fleet.publish(wanted)
             #expect(!none.isComplete, "without a pod nothing runs it")
             try await addPod("core-0", "10.1.0.1", client)
@@ -122,11 +126,12 @@ struct KubernetesFleetTests {
     @Test("files that verify backends come to every node before the configuration that names them, and go after it")
     func trust() async throws {
         try await withKubernetes { client, fake in
-            let agents = Agents()
+            let agents = AgentsDouble()
             let fleet = KubernetesFleet(client: client, agents: agents, settings: .init(), logger: quiet)
             try await addPod("core-0", "10.1.0.1", client)
             try await addPod("satellite-0", "10.1.0.2", client)
-            var wanted = try configuration()
+            var wanted = try shopConfiguration()
+            _ = await fleet.publish(wanted)
             agents.generations.withLock { $0 = ["10.1.0.1": 1, "10.1.0.2": 1] }
             #expect(await fleet.publish(wanted).isComplete)
             wanted.generation = 2
@@ -159,12 +164,12 @@ struct KubernetesFleetTests {
     @Test("a group that is removed leaves empty nodes, and then no Secret")
     func withdraw() async throws {
         try await withKubernetes { client, fake in
-            let agents = Agents()
+            let agents = AgentsDouble()
             let fleet = KubernetesFleet(client: client, agents: agents, settings: .init(), logger: quiet)
             try await addPod("core-0", "10.1.0.1", client)
-            let wanted = try configuration()
-            agents.generations.withLock { $0 = ["10.1.0.1": 1] }
+            let wanted = try shopConfiguration()
             _ = await fleet.publish(wanted)
+            agents.generations.withLock { $0 = ["10.1.0.1": 1] }
             let first = await fleet.withdraw(wanted)
             #expect(!first.isComplete)
             let text = try await client.get(SecretResource.self, "fleet-shop").text("fleet.json")?.reveal()
@@ -186,7 +191,7 @@ struct KubernetesFleetTests {
         try await withKubernetes { client, fake in
             let labels = ["instancegroup": "shop"]
             let fleet = RolloutFleet(client: client, settings: .init(), logger: quiet)
-            let wanted = try configuration()
+            let wanted = try shopConfiguration()
             let missing = await fleet.publish(wanted)
             #expect(missing.nodes.first?.detail?.contains("instancegroup=shop") == true)
             let made = try await client.create(
@@ -230,7 +235,7 @@ struct KubernetesFleetTests {
         try await withKubernetes { client, fake in
             let labels = ["instancegroup": "shop"]
             let fleet = RolloutFleet(client: client, settings: .init(), logger: quiet)
-            let wanted = try configuration()
+            let wanted = try shopConfiguration()
             let missing = await fleet.rehearse(wanted)
             #expect(missing.first?.problem?.contains("proxysql.cnf") == true)
             _ = try await client.create(

@@ -1,4 +1,5 @@
 package import FleetModel
+package import ProxySQLAdmin
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -14,8 +15,11 @@ package struct FleetDocument: Hashable, Sendable {
         package var description: String
     }
 
+    /// One for each group, with the keys of their digests.
+    package var published: [PublishedConfiguration]
+
     /// One for each group.
-    package var configurations: [FleetConfiguration]
+    package var configurations: [FleetConfiguration] { published.map(\.configuration) }
 
     /// Reads a document.
     package init(_ text: Secret) throws(Problem) {
@@ -23,10 +27,10 @@ package struct FleetDocument: Hashable, Sendable {
         let decoder = JSONDecoder()
         do {
             let isList = text.reveal().first { !$0.isWhitespace } == "["
-            configurations =
+            published =
                 isList
-                ? try decoder.decode([FleetConfiguration].self, from: data)
-                : [try decoder.decode(FleetConfiguration.self, from: data)]
+                ? try decoder.decode([PublishedConfiguration].self, from: data)
+                : [try decoder.decode(PublishedConfiguration.self, from: data)]
         } catch {
             throw Problem(description: Self.explain(error))
         }

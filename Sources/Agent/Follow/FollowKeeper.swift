@@ -8,14 +8,24 @@ import Synchronization
 
 /// Brings a followed configuration to the acting core, whose node the others pull it from, and verifies on every node
 /// that it runs.
+///
+/// What is reported is what the node was verified to hold, by generation and content, and only as long as it does: when
+/// the node's modules change, ProxySQL starts anew, or the node cannot be read, the report is taken back until the next
+/// verification.
 package final class FollowKeeper: Service {
     /// Whether this agent may apply now: it acts for the cores, and its node has settled.
     package typealias Right = @Sendable () -> Bool
 
     private struct Known {
-        var generations: [InstanceName: Int64] = [:]
+        /// The newest of each group that the node was verified to hold.
+        var newest: [InstanceName: PublishedConfiguration] = [:]
         var complaint = ""
+        /// What the node ran when it was verified.
+        var stamps: [[String?]]?
     }
+
+    /// Between two verifications it is looked this often whether the node's modules are the same.
+    private static let watch = Duration.seconds(1)
 
     private let source: any FollowSource
     private let directory: TLSDirectory
@@ -60,55 +70,146 @@ package final class FollowKeeper: Service {
                 complain("\(source.place) could not be brought to the node: \(error.message)")
             }
             // What is pulled from another core is there within seconds.
-            let wait = isCurrent ? pace.interval : min(.seconds(1), pace.interval)
-            await pace.change.wait(upTo: wait, clock: pace.clock)
+            guard isCurrent else {
+                await pace.change.wait(upTo: min(Self.watch, pace.interval), clock: pace.clock)
+                continue
+            }
+            await rest()
         }
+    }
+
+    /// Waits until the next verification is due, which is at once when the node runs something else.
+    private func rest() async {
+        var remaining = pace.interval
+        while remaining > .zero, !Task.isCancelled {
+            let slice = min(Self.watch, remaining)
+            let stopwatch = Stopwatch(pace.clock)
+            await pace.change.wait(upTo: slice, clock: pace.clock)
+            remaining -= slice
+            // Woken early: something else is wanted.
+            guard stopwatch.elapsed >= slice, remaining > .zero else { return }
+            guard await runsTheSame() else { return }
+        }
+    }
+
+    /// Whether the modules are those that were verified; ProxySQL counts their versions anew when it starts.
+    private func runsTheSame() async -> Bool {
+        guard let stamps = try? await stamps() else {
+            report([], generation: nil)
+            return false
+        }
+        return stamps == known.withLock { $0.stamps }
+    }
+
+    private func stamps() async throws(AdminError) -> [[String?]] {
+        let result = try await port.query(
+            "SELECT name, version, epoch, checksum FROM runtime_checksums_values "
+                + "WHERE name LIKE 'mysql_servers%' OR name IN ('mysql_users', 'mysql_query_rules') ORDER BY name")
+        return result.rows.map(\.values)
     }
 
     /// One round; whether the node runs what is wanted.
     package func step() async throws(AdminError) -> Bool {
-        let staged = source.files
-        guard let text = source.text() else {
-            if keep(staged, []) { complain("\(source.place) is not there") }
-            return true
-        }
-        let document: FleetDocument
-        do throws(FleetDocument.Problem) {
-            document = try FleetDocument(text)
+        do throws(AdminError) {
+            return try await round()
         } catch {
-            complain("\(source.place) cannot be used, what runs is kept: \(error)")
-            return true
+            // Whether it still holds is not known.
+            report([], generation: nil)
+            throw error
         }
-        let (configurations, late) = newest(document.configurations)
+    }
+
+    private func round() async throws(AdminError) -> Bool {
+        let staged = source.files
+        let given = given()
+        let kept = known.withLock { $0.newest.values.sorted { $0.configuration.group < $1.configuration.group } }
+        let (wanted, isLate) = given.map(newest) ?? (kept, true)
+        let configurations = wanted.map(\.configuration)
         // Files first and rows second, so that no row of ours ever names a file that is not there.
-        guard keep(staged, document.configurations) else { return false }
-        let wanted = (configurations.map(\.generation) + late).max()
-        role.update { $0.wantedGeneration = wanted }
+        guard keep(staged, configurations) else {
+            report([], generation: nil)
+            return false
+        }
+        let generation = configurations.map(\.generation).max()
+        role.update { $0.wantedGeneration = generation }
         let savesToDisk = try await savesToDisk()
         let apply = NodeApply(
             connection: port, node: node, savesToDisk: savesToDisk, tlsDirectory: directory.path,
             unsaved: unsaved, logger: logger)
-        if mayApply() {
-            for configuration in configurations {
-                let loaded = try await apply.apply(configuration)
-                guard !loaded.isEmpty else { continue }
-                events.publish(
-                    .configurationApplied,
-                    [
-                        .source: source.place, .group: configuration.group.text,
-                        .generation: "\(configuration.generation)",
-                        .modules: loaded.map(\.rawValue).joined(separator: ", "),
-                    ])
+        if given != nil, mayApply() { try await bring(configurations, apply) }
+        // Read before the rows: what changes while they are read is found by the next look.
+        let stamps = try await stamps()
+        var held: [HeldConfiguration] = []
+        var isCurrent = true
+        for one in wanted {
+            if try await apply.holds(one.configuration) {
+                known.withLock { $0.newest[one.configuration.group] = one }
+                held.append(one.held)
+                continue
             }
+            isCurrent = false
+            // Not there yet: it may hold what it held before.
+            let former = known.withLock { $0.newest[one.configuration.group] }
+            if let former, former != one, try await apply.holds(former.configuration) { held.append(former.held) }
         }
-        for configuration in configurations {
-            guard try await apply.holds(configuration) else { return false }
-            known.withLock { $0.generations[configuration.group] = configuration.generation }
+        known.withLock { $0.stamps = stamps }
+        report(held, generation: isCurrent ? generation : wanted.count == 1 ? held.first?.generation : nil)
+        guard isCurrent else { return false }
+        if !isLate { known.withLock { $0.complaint = "" } }
+        if given != nil {
+            try await removeFiles(except: Set(staged.keys).union(Self.files(of: configurations).keys))
         }
-        if late.isEmpty { known.withLock { $0.complaint = "" } }
-        role.update { $0.generation = wanted }
-        try await removeFiles(except: Set(staged.keys).union(Self.files(of: document.configurations).keys))
         return true
+    }
+
+    /// What the source says; nil when that is not usable, and what runs is kept.
+    private func given() -> [PublishedConfiguration]? {
+        guard let text = source.text() else {
+            complain("\(source.place) is not there")
+            return nil
+        }
+        do throws(FleetDocument.Problem) {
+            return try FleetDocument(text).published
+        } catch {
+            complain("\(source.place) cannot be used, what runs is kept: \(error)")
+            return nil
+        }
+    }
+
+    private func bring(_ configurations: [FleetConfiguration], _ apply: NodeApply) async throws(AdminError) {
+        for configuration in configurations {
+            let loaded: [AdminModule]
+            do throws(AdminError) {
+                loaded = try await apply.apply(configuration)
+            } catch where error.code == .foreignRows {
+                // Everything else of it was brought, and the other groups are not to wait for it.
+                complain("\(source.place): \(error.message)")
+                continue
+            }
+            guard !loaded.isEmpty else { continue }
+            events.publish(
+                .configurationApplied,
+                [
+                    .source: source.place, .group: configuration.group.text,
+                    .generation: "\(configuration.generation)",
+                    .modules: loaded.map(\.rawValue).joined(separator: ", "),
+                ])
+        }
+    }
+
+    /// Says what the node holds, and tells people what it does not hold any more.
+    private func report(_ held: [HeldConfiguration], generation: Int64?) {
+        let before = role.report.holds ?? []
+        role.update {
+            $0.holds = held
+            $0.generation = generation
+        }
+        let groups = Set(held.map(\.group))
+        for lost in before where !groups.contains(lost.group) {
+            logger.warning(
+                "the node is not known to hold a configuration any more",
+                metadata: ["group.name": "\(lost.group)", "generation": "\(lost.generation)"])
+        }
     }
 
     private static func files(of configurations: [FleetConfiguration]) -> [String: Secret] {
@@ -141,20 +242,20 @@ package final class FollowKeeper: Service {
         role.update { $0.tlsFiles = directory.names.sorted() }
     }
 
-    /// What is not older than what the node ran already: a copy that comes late must not bring it back. Beside it, what
-    /// the node ran in the place of each that is older.
-    private func newest(_ configurations: [FleetConfiguration]) -> ([FleetConfiguration], late: [Int64]) {
-        var late: [Int64] = []
-        let fresh = configurations.filter { configuration in
-            let seen = known.withLock { $0.generations[configuration.group] }
-            guard let seen, configuration.generation < seen else { return true }
+    /// The newer of what is given and what the node ran already, group by group: a copy that comes late must not bring an
+    /// older one back.
+    private func newest(_ given: [PublishedConfiguration]) -> ([PublishedConfiguration], isLate: Bool) {
+        var isLate = false
+        let newest = given.map { one in
+            let seen = known.withLock { $0.newest[one.configuration.group] }
+            guard let seen, one.configuration.generation < seen.configuration.generation else { return one }
             complain(
-                "\(source.place) has generation \(configuration.generation) of \(configuration.group), and the node "
-                    + "ran \(seen) already; it is left alone")
-            late.append(seen)
-            return false
+                "\(source.place) has generation \(one.configuration.generation) of \(one.configuration.group), and the "
+                    + "node ran \(seen.configuration.generation) already; it is left alone")
+            isLate = true
+            return seen
         }
-        return (fresh, late)
+        return (newest, isLate)
     }
 
     private func savesToDisk() async throws(AdminError) -> Bool {

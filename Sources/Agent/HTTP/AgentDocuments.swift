@@ -1,4 +1,4 @@
-import FleetModel
+package import FleetModel
 
 /// The body of `/healthz/ready` and `/healthz/live`: the Go agent's members, zeros included.
 package struct ProbeDocument: Codable, Hashable, Sendable {
@@ -75,8 +75,10 @@ package struct StatusDocument: Codable, Hashable, Sendable {
     package var running: RunningClaim?
     /// When each configuration's first pod was created, as far as this agent knows.
     package var seen: [String: Int64]
-    /// The generation of the followed configuration that the node was seen to run.
+    /// The generation of the followed configuration that the node is seen to run; absent while it does not.
     package var generation: Int64?
+    /// What the node holds of each group's followed configuration; absent where nothing is followed.
+    package var holds: [HeldConfiguration]?
     /// The generation that is wanted of it.
     package var wantedGeneration: Int64?
     /// The files that rows of `mysql_servers_ssl_params` may name, as they are beside the node.
@@ -118,10 +120,8 @@ package struct StatusDocument: Codable, Hashable, Sendable {
 
     private enum CodingKeys: String, CodingKey {
         case concerns
-        case node, instance, role, leader, order, running, seen, generation, boot, reason, certificate, note, peers,
-            checksums, drift,
-            backends,
-            clients, paused, drain
+        case node, instance, role, leader, order, running, seen, generation, holds, boot, reason, certificate, note,
+            peers, checksums, drift, backends, clients, paused, drain
         case started, ready, live, message
         case isLeader = "is_leader"
         case tlsFiles = "tls_files"

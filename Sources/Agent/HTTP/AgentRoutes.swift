@@ -184,7 +184,8 @@ package struct AgentRoutes: Sendable {
             node: report.node ?? settings.node, instance: settings.instance,
             role: settings.isCore ? "core" : "satellite", isLeader: report.isLeader,
             leader: report.leader, order: report.order, running: report.running, seen: report.seen,
-            generation: report.generation, wantedGeneration: report.wantedGeneration, tlsFiles: report.tlsFiles,
+            generation: report.generation, holds: report.holds, wantedGeneration: report.wantedGeneration,
+            tlsFiles: report.tlsFiles,
             certificate: report.certificate,
             boot: report.boot, reason: report.trouble?.rawValue, note: report.note, peers: report.peers,
             checksums: (seen?.stamps ?? []).map {

@@ -186,6 +186,12 @@ struct StatusPage: Sendable {
 
     // MARK: Nodes
 
+    /// What a node holds, or a question mark where that is not known.
+    private func generation(_ node: NodePublication, _ entry: PublicationBoard.Entry) -> String {
+        if let held = node.holds { return "\(held.generation)" }
+        return node.condition == .current ? "\(entry.publication.generation)" : "?"
+    }
+
     private var nodes: HTML {
         let nodes = state.nodes
         guard !nodes.isEmpty else {
@@ -202,7 +208,7 @@ struct StatusPage: Sendable {
                     : "<span class=\"state failed\">\(held.condition == .current ? "behind" : held.condition.rawValue)</span>"
                 return """
                     <tr><th scope="row">\(node.name)</th><td data-label="Group">\(group.record.name)</td>\
-                    <td data-label="Generation">\(held.condition == .current ? "\(entry.publication.generation)" : "?") of \(wanted)</td>\
+                    <td data-label="Generation">\(generation(held, entry)) of \(wanted)</td>\
                     <td data-label="Drift">\(drift) \(held.detail ?? "")</td>\
                     <td data-label="Read">\(age(entry.at))</td></tr>
 

@@ -187,6 +187,10 @@ package struct PodCluster: Sendable {
             "DROVER_AGENT_HEALTH_INTERVAL_SECONDS": "0.25", "DROVER_AGENT_HEALTH_TIMEOUT_SECONDS": "2",
             "DROVER_AGENT_SHUTDOWN_PROPAGATION_SECONDS": "2", "DROVER_AGENT_SHUTDOWN_POLL_SECONDS": "0.1",
         ]
+        if let group = options.followed {
+            surroundings.agentEnvironment["DROVER_AGENT_FOLLOW_SECRET"] = "fleet-\(group)"
+            surroundings.agentEnvironment["DROVER_AGENT_TLS_DIRECTORY"] = "\(folder)/tls"
+        }
         return PodCluster(
             namespace: client.namespace, url: url, kubeconfig: kubeconfig, client: client, fake: fake,
             runner: PodRunner(client, surroundings, block),

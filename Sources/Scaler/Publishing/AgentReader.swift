@@ -7,18 +7,34 @@ import Pacing
 
 /// What an agent says of its node.
 package struct AgentReport: Hashable, Sendable {
-    /// The generation of the followed configuration that the node was seen to run; nil before the first.
+    /// The generation of the followed configuration that the node was seen to run; nil before the first. It is all that
+    /// agents before `holds` tell.
     package var generation: Int64?
+    /// What the node was verified to hold of each group, just now; nil when the agent is too old to say.
+    package var holds: [HeldConfiguration]?
     /// Its backends.
     package var backends: [BackendObservation]
     /// The files for TLS that are beside the node; nil when its agent does not write any.
     package var tlsFiles: Set<String>?
 
     /// Makes a report.
-    package init(generation: Int64?, backends: [BackendObservation], tlsFiles: Set<String>? = nil) {
+    package init(
+        generation: Int64?, holds: [HeldConfiguration]? = nil, backends: [BackendObservation],
+        tlsFiles: Set<String>? = nil
+    ) {
         self.generation = generation
+        self.holds = holds
         self.backends = backends
         self.tlsFiles = tlsFiles
+    }
+
+    /// What the node holds of `group`. An older agent tells a number that stands for the document which it follows, of
+    /// whichever group.
+    package func holding(of group: InstanceName) -> HeldConfiguration? {
+        guard let holds else {
+            return generation.map { HeldConfiguration(group: group, generation: $0, content: nil) }
+        }
+        return holds.first { $0.group == group }
     }
 }
 
@@ -33,10 +49,11 @@ package protocol AgentReading: Sendable {
 package struct AgentReader: AgentReading {
     private struct Status: Decodable {
         var generation: Int64?
+        var holds: [HeldConfiguration]?
         var tlsFiles: Set<String>?
 
         private enum CodingKeys: String, CodingKey {
-            case generation
+            case generation, holds
             case tlsFiles = "tls_files"
         }
     }
@@ -69,7 +86,7 @@ package struct AgentReader: AgentReading {
         let status = try await get("http://\(host):\(port)/v1/status", as: Status.self)
         let backends = try await get("http://\(host):\(port)/v1/backends", as: [Backend].self)
         return AgentReport(
-            generation: status.generation,
+            generation: status.generation, holds: status.holds,
             backends: backends.map {
                 BackendObservation(
                     hostgroup: $0.hostgroup, address: $0.host, port: $0.port, status: $0.status,
@@ -82,12 +99,12 @@ package struct AgentReader: AgentReading {
             let response = try await client.execute(HTTPClientRequest(url: url), timeout: TimeAmount(timeout))
             return (response.status, try await response.body.collect(upTo: Self.maximumBytes))
         }
-        guard status == .ok else { throw AgentAnswer(description: "\(url) answers \(status.code)") }
+        guard status == .ok else { throw UnusableAnswer(description: "\(url) answers \(status.code)") }
         return try JSONDecoder().decode(type, from: Data(body.readableBytesView))
     }
 }
 
 /// An answer that is none.
-private struct AgentAnswer: Error, CustomStringConvertible {
+private struct UnusableAnswer: Error, CustomStringConvertible {
     var description: String
 }

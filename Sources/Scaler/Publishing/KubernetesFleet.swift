@@ -7,7 +7,8 @@ import ProxySQLAdmin
 /// The strategy `kubernetes`: one Secret a group, changed in place, that agents beside the nodes follow.
 ///
 /// `proxysql.cnf` in it is for nodes that start, `fleet.json` for those that run. A publication is complete when every
-/// running pod's agent says that its node runs the generation.
+/// running pod's agent says that its node holds this generation and this content: never another generation, also not a
+/// greater one.
 package struct KubernetesFleet: ProxyFleet {
     /// What there is in the cluster.
     package struct Settings: Sendable {
@@ -43,9 +44,25 @@ package struct KubernetesFleet: ProxyFleet {
     static let generationAnnotation = "drover.dev/generation"
 
     let client: KubernetesClient
-    private let agents: any AgentReading
+    let agents: any AgentReading
     let settings: Settings
     private let logger: Logger
+
+    /// The Secret of a group, as far as it is ours.
+    struct Present {
+        /// What of it a publication could write.
+        var texts: [String: Secret]
+        /// What `fleet.json` says, where that can be read.
+        var published: PublishedConfiguration?
+        /// The greatest generation that its annotation or its document names.
+        var generation: Int64?
+    }
+
+    private enum Written {
+        case unchanged, changed
+        /// Files must be on these nodes first.
+        case waiting([NodePublication])
+    }
 
     /// Publishes through `client`, which needs `secrets: get, patch, create, delete` and `pods: list`.
     package init(client: KubernetesClient, agents: any AgentReading, settings: Settings, logger: Logger) {
@@ -59,29 +76,91 @@ package struct KubernetesFleet: ProxyFleet {
 
     package func publish(_ configuration: FleetConfiguration) async -> Publication {
         do {
-            if let waiting = try await write(configuration) { return waiting }
-            return try await read(configuration)
+            return try await bring(configuration)
         } catch {
-            return Publication(
-                generation: configuration.generation,
-                nodes: [
-                    NodePublication(
-                        node: "secret/\(secretName(configuration.group))", condition: .unknown, detail: "\(error)")
-                ])
+            return failed(configuration, error)
         }
+    }
+
+    private func failed(_ configuration: FleetConfiguration, _ error: any Error) -> Publication {
+        Publication(
+            generation: configuration.generation,
+            nodes: [
+                NodePublication(
+                    node: "secret/\(secretName(configuration.group))", condition: .unknown, detail: "\(error)")
+            ])
+    }
+
+    /// Nothing is written below a generation that the Secret or a node knows: agents would leave it alone.
+    private func bring(_ configuration: FleetConfiguration) async throws -> Publication {
+        let present = try await present(configuration.group)
+        // The key stays with the Secret, so that equal contents have equal digests from one publication to the next.
+        let wanted = PublishedConfiguration(
+            configuration, contentKey: present?.published?.contentKey ?? ContentKey())
+        var answers = try await askAgents()
+        if let newer = newer(than: wanted, present, answers) {
+            var publication = publication(of: wanted, answers)
+            publication.newer = newer
+            for index in publication.nodes.indices where publication.nodes[index].condition == .current {
+                publication.nodes[index].condition = .behind
+                publication.nodes[index].detail = "\(newer.place) has generation \(newer.generation)"
+            }
+            return publication
+        }
+        switch try await write(wanted, present, answers) {
+        case .waiting(let nodes):
+            return Publication(generation: configuration.generation, nodes: nodes)
+        case .changed: answers = try await askAgents()
+        case .unchanged: break
+        }
+        return publication(of: wanted, answers)
+    }
+
+    /// The greatest generation in the cluster that is not older than `wanted` and is not it.
+    ///
+    /// A Secret of the same generation with other content is one, as after a restored store that has counted up again.
+    /// Where there is no Secret, so is a node that holds the same generation: it is what a removed group left there.
+    private func newer(
+        than wanted: PublishedConfiguration, _ present: Present?, _ answers: [AgentAnswer]
+    ) -> NewerGeneration? {
+        let (group, own) = (wanted.configuration.group, wanted.configuration.generation)
+        var seen: [NewerGeneration] = []
+        let secret = "secret/\(secretName(group))"
+        if let present {
+            if let generation = present.generation, generation > own {
+                seen.append(NewerGeneration(generation: generation, place: secret))
+            } else if let published = present.published, published.configuration.generation == own,
+                wanted.contentKey?.digest(of: published.configuration) != wanted.held.content
+            {
+                seen.append(NewerGeneration(generation: own, place: "\(secret), with other content,"))
+            }
+        }
+        for answer in answers {
+            guard let held = (try? answer.outcome.get())?.holding(of: group) else { continue }
+            guard held.generation > own || held.generation == own && present == nil else { continue }
+            seen.append(NewerGeneration(generation: held.generation, place: answer.node))
+        }
+        return seen.filter { FleetConfiguration.isPossible($0.generation) }
+            .max { $0.generation < $1.generation }
     }
 
     /// An empty configuration of the next generation, and when every node runs that, no Secret.
     package func withdraw(_ configuration: FleetConfiguration) async -> Publication {
         let name = secretName(configuration.group)
-        var nothing = configuration.emptied
-        nothing.generation += 1
+        let nothing = configuration.emptied.next
         let gone = Publication(
             generation: nothing.generation, nodes: [NodePublication(node: "secret/\(name)", condition: .current)])
-        do throws(KubernetesError) {
-            _ = try await client.get(SecretResource.self, name, in: settings.namespace)
+        do {
+            if try await present(configuration.group) == nil {
+                // Somebody else may have deleted it: then nodes still hold what was in it.
+                let answers = try await askAgents()
+                let keep = answers.compactMap { keeping($0, nothing) }
+                if keep.allSatisfy({ $0.condition == .unknown }) {
+                    return keep.isEmpty ? gone : Publication(generation: nothing.generation, nodes: keep)
+                }
+            }
         } catch {
-            if error.code == .notFound { return gone }
+            return failed(nothing, error)
         }
         let publication = await publish(nothing)
         guard publication.isComplete else { return publication }
@@ -95,12 +174,53 @@ package struct KubernetesFleet: ProxyFleet {
         return gone
     }
 
+    /// A node that still holds something of the group that `nothing` withdraws, or may do so.
+    private func keeping(_ answer: AgentAnswer, _ nothing: FleetConfiguration) -> NodePublication? {
+        switch answer.outcome {
+        case .failure(let silence):
+            return NodePublication(node: answer.node, condition: .unknown, detail: silence.description)
+        case .success(let report):
+            guard let held = report.holding(of: nothing.group), held.generation != nothing.generation else {
+                return nil
+            }
+            return NodePublication(node: answer.node, condition: .behind, detail: "it holds \(held.shown)")
+        }
+    }
+
+    /// The group's Secret; nil when there is none.
+    func present(_ group: InstanceName) async throws -> Present? {
+        let secret: SecretResource
+        do throws(KubernetesError) {
+            secret = try await client.get(SecretResource.self, secretName(group), in: settings.namespace)
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return nil
+        }
+        var present = Present(texts: [:])
+        for key in (secret.data ?? [:]).keys where Self.texts.contains(key) || TLSFile.isOurs(key) {
+            present.texts[key] = secret.text(key)
+        }
+        let published = present.texts["fleet.json"].flatMap {
+            try? JSONDecoder().decode(PublishedConfiguration.self, from: Data($0.reveal().utf8))
+        }
+        present.published = published.flatMap { $0.configuration.group == group ? $0 : nil }
+        let annotated = secret.metadata.annotations?[Self.generationAnnotation].flatMap { Int64($0) }
+        present.generation = [annotated, present.published?.configuration.generation].compactMap { $0 }
+            .filter(FleetConfiguration.isPossible).max()
+        return present
+    }
+
+    /// The names of our texts beside the files of `TLSFile`.
+    private static let texts: Set<String> = ["proxysql.cnf", "fleet.json"]
+
     /// Applies the Secret unless it holds the generation and the very same texts.
     ///
     /// Files that verify backends come in it before the configuration that names them: cluster sync takes rows to nodes
     /// whose agents may not have written the files yet, and there every new connection would fail.
-    /// - Returns: what is waited for, while the nodes do not have the files.
-    private func write(_ configuration: FleetConfiguration) async throws -> Publication? {
+    private func write(
+        _ wanted: PublishedConfiguration, _ present: Present?, _ answers: [AgentAnswer]
+    ) async throws -> Written {
+        let configuration = wanted.configuration
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         let files = Dictionary(
@@ -108,38 +228,27 @@ package struct KubernetesFleet: ProxyFleet {
         var texts = files
         texts["proxysql.cnf"] = Secret(
             try CnfRenderer(configuration, tlsDirectory: settings.tlsDirectory).rendered(over: settings.baseFile))
-        texts["fleet.json"] = Secret(String(decoding: try encoder.encode(configuration), as: UTF8.self))
+        texts["fleet.json"] = Secret(String(decoding: try encoder.encode(wanted), as: UTF8.self))
         let name = secretName(configuration.group)
-        var present: [String: Secret] = [:]
-        do throws(KubernetesError) {
-            let secret = try await client.get(SecretResource.self, name, in: settings.namespace)
-            for key in (secret.data ?? [:]).keys where texts[key] != nil || TLSFile.isOurs(key) {
-                present[key] = secret.text(key)
-            }
-        } catch {
-            guard error.code == .notFound else { throw error }
-        }
-        if texts == present { return nil }
+        let there = present?.texts ?? [:]
+        if texts == there { return .unchanged }
         if !files.isEmpty {
-            let lacking = try await nodesLacking(Set(files.keys), configuration)
+            let names = Set(files.keys)
+            let lacking = answers.map { answer in
+                judged(answer) { report in
+                    guard let held = report.tlsFiles else { return "its agent writes no files for TLS; upgrade it" }
+                    return names.isSubset(of: held) ? nil : "its agent has not written the files for TLS yet"
+                }
+            }.filter { $0.condition != .current }
             guard lacking.isEmpty else {
-                let staged = present.merging(files) { $1 }
-                if staged != present { try await apply(staged, name, configuration) }
-                return Publication(generation: configuration.generation, nodes: lacking)
+                let staged = there.merging(files) { $1 }
+                // What is in force keeps its generation: only files come beside it.
+                if staged != there { try await apply(staged, name, present?.published?.configuration ?? configuration) }
+                return .waiting(lacking)
             }
         }
         try await apply(texts, name, configuration)
-        return nil
-    }
-
-    /// The running nodes that do not say that they have all of `files`.
-    private func nodesLacking(
-        _ files: Set<String>, _ configuration: FleetConfiguration
-    ) async throws -> [NodePublication] {
-        try await read(configuration) { report in
-            guard let held = report.tlsFiles else { return "its agent writes no files for TLS; upgrade it" }
-            return files.isSubset(of: held) ? nil : "its agent has not written the files for TLS yet"
-        }.nodes.filter { $0.condition != .current }
+        return .changed
     }
 
     private func apply(_ texts: [String: Secret], _ name: String, _ configuration: FleetConfiguration) async throws {
@@ -156,44 +265,5 @@ package struct KubernetesFleet: ProxyFleet {
         logger.info(
             "secret applied",
             metadata: ["secret.name": "\(name)", "generation": "\(configuration.generation)"])
-    }
-
-    func read(_ configuration: FleetConfiguration) async throws -> Publication {
-        try await read(configuration) { report in
-            guard report.generation ?? 0 < configuration.generation else { return nil }
-            return "its agent reports \(report.generation.map { "generation \($0)" } ?? "no generation yet")"
-        }
-    }
-
-    /// What every running node's agent says; `lacks` is why a node is behind.
-    private func read(
-        _ configuration: FleetConfiguration, lacks: @escaping @Sendable (AgentReport) -> String?
-    ) async throws -> Publication {
-        let scope: NamespaceScope = settings.namespace.map { .named($0) } ?? .own
-        let pods = try await client.list(Pod.self, in: scope, where: Selection(labels: settings.podSelector)).items
-            .filter(\.isRunning)
-        let nodes = await withTaskGroup(of: NodePublication.self) { tasks in
-            for pod in pods { tasks.addTask { await self.node(pod, lacks) } }
-            var nodes: [NodePublication] = []
-            for await node in tasks { nodes.append(node) }
-            return nodes
-        }
-        return Publication(generation: configuration.generation, nodes: nodes.sorted { $0.node < $1.node })
-    }
-
-    private func node(_ pod: Pod, _ lacks: @Sendable (AgentReport) -> String?) async -> NodePublication {
-        guard let address = pod.address else {
-            return NodePublication(node: pod.metadata.name, condition: .unknown, detail: "it has no address yet")
-        }
-        do {
-            let report = try await agents.report(from: address, port: settings.agentPort)
-            let lack = lacks(report)
-            return NodePublication(
-                node: pod.metadata.name, condition: lack == nil ? .current : .behind, detail: lack,
-                backends: report.backends)
-        } catch {
-            return NodePublication(
-                node: pod.metadata.name, condition: .unknown, detail: "its agent does not answer: \(error)")
-        }
     }
 }

@@ -7,6 +7,10 @@ import ProxySQLAdmin
 /// The strategy `rollout`: Chester's layout. The `proxysql.cnf` in the ConfigMap, or the Secret, that carries the
 /// group's label is changed in place, and the Deployment with that label is rolled.
 ///
+/// Each time that it writes the file, it marks the object with an id that was never used before, in the same write. Pods
+/// are made with the id in their template, and have what is wanted when that is the object's. So the file that somebody
+/// edited replaces the pods once more when it was written back: one that started in between runs the edited one.
+///
 /// Chester deletes the ConfigMap and makes it anew, which leaves a gap in which a pod cannot start.
 package struct RolloutFleet: ProxyFleet {
     /// What there is in the cluster.
@@ -28,6 +32,9 @@ package struct RolloutFleet: ProxyFleet {
         }
     }
 
+    /// The id of the file's last write, on the object that has it and on the template of the pods.
+    static let contentAnnotation = "drover.dev/content"
+
     let client: KubernetesClient
     let settings: Settings
     private let logger: Logger
@@ -41,8 +48,20 @@ package struct RolloutFleet: ProxyFleet {
 
     package func publish(_ configuration: FleetConfiguration) async -> Publication {
         do {
-            try await write(configuration)
-            let publication = try await roll(configuration)
+            let deployments = try await deployments(configuration)
+            if let newer = Self.newer(than: configuration, deployments) {
+                var publication = Publication(
+                    generation: configuration.generation,
+                    nodes: deployments.map {
+                        NodePublication(
+                            node: "deployment/\($0.metadata.name)", condition: .behind,
+                            detail: "\(newer.place) has generation \(newer.generation)")
+                    })
+                publication.newer = newer
+                return publication
+            }
+            let content = try await write(configuration)
+            let publication = try await roll(deployments, configuration, content)
             if publication.isComplete { try await removeOldFiles(configuration) }
             return publication
         } catch {
@@ -56,9 +75,7 @@ package struct RolloutFleet: ProxyFleet {
     }
 
     package func withdraw(_ configuration: FleetConfiguration) async -> Publication {
-        var nothing = configuration.emptied
-        nothing.generation += 1
-        return await publish(nothing)
+        await publish(configuration.emptied.next)
     }
 
     func selection(_ configuration: FleetConfiguration) -> Selection {
@@ -67,7 +84,8 @@ package struct RolloutFleet: ProxyFleet {
 
     /// Replaces the configuration's sections of the file where they differ; what somebody else changed meanwhile
     /// makes the patch fail and the next publication read it again.
-    private func write(_ configuration: FleetConfiguration) async throws {
+    /// - Returns: the id of the last write; nil for a file that an earlier version wrote, which had none.
+    private func write(_ configuration: FleetConfiguration) async throws -> String? {
         let scope = NamespaceScope.named(settings.namespace)
         let renderer = CnfRenderer(configuration, tlsDirectory: settings.tlsDirectory)
         let files = Dictionary(
@@ -78,13 +96,17 @@ package struct RolloutFleet: ProxyFleet {
             let wanted = try renderer.rendered(over: present)
             // Files of the generation before stay for pods that are not replaced yet; a merge patch removes by null.
             let missing = files.filter { secret.text($0.key)?.reveal() != $0.value.reveal() }
-            guard wanted != present || !missing.isEmpty else { return }
+            guard wanted != present || !missing.isEmpty else {
+                return secret.metadata.annotations?[Self.contentAnnotation]
+            }
             let texts = missing.merging([settings.key: Secret(wanted)]) { $1 }
             let applied = SecretResource.applying(name: secret.metadata.name, texts: texts)
+            let content = Self.newContent()
             _ = try await client.patch(
-                SecretResource.self, secret.metadata.name, patch(applied["data"] ?? [:], secret.metadata),
+                SecretResource.self, secret.metadata.name, patch(applied["data"] ?? [:], secret.metadata, content),
                 in: settings.namespace)
-            return note("secret", secret.metadata.name, configuration)
+            note("secret", secret.metadata.name, configuration)
+            return content
         }
         guard files.isEmpty else {
             throw RolloutTarget(
@@ -100,11 +122,20 @@ package struct RolloutFleet: ProxyFleet {
         }
         let present = map.data?[settings.key] ?? ""
         let wanted = try renderer.rendered(over: present)
-        guard wanted != present else { return }
+        guard wanted != present else { return map.metadata.annotations?[Self.contentAnnotation] }
+        let content = Self.newContent()
         _ = try await client.patch(
-            ConfigMap.self, map.metadata.name, patch([settings.key: .string(wanted)], map.metadata),
+            ConfigMap.self, map.metadata.name, patch([settings.key: .string(wanted)], map.metadata, content),
             in: settings.namespace)
         note("configmap", map.metadata.name, configuration)
+        return content
+    }
+
+    /// Sixteen characters that no write had before. A digest of the file would not do: it is the same before and after an
+    /// edit that was undone, and where the file is in a Secret it would confirm guesses at the passwords in it.
+    private static func newContent() -> String {
+        let digits = String(UInt64.random(in: 0...UInt64.max), radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
     /// Takes away the files that no pod's rows name any more.
@@ -121,8 +152,10 @@ package struct RolloutFleet: ProxyFleet {
         }
     }
 
-    private func patch(_ data: JSONValue, _ metadata: ObjectMeta) -> JSONValue {
-        ["metadata": ["resourceVersion": .string(metadata.resourceVersion ?? "")], "data": data]
+    private func patch(_ data: JSONValue, _ metadata: ObjectMeta, _ content: String? = nil) -> JSONValue {
+        var changed: JSONValue = ["resourceVersion": .string(metadata.resourceVersion ?? "")]
+        if let content { changed["annotations"] = [Self.contentAnnotation: .string(content)] }
+        return ["metadata": changed, "data": data]
     }
 
     private func note(_ kind: String, _ name: String, _ configuration: FleetConfiguration) {
@@ -131,10 +164,7 @@ package struct RolloutFleet: ProxyFleet {
             metadata: ["object": "\(kind)/\(name)", "generation": "\(configuration.generation)"])
     }
 
-    /// Marks each Deployment with the generation, which replaces its pods, and says how far that is.
-    private func roll(_ configuration: FleetConfiguration) async throws -> Publication {
-        let wanted = "\(configuration.generation)"
-        let name = KubernetesFleet.generationAnnotation
+    private func deployments(_ configuration: FleetConfiguration) async throws -> [Deployment] {
         let deployments = try await client.list(
             Deployment.self, in: .named(settings.namespace), where: selection(configuration)
         ).items
@@ -143,19 +173,55 @@ package struct RolloutFleet: ProxyFleet {
                 description: "namespace \(settings.namespace) has no Deployment with the label "
                     + "\(settings.label)=\(configuration.group)")
         }
+        return deployments
+    }
+
+    /// A generation above the configuration's that one of the Deployments was marked with.
+    private static func newer(than configuration: FleetConfiguration, _ deployments: [Deployment]) -> NewerGeneration? {
+        deployments.compactMap { deployment in
+            let marked = deployment.metadata.annotations?[KubernetesFleet.generationAnnotation].flatMap { Int64($0) }
+            guard let marked, FleetConfiguration.isPossible(marked), marked > configuration.generation else {
+                return nil
+            }
+            return NewerGeneration(generation: marked, place: "deployment/\(deployment.metadata.name)")
+        }.max { $0.generation < $1.generation }
+    }
+
+    /// Whether the template's pods are made with the file as it was written last.
+    static func runs(_ content: String?, _ deployment: Deployment, _ generation: Int64) -> Bool {
+        let annotations = deployment.spec?.template?.metadata?.annotations
+        if let content { return annotations?[contentAnnotation] == content }
+        // An earlier version marked templates with the generation alone, and that has not changed since.
+        return annotations?[KubernetesFleet.generationAnnotation] == "\(generation)"
+    }
+
+    /// Marks the template of each Deployment with the id of the file, which replaces its pods, and the Deployment itself
+    /// with the generation; says how far that is.
+    private func roll(
+        _ deployments: [Deployment], _ configuration: FleetConfiguration, _ content: String?
+    ) async throws -> Publication {
+        let generation = "\(configuration.generation)"
+        let name = KubernetesFleet.generationAnnotation
         var nodes: [NodePublication] = []
         for deployment in deployments {
-            let node = "deployment/\(deployment.metadata.name)"
-            if deployment.metadata.annotations?[name] != wanted {
-                var patch = Deployment.templateAnnotationPatch(name, wanted)
-                patch["metadata"] = ["annotations": [name: .string(wanted)]]
-                _ = try await client.patch(Deployment.self, deployment.metadata.name, patch, in: settings.namespace)
-                nodes.append(NodePublication(node: node, condition: .behind, detail: "its pods are being replaced"))
-            } else if deployment.isRolledOut {
-                nodes.append(NodePublication(node: node, condition: .current))
-            } else {
-                nodes.append(NodePublication(node: node, condition: .behind, detail: "its pods are being replaced"))
+            let runs = Self.runs(content, deployment, configuration.generation)
+            var patch: JSONValue?
+            if !runs {
+                var annotations: JSONValue = [name: .string(generation)]
+                if let content { annotations[Self.contentAnnotation] = .string(content) }
+                patch = ["spec": ["template": ["metadata": ["annotations": annotations]]]]
+            } else if deployment.metadata.annotations?[name] != generation {
+                patch = [:]
             }
+            if var patch {
+                patch["metadata"] = ["annotations": [name: .string(generation)]]
+                _ = try await client.patch(Deployment.self, deployment.metadata.name, patch, in: settings.namespace)
+            }
+            let isDone = runs && deployment.isRolledOut
+            nodes.append(
+                NodePublication(
+                    node: "deployment/\(deployment.metadata.name)", condition: isDone ? .current : .behind,
+                    detail: isDone ? nil : "its pods are being replaced"))
         }
         return Publication(generation: configuration.generation, nodes: nodes)
     }

@@ -1,5 +1,4 @@
 package import FleetModel
-import Foundation
 import KubernetesClient
 package import ProxySQLAdmin
 
@@ -14,12 +13,15 @@ extension RolloutFleet: FleetRehearsal {
             let maps = try await client.list(ConfigMap.self, in: scope, where: selection(configuration)).items
             var target: RehearsedTarget
             let present: String
+            var content: String?
             if let secret = secrets.first(where: { $0.data?[settings.key] != nil }) {
                 target = RehearsedTarget(name: "secret/\(secret.metadata.name)")
                 present = secret.text(settings.key)?.reveal() ?? ""
+                content = secret.metadata.annotations?[Self.contentAnnotation]
             } else if let map = maps.first(where: { $0.data?[settings.key] != nil }) {
                 target = RehearsedTarget(name: "configmap/\(map.metadata.name)")
                 present = map.data?[settings.key] ?? ""
+                content = map.metadata.annotations?[Self.contentAnnotation]
             } else {
                 return [
                     RehearsedTarget(
@@ -29,24 +31,27 @@ extension RolloutFleet: FleetRehearsal {
                             + settings.key)
                 ]
             }
-            if try CnfRenderer(configuration, tlsDirectory: settings.tlsDirectory).rendered(over: present) != present {
+            let isChanged =
+                try CnfRenderer(configuration, tlsDirectory: settings.tlsDirectory).rendered(over: present) != present
+            if isChanged {
                 let sections = CnfRenderer.sections.joined(separator: ", ")
                 target.notes.append("\(settings.key) would be changed in place: \(sections)")
             }
-            return [target] + (try await rehearseRollout(configuration))
+            return [target] + (try await rehearseRollout(configuration, isChanged, content))
         } catch {
             return [RehearsedTarget(name: "\(settings.label)=\(configuration.group)", problem: "\(error)")]
         }
     }
 
-    private func rehearseRollout(_ configuration: FleetConfiguration) async throws -> [RehearsedTarget] {
+    private func rehearseRollout(
+        _ configuration: FleetConfiguration, _ isChanged: Bool, _ content: String?
+    ) async throws -> [RehearsedTarget] {
         let deployments = try await client.list(
             Deployment.self, in: .named(settings.namespace), where: selection(configuration)
         ).items
         return deployments.map { deployment in
             var target = RehearsedTarget(name: "deployment/\(deployment.metadata.name)")
-            let rolled = deployment.metadata.annotations?[KubernetesFleet.generationAnnotation]
-            if rolled != "\(configuration.generation)" {
+            if isChanged || !Self.runs(content, deployment, configuration.generation) {
                 target.notes.append("its pods would be replaced, for generation \(configuration.generation)")
             }
             return target
@@ -59,19 +64,16 @@ extension KubernetesFleet: FleetRehearsal {
     package func rehearse(_ configuration: FleetConfiguration) async -> [RehearsedTarget] {
         var target = RehearsedTarget(name: "secret/\(secretName(configuration.group))")
         do {
-            var present: FleetConfiguration?
-            do throws(KubernetesError) {
-                let secret = try await client.get(
-                    SecretResource.self, secretName(configuration.group), in: settings.namespace)
-                present = secret.text("fleet.json").flatMap {
-                    try? JSONDecoder().decode(FleetConfiguration.self, from: Data($0.reveal().utf8))
-                }
-            } catch {
-                guard error.code == .notFound else { throw error }
-                target.notes.append("the Secret would be made")
+            let present = try await present(configuration.group)
+            if present == nil { target.notes.append("the Secret would be made") }
+            if let generation = present?.generation, generation > configuration.generation {
+                target.notes.append("it has generation \(generation): the group's own would be raised above it")
             }
-            target.rows = try RowChange.between(present, configuration, of: configuration.group)
-            let publication = try await read(configuration)
+            target.rows = try RowChange.between(
+                present?.published?.configuration, configuration, of: configuration.group)
+            let publication = publication(
+                of: PublishedConfiguration(configuration, contentKey: present?.published?.contentKey),
+                try await askAgents())
             return [target]
                 + publication.nodes.map {
                     RehearsedTarget(
