@@ -30,6 +30,27 @@ struct CoreConfigurationTests {
         }
     }
 
+    @Test("What only a peer's agent says is not restored over: it may be older than what was published since")
+    func unseenPeer() {
+        let stamps = Dictionary(
+            uniqueKeysWithValues: CoreModule.allCases.map {
+                ($0, NodeObservation.Stamp(module: $0.checksumName, version: 2, epoch: 10, checksum: "0xA"))
+            })
+        var peer = CoreView.Peer(name: "old", voice: .agent, order: ConfigurationOrder(.explicit, 1), stamps: stamps)
+        peer.running = RunningClaim(ConfigurationOrder(.explicit, 1), number: 1)
+        peer.isSeen = false
+        let own = stamps.mapValues { NodeObservation.Stamp(module: $0.module, version: 1, epoch: 11, checksum: "0xA") }
+        var machine = CoreConfiguration()
+        func view(_ second: Int64) -> CoreView {
+            CoreView(
+                at: Timestamp(secondsSinceEpoch: 100 + second), order: ConfigurationOrder(.explicit, 2), stamps: own,
+                isActing: true, peers: [peer])
+        }
+        #expect(machine.look(view(0)) == .rest("waits until ProxySQL has looked at old"))
+        peer.isSeen = true
+        guard case .stamp = machine.look(view(1)) else { return #expect(Bool(false), "it does not restore") }
+    }
+
     @Test("Cores that begin together agree, and every one is a source for satellites", arguments: seeds)
     func cold(seed: UInt64) {
         for rights in SimulatedCluster.Rights.allCases {

@@ -348,9 +348,12 @@ package struct ConfigurationKeeper: Service {
                 })
             // By its own word, unless that is the age of a template, which we may know better.
             let stated = document.order.flatMap { $0.source == .age && $0.name != nil ? nil : $0 }
-            return .init(
+            // An agent tells what it saw last, and ProxySQL what the node ran at its own last look.
+            var peer = CoreView.Peer(
                 name: member.name, voice: .agent, order: stated ?? order ?? document.order, running: document.running,
-                stamps: stamps.isEmpty ? table : stamps)
+                stamps: stamps.merging(table) { told, seen in seen.epoch > told.epoch ? seen : told })
+            peer.isSeen = !table.isEmpty
+            return peer
         case .other: return .init(name: member.name, voice: .other, order: order, stamps: table)
         case .absent: return .init(name: member.name, voice: .absent, order: order, stamps: table)
         case .silent: return .init(name: member.name, voice: .silent, order: order, stamps: table)

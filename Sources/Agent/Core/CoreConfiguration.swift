@@ -156,6 +156,9 @@ package struct CoreConfiguration: Sendable {
             }
         }
         let isPullOver = began.map { view.at.since($0) >= Self.pullPatience } ?? false
+        if !isPullOver, !view.notSeen.isEmpty {
+            return .rest("waits until ProxySQL has looked at \(view.notSeen.joined(separator: ", "))")
+        }
         let missing = view.notPulled.filter { !isPullOver || view.pulls.contains($0) }
         guard missing.isEmpty else {
             return .rest(

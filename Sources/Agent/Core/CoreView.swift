@@ -48,6 +48,8 @@ package struct CoreView: Hashable, Sendable {
         package var running: RunningClaim?
         /// What it runs.
         package var stamps: [CoreModule: NodeObservation.Stamp]
+        /// Whether this core's ProxySQL has looked at it: what only its agent says may be seconds old.
+        package var isSeen = true
 
         /// Makes a peer.
         package init(
@@ -129,6 +131,11 @@ package struct CoreView: Hashable, Sendable {
             let sources = sources(of: module).filter(\.hasRows)
             return !sources.isEmpty && !sources.contains { $0.checksum == own.checksum }
         }
+    }
+
+    /// The loaded peers at which ProxySQL has not looked yet: what they run may be newer than what is known of it.
+    var notSeen: [String] {
+        peers.filter { peer in !peer.isSeen && peer.stamps.values.contains { $0.version > 1 } }.map(\.name)
     }
 
     /// Whether it falls to this core to load what no core has loaded: the acting one does, unless it has no rows itself
