@@ -28,6 +28,7 @@ package enum PolicyFile {
         if case .typeMismatch? = error as? DecodingError {
             return PolicyProblems(problems: [PolicyProblem("", "the policy must be an object")])
         }
-        return PolicyProblems(problems: [PolicyProblem("", "the policy is no YAML or JSON document: \(YAMLProblem.sentence(error))")])
+        return PolicyProblems(
+            problems: [PolicyProblem("", "the policy is no YAML or JSON document: \(YAMLProblem.sentence(error))")])
     }
 }

@@ -44,7 +44,8 @@ struct InputFileTests {
             try Data([0x66, 0xFF]).write(to: URL(filePath: "\(folder)/bytes"))
             for (path, reason) in [
                 (folder, "Is a directory"), ("/dev/zero", "it has more than 16 MiB"),
-                ("\(folder)/bytes", "it is not a text in UTF-8 (line 1); save it as UTF-8"), ("\(folder)/bytes/below", "Not a directory"),
+                ("\(folder)/bytes", "it is not a text in UTF-8 (line 1); save it as UTF-8"),
+                ("\(folder)/bytes/below", "Not a directory"),
             ] {
                 #expect(throws: UnusableFile(reason: reason), "\(path)") { _ = try InputFile.text(path) }
             }

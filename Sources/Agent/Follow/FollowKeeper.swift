@@ -181,7 +181,7 @@ package final class FollowKeeper: Service {
             let loaded: [AdminModule]
             do throws(AdminError) {
                 loaded = try await apply.apply(configuration)
-            } catch where error.code == .foreignRows {
+            } catch  where error.code == .foreignRows {
                 // Everything else of it was brought, and the other groups are not to wait for it.
                 complain("\(source.place): \(error.message)")
                 continue
