@@ -113,10 +113,18 @@ def v1(api, address):
                     {"name": "shop-replica-1", "address": f"{address}.201"}],
         "users": [{"username": "app", "password": "secret"}], "policy": {"maximumReplicas": 2}}, status=201, **group)
     check([item["name"] for item in api.call("GET", "/v1/groups")["items"]] == ["shop"], "a group is listed")
+    # The scaler saves a new group once, when it takes it over.
+    for _ in range(5):
+        api.call("GET", base, **group)
+        tag = api.headers["ETag"]
+        api.call("GET", base, status=(200, 304), headers={"If-None-Match": tag}, **group)
+        answer = api.call("PATCH", base, {"policy": {"maximumReplicas": 3}}, status=(200, 412),
+                          headers={"If-Match": tag}, **group)
+        if answer.get("status") != 412:
+            break
+    check(answer.get("status") != 412, "a change of the version that was read is made")
     api.call("GET", base, **group)
-    tag = api.headers["ETag"]
-    api.call("GET", base, status=304, headers={"If-None-Match": tag}, **group)
-    api.call("PATCH", base, {"policy": {"maximumReplicas": 3}}, headers={"If-Match": tag}, **group)
+    api.call("GET", base, status=304, headers={"If-None-Match": api.headers["ETag"]}, **group)
     api.call("PATCH", base, {"policy": {"maximumReplicas": 4}}, status=412, headers={"If-Match": tag}, **group)
     for path, element, body in (("servers", "shop-replica-2", {"address": f"{address}.202"}),
                                 ("users", "réport", {"password": "p"}),
@@ -158,7 +166,15 @@ def state(api, ingest):
     send("open")
     until("an alert becomes a serving replica", lambda: any(
         replica["state"] == "serving" for replica in api.call("GET", f"{base}/replicas", **group)["items"]))
+    closed = api.call("POST", "/v1/incidents/{incident}/close", {"reason": "driven"}, incident="0-verbs")
+    check(closed["state"] == "closed", "a person closes the incident")
     send("closed")
+    name = next(replica["name"] for replica in api.call("GET", f"{base}/replicas", **group)["items"])
+    order = f"{base}/replicas/{{replica}}"
+    api.call("POST", f"{order}/retry", {}, status=409, replica=name, **group)
+    api.call("POST", f"{order}/retry", {}, status=404, replica="none", **group)
+    preview = api.call("POST", f"{order}/forget", {"reason": "driven"}, query="dryRun=true", replica=name, **group)
+    check("not deleted" in json.dumps(preview), "a person who lets go of a replica is told that its instance stays")
     check(api.call("GET", "/v1/incidents/{incident}", incident="0-verbs")["group"] == "shop", "its incident is shown")
     check(api.call("GET", "/v1/incidents")["items"] and api.call("GET", f"{base}/incidents", **group)["items"],
           "incidents are listed, of all groups and of one")

@@ -128,7 +128,7 @@ struct AgentMigration {
             }
         } else if let unread = program.unread {
             checked.add(.changed, "configuration file", at: program.place, "\(unread) was not read")
-        } else if let image = program.container?.image, AgentFile.isOriginal(image) {
+        } else if program.flags != nil, let image = program.container?.image, AgentFile.isOriginal(image) {
             imageDefaults(image, program, &checked)
         }
         for variable in program.environment where variable.name.hasPrefix("AGENT_") || variable.name == "envFrom" {
