@@ -14,6 +14,8 @@ final class Leadership: Sendable {
     private let logger: Logger
     private let stopwatch: Stopwatch
     private let election: Mutex<LeaseElection>
+    /// When the last attempt began, and how long the last one took that succeeded.
+    private let pace = Mutex((began: Duration.zero, took: Duration.zero))
 
     init(
         lock: any LeadershipLock, fence: Fence, timing: LeaseTiming, clock: any Clock<Duration>,
@@ -51,9 +53,9 @@ final class Leadership: Sendable {
     /// Lets a successor lead at once. A cancelled task can reach no store, so this is called outside of the work.
     func resign() async {
         do {
-            let stored = try await inTime { try await $0.lease() }
+            let stored = try await within(timing.timeout) { try await $0.lease() }
             guard let lease = election.withLock({ $0.resign(stored) }) else { return }
-            _ = try await inTime { try await $0.replace(stored, with: lease) }
+            _ = try await within(timing.timeout) { try await $0.replace(stored, with: lease) }
         } catch {
             logger.debug("resigning failed; the lease expires by itself", metadata: ["error": "\(error)"])
         }
@@ -83,7 +85,9 @@ final class Leadership: Sendable {
 
     private func renew(_ token: Int64) async {
         while !Task.isCancelled, self.token == token {
-            try? await clock.sleep(for: timing.interval)
+            // Counted from the beginning of the last one, so that a store that is slow and sure can be led on.
+            let due = pace.withLock { $0.began } + timing.interval - stopwatch.elapsed
+            try? await clock.sleep(for: max(due, .milliseconds(100)))
             if !Task.isCancelled { await attempt() }
         }
     }
@@ -99,16 +103,20 @@ final class Leadership: Sendable {
     private func attempt() async {
         do {
             let began = stopwatch.elapsed
+            pace.withLock { $0.began = began }
             var step = election.withLock { $0.attempt(at: began, time: wallClock.now()) }
             if step == .read {
-                let lease = try await inTime { try await $0.lease() }
+                let lease = try await within(limit(of: timing.duration)) { try await $0.lease() }
                 let now = stopwatch.elapsed
                 step = election.withLock { $0.read(lease, at: now, time: wallClock.now()) }
             }
             guard case .write(let next, let seen) = step else { return }
             let sent = stopwatch.elapsed
-            let isWritten = try await inTime { try await $0.replace(seen, with: next) }
+            let isWritten = try await within(limit(of: timing.renewDeadline)) {
+                try await $0.replace(seen, with: next)
+            }
             let now = stopwatch.elapsed
+            if isWritten { pace.withLock { $0.took = now - sent } }
             election.withLock { isWritten ? $0.wrote(next, sent: sent, at: now) : $0.failed() }
         } catch {
             election.withLock { $0.failed() }
@@ -117,9 +125,17 @@ final class Leadership: Sendable {
         }
     }
 
-    private func inTime<Value: Sendable>(
-        _ call: @escaping @Sendable (any LeadershipLock) async throws -> Value
+    /// How long a call may take. One that renews leaves time for another, unless the last one took so long that only
+    /// patience helps; who does not lead has nothing to lose.
+    private func limit(of candidate: Duration) -> Duration {
+        let now = stopwatch.elapsed
+        guard token != nil, let until = election.withLock({ $0.leadsUntil }) else { return candidate }
+        return min(max(timing.timeout, pace.withLock { $0.took } * 2), max(until - now, .milliseconds(1)))
+    }
+
+    private func within<Value: Sendable>(
+        _ limit: Duration, _ call: @escaping @Sendable (any LeadershipLock) async throws -> Value
     ) async throws -> Value {
-        try await withDeadline(timing.timeout, clock: clock) { [lock] in try await call(lock) }
+        try await withDeadline(limit, clock: clock) { [lock] in try await call(lock) }
     }
 }
