@@ -47,6 +47,16 @@ enum CloudSQLRequest {
         guard body[at: "settings", "tier"].string != nil else {
             throw GoogleError(400, "required", "Invalid request: Missing parameter: tier.")
         }
+        let addresses = body[at: "settings", "ipConfiguration"]
+        guard
+            addresses == .null || addresses[at: "ipv4Enabled"] != false
+                || addresses[at: "pscConfig", "pscEnabled"] == true
+                || addresses[at: "privateNetwork"].string?.isEmpty == false
+        else {
+            throw GoogleError(
+                400, "invalid",
+                "Invalid request: At least one of Public IP, Private IP or PSC connectivity must be enabled.")
+        }
         if body[at: "settings", "backupConfiguration", "enabled"] == true {
             throw GoogleError(
                 400, "errorDisallowedEnablingBackupsForReadReplica", "Backups cannot be enabled for read replicas.")

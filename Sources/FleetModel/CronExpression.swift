@@ -21,7 +21,7 @@ package struct CronExpression: Hashable, Sendable, CustomStringConvertible {
     /// Reads `text`.
     /// - Throws: `Invalid` naming the field.
     package init(_ text: String) throws(Invalid) {
-        let fields = text.split(separator: " ", omittingEmptySubsequences: true)
+        let fields = text.split(whereSeparator: \.isWhitespace)
         guard fields.count == 5 else {
             throw Invalid(
                 description: "\"\(text)\" has \(fields.count) fields and needs five: minute, hour, day of the month, "
@@ -35,7 +35,17 @@ package struct CronExpression: Hashable, Sendable, CustomStringConvertible {
         let week = try Self.mask(fields[4], "day of the week", 0...7, names: Self.weekdayNames, namesFrom: 0)
         weekdays = week & (1 << 7) == 0 ? week : (week | 1) & 0x7F
         eitherDay = !fields[2].hasPrefix("*") && !fields[4].hasPrefix("*")
+        let hasDay = (1...12).contains { month in
+            months & (1 << UInt64(month)) != 0
+                && (1...Self.longest[month - 1]).contains { days & (1 << UInt64($0)) != 0 }
+        }
+        guard eitherDay || hasDay else {
+            throw Invalid(description: "\"\(description)\" names a day that none of its months has, so it never comes")
+        }
     }
+
+    /// The most days that each month has.
+    private static let longest = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 
     /// The latest match at or before `minute` and not before `earliest`; both are minutes since 1970-01-01 00:00 in
     /// the schedule's own time zone.

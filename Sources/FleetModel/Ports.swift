@@ -160,8 +160,9 @@ extension ProxyFleet {
 /// A fleet that keeps its nodes right between publications, each by itself.
 package protocol FleetRounds: Sendable {
     /// Goes on until it is cancelled; `onChange` is called when a node stands differently than before. What was
-    /// verified before it began does not count.
-    func run(onChange: @escaping @Sendable () -> Void) async
+    /// verified before it began does not count. `mayAct` is asked right before each LOAD: a round that was under way when
+    /// the lease ended loads nothing any more.
+    func run(mayAct: @escaping @Sendable () -> Bool, onChange: @escaping @Sendable () -> Void) async
 }
 
 /// What the nodes hold of one generation.

@@ -35,21 +35,23 @@ package enum AlertParser {
     package static func parse(_ body: [UInt8]) throws(AlertError) -> Notification {
         try checkDepth(body)
         let envelope: Envelope = try decode(Data(body), "the body")
-        if envelope.version?.lowercased() == "test" { return .test }
+        if envelope.version?.text.lowercased() == "test" { return .test }
         guard let incident = envelope.incident else { throw AlertError("the body has no \"incident\"") }
-        guard let id = incident.incident_id, (1...200).contains(id.utf8.count), id.utf8.allSatisfy(isPrintable) else {
+        guard let id = incident.incident_id?.text, (1...200).contains(id.utf8.count), id.utf8.allSatisfy(isPrintable)
+        else {
             throw AlertError("\"incident_id\" is absent, longer than 200 characters or not plain text")
         }
-        guard let state = incident.state.flatMap({ IncidentState(rawValue: $0.lowercased()) }) else {
+        guard let state = incident.state.flatMap({ IncidentState(rawValue: $0.text.lowercased()) }) else {
             throw AlertError("\"state\" is neither \"open\" nor \"closed\"")
         }
         let (documentation, text) = try documentation(of: incident)
-        guard let action = documentation.action.flatMap({ IncidentAction(rawValue: $0.lowercased()) }) else {
+        guard let action = documentation.action.flatMap({ IncidentAction(rawValue: $0.text.lowercased()) }) else {
             throw AlertError("the documentation's \"action\" is neither \"add\" nor \"remove\"")
         }
         let primary = try name(documentation.sql_master_instance, "sql_master_instance")
-        let group = try documentation.instance_group.map { text throws(AlertError) in try name(text, "instance_group") }
-        let base = documentation.replica_basename ?? "\(primary)-"
+        let group = try documentation.instance_group.map { given throws(AlertError) in try name(given, "instance_group")
+        }
+        let base = documentation.replica_basename?.text ?? "\(primary)-"
         do throws(InvalidName) {
             // What comes behind it in a replica's name has at most ten characters.
             _ = try InstanceName(base + "0000000000", kind: "replica")
@@ -58,7 +60,7 @@ package enum AlertParser {
         }
         return .alert(
             Alert(
-                incidentID: id.replacing(".", with: "-"), policyName: incident.policy_name ?? "", state: state,
+                incidentID: id.replacing(".", with: "-"), policyName: incident.policy_name?.text ?? "", state: state,
                 startedAt: Timestamp(secondsSinceEpoch: incident.started_at?.value ?? 0),
                 closedAt: (incident.ended_at ?? incident.closed_timestamp)?.value.map(
                     Timestamp.init(secondsSinceEpoch:)),
@@ -82,8 +84,11 @@ package enum AlertParser {
         return (try decode(Data(text.utf8), "the documentation's content"), text)
     }
 
-    private static func name(_ text: String?, _ field: String) throws(AlertError) -> InstanceName {
-        guard let text else { throw AlertError("the documentation has no \"\(field)\"") }
+    /// A name of an instance, also as Cloud Monitoring labels it, `PROJECT:INSTANCE`, or as a connection name,
+    /// `PROJECT:REGION:INSTANCE` (Google Cloud documentation, "Monitored resource types", `cloudsql_database`).
+    private static func name(_ given: LooseText?, _ field: String) throws(AlertError) -> InstanceName {
+        guard let given else { throw AlertError("the documentation has no \"\(field)\"") }
+        let text = given.text.split(separator: ":", omittingEmptySubsequences: false).last.map { String($0) } ?? ""
         do throws(InvalidName) {
             return try InstanceName(text)
         } catch {
@@ -135,16 +140,16 @@ package enum AlertParser {
 /// The webhook's JSON, as far as it is read; names are Cloud Monitoring's.
 private struct Envelope: Decodable {
     struct Incident: Decodable {
-        var incident_id: String?
-        var policy_name: String?
-        var state: String?
+        var incident_id: LooseText?
+        var policy_name: LooseText?
+        var state: LooseText?
         var started_at: Seconds?
         var ended_at: Seconds?
         var closed_timestamp: Seconds?
         var documentation: DocumentationField?
     }
 
-    var version: String?
+    var version: LooseText?
     var incident: Incident?
 }
 
@@ -167,6 +172,22 @@ private enum DocumentationField: Decodable {
     }
 }
 
+/// A text, also where a template made a number of it.
+private struct LooseText: Decodable {
+    var text: String
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let number = try? container.decode(Int64.self) {
+            text = "\(number)"
+        } else if let number = try? container.decode(Double.self) {
+            text = "\(number)"
+        } else {
+            text = try container.decode(String.self)
+        }
+    }
+}
+
 /// Seconds since 1970, as a number or as text; anything else counts as absent, because nothing depends on it.
 private struct Seconds: Decodable {
     var value: Int64?
@@ -175,16 +196,18 @@ private struct Seconds: Decodable {
         let container = try decoder.singleValueContainer()
         if let number = try? container.decode(Int64.self) {
             value = number
+        } else if let number = try? container.decode(Double.self) {
+            value = Int64(exactly: number.rounded(.down))
         } else if let text = try? container.decode(String.self) {
-            value = Int64(text)
+            value = Int64(text) ?? Double(text).flatMap { Int64(exactly: $0.rounded(.down)) }
         }
     }
 }
 
 /// What the alert's documentation says: the JSON that Chester's alert policies carry there.
 private struct Documentation: Decodable {
-    var replica_basename: String?
-    var sql_master_instance: String?
-    var instance_group: String?
-    var action: String?
+    var replica_basename: LooseText?
+    var sql_master_instance: LooseText?
+    var instance_group: LooseText?
+    var action: LooseText?
 }

@@ -74,7 +74,8 @@ struct NodeState: Sendable {
 }
 
 extension AdminFleet {
-    package func run(onChange: @escaping @Sendable () -> Void) async {
+    package func run(mayAct: @escaping @Sendable () -> Bool, onChange: @escaping @Sendable () -> Void) async {
+        self.mayAct = mayAct
         self.onChange = onChange
         // Somebody else may have led meanwhile: the first round compares everything, and loads only what differs.
         for node in nodes { states[node] = NodeState() }
@@ -157,7 +158,8 @@ extension AdminFleet {
         var round = NodeRound(
             connection: connection, node: node.name, savesToDisk: settings.savesToDisk, depth: depth,
             memory: state.memory, logger: logger
-        ) { [weak self] module, revision in
+        ) { [weak self, mayAct] module, revision in
+            guard mayAct() else { return false }
             guard mayBeOutdated, let self else { return true }
             return await self.wanted.revision(of: module) == revision
         }

@@ -100,6 +100,7 @@ package actor AdminFleet: ProxyFleet, FleetRounds {
     let nodesChanged = Wakeup()
     var loops: Set<FleetNode> = []
     var onChange: @Sendable () -> Void = {}
+    var mayAct: @Sendable () -> Bool = { true }
 
     /// Makes the fleet; nothing is connected before it runs.
     package init(

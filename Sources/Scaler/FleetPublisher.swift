@@ -8,6 +8,7 @@ package actor FleetPublisher {
     private let groups: any GroupStore
     private let fleet: any ProxyFleet
     private let rounds: (any FleetRounds)?
+    private let mayAct: @Sendable () -> Bool
     private let interval: Duration
     private let clock: any Clock<Duration>
     private let logger: Logger
@@ -21,11 +22,12 @@ package actor FleetPublisher {
     /// Groups that are being looked at, and whether they are to be looked at once more.
     private var looking: [InstanceName: Bool] = [:]
 
-    /// Publishes through `fleet`; all groups are read again after `interval`.
+    /// Publishes through `fleet`; all groups are read again after `interval`. Nodes are loaded while `mayAct` says so.
     package init(
         groups: any GroupStore, fleet: any ProxyFleet, rounds: (any FleetRounds)?, interval: Duration,
-        clock: any Clock<Duration>, logger: Logger
+        mayAct: @escaping @Sendable () -> Bool = { true }, clock: any Clock<Duration>, logger: Logger
     ) {
+        self.mayAct = mayAct
         self.groups = groups
         self.fleet = fleet
         self.rounds = rounds
@@ -44,7 +46,7 @@ package actor FleetPublisher {
     package func run() async {
         await withDiscardingTaskGroup { tasks in
             if let rounds {
-                tasks.addTask { [isDifferent] in await rounds.run { isDifferent.wake() } }
+                tasks.addTask { [isDifferent, mayAct] in await rounds.run(mayAct: mayAct) { isDifferent.wake() } }
                 tasks.addTask { await self.tellOfNodes() }
             }
             var all: Stopwatch?

@@ -57,7 +57,8 @@ package struct Scaler: Service {
             }
             let publisher = FleetPublisher(
                 groups: around.groups, fleet: around.fleet, rounds: around.rounds, interval: settings.resync,
-                clock: clock, logger: logger)
+                mayAct: { [fence = around.fence] in fence.map { $0.current != nil } ?? true }, clock: clock,
+                logger: logger)
             tasks.addTask { await publisher.run() }
             var wakeups: [InstanceName: Wakeup] = [:]
             while !Task.isCancelled {

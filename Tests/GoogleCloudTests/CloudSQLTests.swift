@@ -133,6 +133,18 @@ struct CloudSQLTests {
         }
     }
 
+    @Test("a primary without a private network is refused before anything is asked for")
+    func publicOnly() async throws {
+        try await withCloudSQLServer { standIn, provider, clock, url in
+            _ = try await exchange(
+                .PATCH, "\(url)/v1/projects/p/instances/shop",
+                ["settings": ["ipConfiguration": ["ipv4Enabled": true, "privateNetwork": ""]]])
+            clock.advance(by: .seconds(101))
+            await expect(.invalid) { _ = try await provider.createReplica(try wanted("shop-a")) }
+            #expect(!standIn.requests.contains { $0.hasPrefix("POST") })
+        }
+    }
+
     @Test("a primary that enforces connectors is refused before anything is asked for")
     func connectorEnforcement() async throws {
         try await withCloudSQLServer { standIn, provider, clock, url in

@@ -45,6 +45,30 @@ struct AlertParserTests {
         #expect(error?.description == #"the body has no "incident.documentation.content""#)
     }
 
+    @Test(
+        "an instance is named by itself, with its project, or as a connection",
+        arguments: ["shop", "my-project:shop", "example.com:my-project:shop", "my-project:europe-west1:shop"])
+    func instanceNames(name: String) throws {
+        let text = #"{"content":"{\"sql_master_instance\":\"NAME\",\"action\":\"Add\"}"}"#.replacing("NAME", with: name)
+        guard case .alert(let alert) = try AlertParser.parse(body(documentation: text)) else {
+            throw AlertError("no alert")
+        }
+        #expect(alert.primaryInstance.text == "shop" && alert.group.text == "shop")
+    }
+
+    @Test("numbers may come as texts, and texts as numbers")
+    func looseTypes() throws {
+        let text = #"""
+            {"version":1.2,"incident":{"incident_id":12345,"state":"open","started_at":"1700000000",
+            "ended_at":1700000060.5,"policy_name":7,
+            "documentation":{"content":"{\"sql_master_instance\":\"shop\",\"action\":\"add\"}"}}}
+            """#
+        guard case .alert(let alert) = try AlertParser.parse(Array(text.utf8)) else { throw AlertError("no alert") }
+        #expect(alert.incidentID == "12345" && alert.policyName == "7")
+        #expect(alert.startedAt == Timestamp(secondsSinceEpoch: 1_700_000_000))
+        #expect(alert.closedAt == Timestamp(secondsSinceEpoch: 1_700_000_060))
+    }
+
     @Test("the test button is recognised")
     func testButton() throws {
         let text = #"{"version":"test","incident":{"incident_id":"12345","state":"OPEN","documentation":"x"}}"#

@@ -9,6 +9,7 @@ let silentLogger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 /// Simulated nodes and a fleet over them, on free ports. Only a test in which a node hangs waits for `patience`.
 func withFleet(
     nodes count: Int = 1, patience: Duration = .seconds(30), change: (inout AdminFleet.Settings) -> Void = { _ in },
+    mayAct: @escaping @Sendable () -> Bool = { true },
     _ body: (AdminFleet, [FakeProxySQL], TestWallClock) async throws -> Void
 ) async throws {
     try await withNodes((0..<count).map { freeNode("node-\($0)") }) { fakes in
@@ -23,14 +24,16 @@ func withFleet(
                     name: "node-\(index)", role: index == 0 ? .core : .satellite, host: fake.adminEndpoint.host,
                     port: fake.adminEndpoint.port)
             }, settings: settings, wallClock: clock, logger: silentLogger)
-        try await running(fleet) { try await body(fleet, fakes, clock) }
+        try await running(fleet, mayAct: mayAct) { try await body(fleet, fakes, clock) }
     }
 }
 
 /// Keeps the nodes of `fleet` right while `body` runs.
-func running(_ fleet: AdminFleet, _ body: () async throws -> Void) async throws {
+func running(
+    _ fleet: AdminFleet, mayAct: @escaping @Sendable () -> Bool = { true }, _ body: () async throws -> Void
+) async throws {
     try await withThrowingTaskGroup(of: Void.self) { tasks in
-        tasks.addTask { await fleet.run {} }
+        tasks.addTask { await fleet.run(mayAct: mayAct) {} }
         defer { tasks.cancelAll() }
         try await body()
     }

@@ -16,7 +16,7 @@ struct RealProxySQLIntegration {
                 settings: AdminFleet.Settings(username: "radmin", password: Secret("radmin")),
                 wallClock: TestWallClock(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             try await withThrowingTaskGroup(of: Void.self) { tasks in
-                tasks.addTask { await fleet.run {} }
+                tasks.addTask { await fleet.run(mayAct: { true }) {} }
                 defer { tasks.cancelAll() }
                 try await body(fleet, real, admin)
             }

@@ -2,6 +2,7 @@ import FakeProxySQL
 import FleetModel
 import MySQLWire
 import ProxySQLAdmin
+import Synchronization
 import TestSupport
 import Testing
 
@@ -88,6 +89,21 @@ struct RoundTests {
             #expect(try await fleet.publish(group(3)).isComplete)
             let users = await fakes[0].cells("SELECT username FROM runtime_mysql_users WHERE frontend=1 ORDER BY 1")
             #expect(users == [["app3"], ["app4"]])
+        }
+    }
+
+    @Test("a node is loaded by nobody whose lease has ended, also by a round that was under way")
+    func leaseEnded() async throws {
+        let leads = Mutex(true)
+        try await withFleet(change: { $0.patience = .milliseconds(400) }, mayAct: { leads.withLock { $0 } }) {
+            fleet, fakes, _ in
+            let first = await fleet.publish(try group(1))
+            #expect(first.isComplete)
+            leads.withLock { $0 = false }
+            fakes[0].forgetStatements()
+            let second = await fleet.publish(try group(2))
+            #expect(!second.isComplete)
+            #expect(fakes[0].loads.isEmpty, "\(fakes[0].loads)")
         }
     }
 

@@ -30,6 +30,13 @@ package struct CloudSQLReplicaProvider: ReplicaProvider {
                     + "private address cannot have replicas; set its connectorEnforcement to NOT_REQUIRED")
         }
         let document = replica(wanted, of: primary)
+        guard document.settings?.ipConfiguration?.privateNetwork?.isEmpty == false else {
+            throw ProviderError(
+                .invalid,
+                "\(wanted.name) is not created: \(wanted.primary) has no private network (only a public address or Private "
+                    + "Service Connect), and Drover's replicas get private addresses; give it one, or name one in "
+                    + "cloudsql.network")
+        }
         return try await CloudSQLFailure.sorted { () async throws(GoogleFailure) in
             try await request.send(try GoogleCall(.POST, "\(base)/instances").json(document), as: SQLOperation.self)
         }.name

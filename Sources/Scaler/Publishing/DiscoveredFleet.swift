@@ -35,9 +35,9 @@ package struct DiscoveredFleet: ProxyFleet, FleetRounds {
         await fleet.look(at: configuration)
     }
 
-    package func run(onChange: @escaping @Sendable () -> Void) async {
+    package func run(mayAct: @escaping @Sendable () -> Bool, onChange: @escaping @Sendable () -> Void) async {
         await withDiscardingTaskGroup { tasks in
-            tasks.addTask { await fleet.run(onChange: onChange) }
+            tasks.addTask { await fleet.run(mayAct: mayAct, onChange: onChange) }
             while !Task.isCancelled {
                 await discover()
                 try? await clock.sleep(for: interval)
