@@ -198,6 +198,19 @@ package struct Publication: Hashable, Codable, Sendable {
         return current > 0 && current >= behind
     }
 
+    /// The same as it counts for a replica: rows of somebody else in the place of users and rules keep no server from a
+    /// node, and what is done about them is for people.
+    package var ofServers: Publication {
+        var publication = self
+        for index in nodes.indices where nodes[index].condition == .behind {
+            guard let foreign = nodes[index].foreignRows, !foreign.isEmpty,
+                !foreign.contains(where: { $0.row.table.hasPrefix("mysql_servers") })
+            else { continue }
+            publication.nodes[index].condition = .current
+        }
+        return publication
+    }
+
     /// Whether nothing can use any more what this generation took away: the publication is complete, and whoever is
     /// down has been away for longer than a `restart` takes. One that is just being restarted comes back with what is
     /// on its disk.

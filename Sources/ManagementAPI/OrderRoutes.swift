@@ -57,6 +57,11 @@ struct OrderRoutes: Sendable {
         _ = try await reason(request)
         return try await order(request, context) { record, name, now throws(APIError) in
             let replica = record.replicas.first { $0.name == name }
+            guard replica != nil || record.replicas.count < record.policy.maximumReplicas else {
+                throw .conflict(
+                    "\(record.name) manages \(record.replicas.count) replicas, its maximum: one more would be removed and "
+                        + "its instance deleted; raise policy.maximumReplicas first")
+            }
             guard record.retry(name, at: now) else {
                 guard replica != nil else { throw .notFound("\(record.name) knows no replica \(name)") }
                 throw .conflict("\(name) serves; there is nothing to try again")

@@ -81,9 +81,9 @@ struct NodeRound: Sendable {
             guard after == before, !isOutdated else { continue }
             memory.compared[module] = .init(revision: now.revision, stamp: loaded ?? now.stamp)
         }
-        for (group, rows) in foreign where lacks[group] == nil {
-            lacks[group] = AdminError(rows, of: group, on: node).message
-        }
+        // What is lacking for another reason is told first; then nothing is known of how much else was brought.
+        foreign = foreign.filter { lacks[$0.key] == nil }
+        for (group, rows) in foreign { lacks[group] = AdminError(rows, of: group, on: node).message }
     }
 
     /// - Returns: the module's stamp when it was loaded, nil when nothing had to be.

@@ -12,6 +12,12 @@ extension GroupWorker {
         // Before it serves, it must be known how it is verified.
         if let report = try await keepTrust(stored, also: replica.name) { return report }
         var record = stored.document
+        if stored.document.removal != nil {
+            var record = stored.document
+            record.fail(replica.name, because: "its group is being removed", at: around.wallClock.now())
+            try await save(record, stored.version)
+            return .did("\(replica.name) is not admitted: its group is being removed")
+        }
         let instance: ProviderInstance?
         do throws(ProviderError) {
             instance = try await around.provider.instance(named: replica.name)

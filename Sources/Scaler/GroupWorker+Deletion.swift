@@ -10,6 +10,8 @@ extension GroupWorker {
     func lastLook(_ replica: ReplicaRecord, _ record: GroupRecord) async -> StepReport? {
         guard replica.address != nil else { return nil }
         let publication = await publish(record.configuration)
+        // Nothing is deleted of what is left to its owner, so a node that keeps the row harms nobody.
+        if replica.leaving != nil, publication.isWidespread { return nil }
         guard publication.isComplete else {
             return .waits(Self.incomplete(publication), next: settings.publicationRetry)
         }

@@ -112,6 +112,14 @@ extension GroupWorker {
         _ replica: ReplicaRecord, _ stored: Versioned<GroupRecord>
     ) async throws(StoreError) -> StepReport {
         let publication = await publish(stored.document.configuration)
+        if replica.leaving != nil, !publication.isComplete, publication.isWidespread,
+            age(of: replica) >= stored.document.policy.drainDeadline
+        {
+            var record = stored.document
+            record.remove(replica.name, at: around.wallClock.now())
+            try await save(record, stored.version)
+            return .did("\(replica.name) leaves the configuration; nodes that do not answer keep it until they do")
+        }
         guard publication.isComplete,
             let server = stored.document.configuration.servers.first(where: { $0.name == replica.name.text }),
             let use = publication.use(of: server, by: stored.document.configuration)

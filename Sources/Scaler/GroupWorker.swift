@@ -232,7 +232,7 @@ package actor GroupWorker {
             verified = nil
             logger.debug("publication incomplete", metadata: ["publication": "\(Self.incomplete(publication))"])
         }
-        return publication
+        return publication.ofServers
     }
 
     func save(_ changed: GroupRecord, _ version: Int64) async throws(StoreError) {

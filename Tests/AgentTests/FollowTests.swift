@@ -128,7 +128,7 @@ struct FollowTests {
     /// A keeper of `fake`'s node that is driven step by step.
     private func withKeeper(
         _ fake: FakeProxySQL, _ texts: @escaping @Sendable () -> String, mayApply: @escaping @Sendable () -> Bool,
-        _ body: (FollowKeeper, RoleBoard) async throws -> Void
+        repairsAfter: Duration? = nil, _ body: (FollowKeeper, RoleBoard) async throws -> Void
     ) async throws {
         let port = AdminPort(
             .init(
@@ -141,7 +141,8 @@ struct FollowTests {
             directory: TLSDirectory(path: NSTemporaryDirectory() + "drover-tls-\(UUID().uuidString)"),
             node: ("a", port), role: role,
             events: AgentEvents(node: "a", role: "core", wallClock: SystemWallClock()), mayApply: mayApply,
-            pace: .init(change: Wakeup(), interval: .seconds(1), clock: ContinuousClock()), logger: quiet)
+            repairsAfter: repairsAfter, pace: .init(change: Wakeup(), interval: .seconds(1), clock: ContinuousClock()),
+            logger: quiet)
         do {
             try await body(keeper, role)
             await port.close()
@@ -165,6 +166,27 @@ struct FollowTests {
             FleetConfiguration.self, from: Data(try document(generation, address: address).utf8))
         let published = PublishedConfiguration(plain, contentKey: key)
         return (String(decoding: try JSONEncoder().encode(published), as: UTF8.self), published.held)
+    }
+
+    @Test("A satellite that pulls nothing, because its own LOAD is newer, is loaded by its own agent after a while")
+    func leftAlone() async throws {
+        let wanted = try published(57, address: "127.0.0.5")
+        try await withNode(node("a")) { fake in
+            try await withKeeper(fake, { wanted.text }, mayApply: { false }, repairsAfter: .zero) { keeper, role in
+                try await expect(keeper, holds: false)
+                try await expect(keeper, holds: true)
+                _ = await fake.query("DELETE FROM mysql_users")
+                _ = await fake.query("LOAD MYSQL USERS TO RUNTIME")
+                try await expect(keeper, holds: false)
+                try await expect(keeper, holds: true)
+                #expect(role.report.holds == [wanted.held])
+            }
+            try await withKeeper(fake, { wanted.text }, mayApply: { false }) { keeper, _ in
+                _ = await fake.query("DELETE FROM mysql_users")
+                _ = await fake.query("LOAD MYSQL USERS TO RUNTIME")
+                for _ in 0..<3 { try await expect(keeper, holds: false) }
+            }
+        }
     }
 
     @Test("What is reported is what the node holds, by content, and no longer than it holds it")

@@ -22,6 +22,8 @@ package final class FollowKeeper: Service {
         var complaint = ""
         /// What the node ran when it was verified.
         var stamps: [[String?]]?
+        /// Since when the node has held something else than what is followed.
+        var differs: Stopwatch?
     }
 
     /// Between two verifications it is looked this often whether the node's modules are the same.
@@ -34,17 +36,21 @@ package final class FollowKeeper: Service {
     private let role: RoleBoard
     private let events: AgentEvents
     private let mayApply: Right
+    private let repairsAfter: Duration?
     private let pace: MembershipKeeper.Pace
     private let logger: Logger
     private let known = Mutex(Known())
     private let unsaved: UnsavedModules
 
-    /// Makes the keeper of a node; the files that rows name are kept in `directory`.
+    /// Makes the keeper of a node; the files that rows name are kept in `directory`. A node that has held something else
+    /// for longer than `repairsAfter` is loaded although another core acts; nil leaves that to cluster sync alone.
     package init(
         source: any FollowSource, directory: TLSDirectory, node: (name: String, port: any AdminConnection),
         role: RoleBoard,
-        events: AgentEvents, mayApply: @escaping Right, pace: MembershipKeeper.Pace, logger: Logger
+        events: AgentEvents, mayApply: @escaping Right, repairsAfter: Duration? = nil, pace: MembershipKeeper.Pace,
+        logger: Logger
     ) {
+        self.repairsAfter = repairsAfter
         self.source = source
         self.directory = directory
         self.node = node.name
@@ -136,7 +142,7 @@ package final class FollowKeeper: Service {
         let apply = NodeApply(
             connection: port, node: node, savesToDisk: savesToDisk, tlsDirectory: directory.path,
             unsaved: unsaved, logger: logger)
-        if given != nil, mayApply() { try await bring(configurations, apply) }
+        if given != nil, mayApply() || isLeftAlone { try await bring(configurations, apply) }
         // Read before the rows: what changes while they are read is found by the next look.
         let stamps = try await stamps()
         var held: [HeldConfiguration] = []
@@ -152,7 +158,10 @@ package final class FollowKeeper: Service {
             let former = known.withLock { $0.newest[one.configuration.group] }
             if let former, former != one, try await apply.holds(former.configuration) { held.append(former.held) }
         }
-        known.withLock { $0.stamps = stamps }
+        known.withLock { known in
+            known.stamps = stamps
+            known.differs = isCurrent ? nil : known.differs ?? Stopwatch(pace.clock)
+        }
         report(held, generation: isCurrent ? generation : wanted.count == 1 ? held.first?.generation : nil)
         guard isCurrent else { return false }
         if !isLate { known.withLock { $0.complaint = "" } }
@@ -160,6 +169,13 @@ package final class FollowKeeper: Service {
             try await removeFiles(except: Set(staged.keys).union(Self.files(of: configurations).keys))
         }
         return true
+    }
+
+    /// A satellite whose own LOAD is newer than the cores' pulls nothing from them, so that what was changed there by
+    /// hand would stay for ever. Nobody pulls from a satellite: it is loaded by its own agent.
+    private var isLeftAlone: Bool {
+        guard let repairsAfter else { return false }
+        return known.withLock { $0.differs.map { $0.elapsed >= repairsAfter } ?? false }
     }
 
     /// What the source says; nil when that is not usable, and what runs is kept.

@@ -204,16 +204,19 @@ package struct AgentProcess: Sendable {
         let change = Wakeup()
         let client = settings.optionalText("agent.follow.secret") == nil ? nil : kubernetes()
         // A satellite only verifies: what is applied to it alone, a core's next LOAD takes away again.
-        let follow = followers(client: client, change: change) { false }
+        let follow = followers(client: client, change: change, repairsAfter: Self.repairAfter) { false }
         return RoleDuties(
             services: [Part("satellite", satellite)] + follow,
             resync: { await Self.result { () async throws(AdminError) in try await satellite.resync() } },
             reload: Self.reload(follow.isEmpty ? nil : change), close: { await client?.shutdown() })
     }
 
+    /// A pull from the cores takes a few of ProxySQL's checks, of a second each.
+    private static let repairAfter = Duration.seconds(10)
+
     /// What follows a configuration, if one is to be followed.
     func followers(
-        client: KubernetesClient?, change: Wakeup, mayApply: @escaping FollowKeeper.Right
+        client: KubernetesClient?, change: Wakeup, repairsAfter: Duration? = nil, mayApply: @escaping FollowKeeper.Right
     ) -> [Part] {
         var services: [Part] = []
         let source: any FollowSource
@@ -231,7 +234,7 @@ package struct AgentProcess: Sendable {
         let interval = settings.seconds("agent.core.interval-seconds")
         let keeper = FollowKeeper(
             source: source, directory: TLSDirectory(path: settings.text("agent.tls.directory")),
-            node: (identity.name, port), role: role, events: events, mayApply: mayApply,
+            node: (identity.name, port), role: role, events: events, mayApply: mayApply, repairsAfter: repairsAfter,
             pace: .init(change: change, interval: interval > .zero ? interval : .seconds(10), clock: around.clock),
             logger: around.logger)
         return services + [Part("followed configuration", keeper)]
