@@ -33,10 +33,18 @@ package struct DatastoreLeadership: LeadershipLock {
     private static func lease(_ entity: DatastoreEntity?) -> LeaderLease? {
         guard let entity else { return nil }
         return LeaderLease(
-            holder: entity["Holder"]?.string ?? "", token: entity["Token"]?.integer ?? 0,
-            renewal: entity["Renewal"]?.integer,
-            duration: entity["DurationMilliseconds"]?.integer.map { .milliseconds($0) },
-            until: entity["Until"]?.integer ?? 0)
+            holder: entity["Holder"]?.string ?? "", token: number(entity, "Token") ?? 0,
+            renewal: number(entity, "Renewal"),
+            duration: number(entity, "DurationMilliseconds").map { .milliseconds($0) },
+            until: number(entity, "Until") ?? 0)
+    }
+
+    /// Not inlined: with several of these in one function the optimizer of Swift 6.3.1 ends in its own ownership check
+    /// (CopyPropagation).
+    @inline(never)
+    private static func number(_ entity: DatastoreEntity, _ name: String) -> Int64? {
+        guard let value = entity[name] else { return nil }
+        return value.integer
     }
 
     private static func properties(_ lease: LeaderLease) -> [String: DatastoreValue] {
