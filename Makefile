@@ -15,10 +15,8 @@ build-tests: setup ## Builds drover and all tests (debug)
 demo: build ## Plays the main story on loopback and checks every fact of it
 	@"$$(swift build --show-bin-path)/drover" demo $(DEMO)
 
-# One test after another: many have servers on loopback and deadlines of seconds, and all at once on two cores some
-# would only measure how long they waited for their turn.
 test: setup ## Builds and runs every test that needs no other system
-	swift test --no-parallel
+	@scripts/swift-test.sh
 	@echo "test: all tests passed"
 
 test-integration: setup ## Runs the suites against the real systems that are present or can be installed

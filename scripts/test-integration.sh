@@ -72,7 +72,7 @@ fi
 
 stage "debug build" swift build --product drover
 drover="$(swift build --show-bin-path)/drover"
-DROVER_INTEGRATION=1 stage "integration suites" swift test --no-parallel --filter 'Integration'
+DROVER_INTEGRATION=1 stage "integration suites" scripts/swift-test.sh --filter 'Integration'
 
 check "alert rules and dashboard against a real Prometheus and the sources" \
     "Prometheus (of Debian)" "Prometheus: the Debian package prometheus could not be installed" \
