@@ -207,4 +207,33 @@ struct DrainRecordTests {
         sessions.sessions += [session(4, idle: 5_000), session(5, idle: 100), session(6, idle: 9_000, true)]
         #expect(sessions.next(isLate: false) == [4, 5] && sessions.next(isLate: true) == [4, 5])
     }
+
+    @Test(
+        "A node that greets clients and has no admin interface yet has not ended: it is drained as soon as it has one")
+    func noAdminYet() async throws {
+        let clients = node("clients")
+        var late = node("late")
+        late.adminPort = 6_032
+        try await withNode(clients) { clients in
+            let place = "\(late.host):\(late.adminPort)"
+            let settings = ["agent.health.mysql-address": "\(clients.mysqlEndpoint)"]
+            try await withAgent(address: place, mode: "satellite", settings) { agent in
+                let live = try await agent.status { $0["live"] as? Bool == true }
+                #expect(live["live"] as? Bool == true)
+                async let shutdown = agent.call(.POST, "/shutdown").status
+                let pausing = try await agent.status { $0["drain"] as? String == "pausing" }
+                #expect(pausing["drain"] as? String == "pausing")
+                try await withNode(late) { fake in
+                    for _ in 0..<500 where !fake.statements.contains(where: { $0.text == "PROXYSQL SHUTDOWN" }) {
+                        try await Task.sleep(for: .milliseconds(10))
+                    }
+                    let drained = fake.statements.map(\.text).filter { $0.hasPrefix("PROXYSQL ") }
+                    #expect(drained == ["PROXYSQL PAUSE", "PROXYSQL SHUTDOWN"])
+                    await clients.kill()
+                }
+                let status = try await shutdown
+                #expect(status == 200)
+            }
+        }
+    }
 }

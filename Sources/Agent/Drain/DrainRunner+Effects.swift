@@ -126,7 +126,7 @@ extension DrainRunner {
             rows = try await port.query(ClientSessions.statement, within: limit).rows
         } catch {
             warn(error)
-            return Self.reply(to: error)
+            return await reply(to: error)
         }
         for id in ClientSessions(rows).next(isLate: isLate) {
             let reply = await end(id, within: limit)
@@ -141,7 +141,7 @@ extension DrainRunner {
             _ = try await port.query("KILL CONNECTION \(session)", within: limit)
             return .answered
         } catch {
-            let reply = Self.reply(to: error)
+            let reply = await reply(to: error)
             if reply != .answered { warn(error) }
             return reply
         }
@@ -202,16 +202,21 @@ extension DrainRunner {
         } catch {
             // Whether it broke off because it ended, the next attempt tells: then nothing listens there any more.
             if !endsConnection { warn(error) }
-            return (Self.reply(to: error), [])
+            return (await reply(to: error), [])
         }
     }
 
-    private static func reply(to error: AdminError) -> DrainMachine.Reply {
+    /// A node has ended when nothing listens on its MySQL port either: ProxySQL greets clients before its admin
+    /// interface listens, and goes on with them where that was moved to another address.
+    private func reply(to error: AdminError) async -> DrainMachine.Reply {
         switch error.code {
-        case .refused: .gone
+        case .refused:
+            guard let address = board.health.dataPlane.address else { return .gone }
+            if case .refused = await GreetingProbe.sockets.greet(address, DataPlanePoller.patience) { return .gone }
+            return .silent
         // A login that is refused may be taken in a moment, when the right password has come.
-        case .unreachable, .unexpectedAnswer: .silent
-        default: .answered
+        case .unreachable, .unexpectedAnswer: return .silent
+        default: return .answered
         }
     }
 
