@@ -166,11 +166,39 @@ struct DataPlaneTests {
         #expect(policy.answer(.ready, health, at: begin).passes)
     }
 
+    private func stamp(_ module: String, _ version: Int64, _ checksum: String) -> NodeObservation.Stamp {
+        .init(module: module, version: version, epoch: 1, checksum: checksum)
+    }
+
+    @Test("A satellite that lost its users alone is unready until it has some; one whose cores do without is not")
+    func userless() {
+        let policy = HealthPolicy(requiresConfiguration: true)
+        var health = well()
+        health.hasStarted = true
+        var seen = NodeObservation(at: begin, backends: [.init(hostgroup: 1, status: "ONLINE", count: 2)])
+        let servers = stamp("mysql_servers", 2, "0xAB")
+        func isReady(_ own: [NodeObservation.Stamp], _ peers: [NodeObservation.Stamp]) -> Bool {
+            seen.stamps = own
+            seen.compare(with: peers)
+            health.looked(seen)
+            return policy.answer(.ready, health, at: begin).passes
+        }
+        let (users, none) = (stamp("mysql_users", 2, "0xCD"), stamp("mysql_users", 3, "0x0000000000000000"))
+        #expect(isReady([servers, none], [servers, none]), "all clients may be known by another way than users")
+        #expect(isReady([servers, none], []), "nobody knows of any users")
+        #expect(!isReady([servers, none], [servers, users]))
+        #expect(policy.answer(.ready, health, at: begin).message.contains("no users"))
+        #expect(policy.answer(.live, health, at: begin).passes)
+        #expect(isReady([servers, users], []))
+        #expect(!isReady([servers, none], []), "it had some, and no core is there to tell otherwise")
+        #expect(isReady([servers, none], [servers, none]), "they were taken away everywhere")
+        #expect(isReady([servers, none], []))
+        // Reads go to the writer then, which serves them.
+        #expect(isReady([servers, users], [servers, users, stamp("mysql_query_rules", 2, "0xEF")]))
+    }
+
     @Test("What the cores hold is told by those that are loaded")
     func cores() {
-        func stamp(_ module: String, _ version: Int64, _ checksum: String) -> NodeObservation.Stamp {
-            .init(module: module, version: version, epoch: 1, checksum: checksum)
-        }
         var seen = NodeObservation(at: begin)
         seen.compare(with: [stamp("mysql_servers", 0, ""), stamp("proxysql_servers", 2, "0xAB")])
         #expect(seen.cores == .unknown)

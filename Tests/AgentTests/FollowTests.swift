@@ -189,6 +189,38 @@ struct FollowTests {
         }
     }
 
+    @Test("A satellite that can be seen to pull nothing is loaded by its own agent without waiting")
+    func stranded() async throws {
+        let wanted = try published(57, address: "127.0.0.5")
+        let hosts = (OwnAddress.next(), OwnAddress.next())
+        let nodes = [("core", hosts.0), ("satellite", hosts.1)].map { name, host in
+            FakeProxySQL.Configuration(
+                name: name, role: name == "core" ? .core : .satellite, host: host,
+                bootstrapPeers: [PeerAddress(host: hosts.0, port: 6_032)], clusterCheckInterval: .milliseconds(20))
+        }
+        try await withNodes(nodes) { fakes in
+            try await withKeeper(fakes[0], { wanted.text }, mayApply: { true }) { keeper, _ in
+                try await expect(keeper, holds: true)
+            }
+            try await withKeeper(
+                fakes[1], { wanted.text }, mayApply: { false }, repairsAfter: .seconds(3_600)
+            ) { keeper, role in
+                var isCurrent = false
+                for _ in 0..<500 where !isCurrent {
+                    isCurrent = try await keeper.step()
+                    try await Task.sleep(for: .milliseconds(20))
+                }
+                #expect(isCurrent, "as it was pulled")
+                _ = await fakes[1].query("DELETE FROM mysql_users")
+                _ = await fakes[1].query("LOAD MYSQL USERS TO RUNTIME")
+                try await expect(keeper, holds: false)
+                try await expect(keeper, holds: false)
+                try await expect(keeper, holds: true)
+                #expect(role.report.holds == [wanted.held])
+            }
+        }
+    }
+
     @Test("What is reported is what the node holds, by content, and no longer than it holds it")
     func takenBack() async throws {
         let wanted = try published(57, address: "127.0.0.5")

@@ -61,11 +61,12 @@ struct SatelliteTests {
                         username: "radmin", password: Secret("radmin")),
                     clock: ContinuousClock(), wallClock: SystemWallClock(), logger: quiet)
                 let time: (any Clock<Duration>, any WallClock) = (ContinuousClock(), SystemWallClock())
+                let cores = AdminCoreTableReader(node: port, time: time, logger: quiet)
                 let keeper = SatelliteKeeper(
-                    port: port, cores: AdminCoreTableReader(node: port, time: time, logger: quiet),
-                    role: RoleBoard(),
+                    port: port, cores: cores,
+                    content: LostContent(port: port, cores: cores, time: time, logger: quiet), role: RoleBoard(),
                     bootstrap: AgentAddress(host: core.adminEndpoint.host, port: core.adminEndpoint.port),
-                    interval: .seconds(1), clock: ContinuousClock(), logger: quiet)
+                    pace: .init(change: Wakeup(), interval: .seconds(1), clock: ContinuousClock()), logger: quiet)
                 try await body(core, satellite, keeper)
                 await port.close()
             }
@@ -114,6 +115,71 @@ struct SatelliteTests {
                 try await Task.sleep(for: .milliseconds(10))
             }
             #expect(await table(satellite) == table(core))
+        }
+    }
+
+    private func count(_ fake: FakeProxySQL, _ table: String) async -> Int {
+        guard case .rows(_, let rows) = await fake.query("SELECT 1 FROM runtime_\(table)") else { return -1 }
+        return rows.count
+    }
+
+    private func publish(_ core: FakeProxySQL) async {
+        for statement in [
+            "INSERT INTO mysql_servers (hostgroup_id, hostname, comment) VALUES (5, '127.0.0.5', 'it''s'), "
+                + "(10, '127.0.0.6', '')",
+            "INSERT INTO mysql_users (username, password, default_hostgroup) VALUES ('a', 'b''c', 5), ('d', 'e', 5)",
+            "INSERT INTO mysql_query_rules (rule_id, active, match_digest, destination_hostgroup, apply) "
+                + "VALUES (1, 1, '^SELECT', 10, 1)",
+            "LOAD MYSQL SERVERS TO RUNTIME", "LOAD MYSQL USERS TO RUNTIME", "LOAD MYSQL QUERY RULES TO RUNTIME",
+        ] { _ = await core.query(statement) }
+    }
+
+    @Test(
+        "What a satellite lost by a LOAD of its own, which ProxySQL never pulls again, comes back from a core",
+        arguments: ["SERVERS", "USERS", "QUERY RULES"])
+    func lost(module: String) async throws {
+        let table = "mysql_" + module.lowercased().replacing(" ", with: "_")
+        try await withPair(checkInterval: .milliseconds(20)) { core, satellite, keeper in
+            await publish(core)
+            for _ in 0..<500 where await count(satellite, table) < 1 { try await Task.sleep(for: .milliseconds(10)) }
+            let before = await count(satellite, table)
+            #expect(before > 0)
+            _ = await satellite.query("DELETE FROM \(table)")
+            _ = await satellite.query("LOAD MYSQL \(module) TO RUNTIME")
+            #expect(await count(satellite, table) == 0)
+            var memory = SatelliteKeeper.Memory()
+            for _ in 0..<500 where await count(satellite, table) < before {
+                await keeper.bringBack(&memory)
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            #expect(await count(satellite, table) == before)
+            #expect(await checksum(satellite, table) == checksum(core, table))
+        }
+    }
+
+    private func checksum(_ fake: FakeProxySQL, _ table: String) async -> [[String?]] {
+        let sql = "SELECT checksum FROM runtime_checksums_values WHERE name='\(table)'"
+        guard case .rows(_, let rows) = await fake.query(sql) else { return [] }
+        return rows
+    }
+
+    @Test("What the cores do not have either is no loss: nothing is loaded")
+    func noLoss() async throws {
+        try await withPair(checkInterval: .milliseconds(20)) { core, satellite, keeper in
+            await publish(core)
+            for _ in 0..<500 where await count(satellite, "mysql_users") < 1 {
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            for fake in [core, satellite] {
+                _ = await fake.query("DELETE FROM mysql_users")
+                _ = await fake.query("LOAD MYSQL USERS TO RUNTIME")
+            }
+            // The satellite may not have seen yet that the core has none.
+            satellite.forgetStatements()
+            var memory = SatelliteKeeper.Memory()
+            for _ in 0..<5 { await keeper.bringBack(&memory) }
+            #expect(!satellite.statements.contains { $0.text.hasPrefix("LOAD") })
+            #expect(await count(satellite, "mysql_users") == 0)
         }
     }
 }

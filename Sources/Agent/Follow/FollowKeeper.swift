@@ -24,10 +24,14 @@ package final class FollowKeeper: Service {
         var stamps: [[String?]]?
         /// Since when the node has held something else than what is followed.
         var differs: Stopwatch?
+        /// Rounds in a row since then in which ProxySQL would never have pulled what differs.
+        var strandedRounds = 0
     }
 
     /// Between two verifications it is looked this often whether the node's modules are the same.
     private static let watch = Duration.seconds(1)
+    /// A pull may be under way while one round is taken.
+    private static let strandedPatience = 2
 
     private let source: any FollowSource
     private let directory: TLSDirectory
@@ -142,6 +146,7 @@ package final class FollowKeeper: Service {
         let apply = NodeApply(
             connection: port, node: node, savesToDisk: savesToDisk, tlsDirectory: directory.path,
             unsaved: unsaved, logger: logger)
+        let isLeftAlone = try await isLeftAlone()
         if given != nil, mayApply() || isLeftAlone { try await bring(configurations, apply) }
         // Read before the rows: what changes while they are read is found by the next look.
         let stamps = try await stamps()
@@ -161,6 +166,7 @@ package final class FollowKeeper: Service {
         known.withLock { known in
             known.stamps = stamps
             known.differs = isCurrent ? nil : known.differs ?? Stopwatch(pace.clock)
+            if isCurrent { known.strandedRounds = 0 }
         }
         report(held, generation: isCurrent ? generation : wanted.count == 1 ? held.first?.generation : nil)
         guard isCurrent else { return false }
@@ -172,10 +178,19 @@ package final class FollowKeeper: Service {
     }
 
     /// A satellite whose own LOAD is newer than the cores' pulls nothing from them, so that what was changed there by
-    /// hand would stay for ever. Nobody pulls from a satellite: it is loaded by its own agent.
-    private var isLeftAlone: Bool {
-        guard let repairsAfter else { return false }
-        return known.withLock { $0.differs.map { $0.elapsed >= repairsAfter } ?? false }
+    /// hand would stay for ever. Nobody pulls from a satellite: it is loaded by its own agent, at once when it can be
+    /// seen that nothing will be pulled, and in any case after a while.
+    private func isLeftAlone() async throws(AdminError) -> Bool {
+        guard let repairsAfter, let differs = known.withLock({ $0.differs }) else { return false }
+        guard differs.elapsed < repairsAfter else { return true }
+        let stamps = PeerStamps(
+            own: try await port.query(PeerStamps.ownStatement).rows.map(\.values),
+            peers: try await port.query(PeerStamps.peersStatement).rows.map(\.values))
+        let isStranded = PeerStamps.contents.contains { stamps.isStranded($0) }
+        return known.withLock { known in
+            known.strandedRounds = isStranded ? known.strandedRounds + 1 : 0
+            return known.strandedRounds >= Self.strandedPatience
+        }
     }
 
     /// What the source says; nil when that is not usable, and what runs is kept.

@@ -67,8 +67,9 @@ package struct AgentProbe: Sendable {
         let port = AdminPort(settings.port, clock: ContinuousClock(), wallClock: wallClock, logger: logger)
         async let greeting = Self.greet(settings.dataPlane.address, within: timeout)
         do throws(AdminError) {
-            health.observation = try await NodeObservation.look(port, timeout: timeout, now: wallClock.now)
-            health.answeredAt = wallClock.now()
+            health.looked(
+                try await NodeObservation.look(
+                    port, timeout: timeout, requiresContent: policy.requiresConfiguration, now: wallClock.now))
         } catch {
             if error.code == .statementRefused || error.code == .unexpectedAnswer {
                 health.refusals = 1

@@ -63,11 +63,7 @@ package final class HealthBoard: Sendable {
     /// A look succeeded.
     func looked(_ observation: NodeObservation) {
         state.withLock { state in
-            state.health.observation = observation
-            state.health.answeredAt = observation.at
-            state.health.failures = 0
-            state.health.refusals = 0
-            state.health.problem = nil
+            state.health.looked(observation)
             if policy.answer(.started, state.health, at: observation.at).passes { state.health.hasStarted = true }
         }
     }

@@ -14,6 +14,7 @@ package struct HealthPoller: Service {
     private let clock: any Clock<Duration>
     private let wallClock: any WallClock
     private let wakeup: Wakeup
+    private let lost: Wakeup?
     private let events: AgentEvents
     private let logger: Logger
 
@@ -21,11 +22,12 @@ package struct HealthPoller: Service {
     /// to the look is what tells first that the node is back.
     private static let hangingLimit = Duration.seconds(60)
 
-    /// Makes the poller; `wakeup` makes it look at once.
+    /// Makes the poller; `wakeup` makes it look at once, and `lost` is woken when the node lacks what its peers have.
     package init(
         port: AdminPort, board: HealthBoard, drainFile: DrainFile, clock: any Clock<Duration>,
-        wallClock: any WallClock, wakeup: Wakeup, events: AgentEvents, logger: Logger
+        wallClock: any WallClock, wakeup: Wakeup, lost: Wakeup? = nil, events: AgentEvents, logger: Logger
     ) {
+        self.lost = lost
         self.port = port
         self.board = board
         self.drainFile = drainFile
@@ -62,6 +64,7 @@ package struct HealthPoller: Service {
                 logger.info("the admin interface takes the agent's login and statements again")
             }
             if !before.hasStarted, board.health.hasStarted { events.publish(.started) }
+            if !observation.lacking.isEmpty { lost?.wake() }
             report(observation)
             await findPort()
         } catch {

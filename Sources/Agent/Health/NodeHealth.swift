@@ -26,12 +26,29 @@ package struct NodeHealth: Hashable, Sendable {
     package var dataPlane = DataPlane()
     /// Whether the node once was ready to start.
     package var hasStarted = false
+    /// Whether the node ran users when it last did and its peers were not seen to do without any since.
+    package var hadUsers = false
     /// How far a drain has come.
     package var draining = Draining.no
 
     /// Makes the state of an agent that begins to ask now.
     package init(at now: Timestamp) {
         answeredAt = now
+    }
+
+    /// A look succeeded.
+    package mutating func looked(_ seen: NodeObservation) {
+        observation = seen
+        answeredAt = seen.at
+        failures = 0
+        refusals = 0
+        problem = nil
+        if seen.hasUsers {
+            hadUsers = true
+        } else if seen.cores != .unknown {
+            // Users that the cores have none of either were taken away on purpose: all clients may be known by another way.
+            hadUsers = seen.lacksUsers
+        }
     }
 
     /// Whether PAUSE seems to be in force: the node says so, or its port is closed, which is the only sign in versions
@@ -209,8 +226,12 @@ package struct HealthPolicy: Hashable, Sendable {
     private func emptiness(_ health: NodeHealth, _ observation: NodeObservation) -> String? {
         guard requiresConfiguration else { return nil }
         if !health.hasStarted, let awaited = Self.awaited(health) { return awaited }
-        guard observation.count() == 0, observation.cores != .empty else { return nil }
-        return "no backends yet: no servers were received from the cores"
+        if observation.count() == 0, observation.cores != .empty {
+            return "no backends yet: no servers were received from the cores"
+        }
+        guard !observation.hasUsers, observation.lacksUsers || health.hadUsers else { return nil }
+        return
+            "no users: every login is refused, and \(observation.lacksUsers ? "the cores have" : "the node had") some"
     }
 
     private func draining(_ health: NodeHealth, passes: Bool) -> Verdict {

@@ -60,6 +60,8 @@ package struct NodeObservation: Hashable, Sendable {
     package var stamps: [Stamp]
     /// Servers, users or rules that a peer has and this node has not pulled yet; empty where nobody asked.
     package var awaited: [String] = []
+    /// Servers and users that peers run, and this node runs none of; empty where nobody asked.
+    package var lacking: [String] = []
     /// What the peers hold.
     package var cores = Cores.unknown
 
@@ -93,14 +95,23 @@ package struct NodeObservation: Hashable, Sendable {
 
     /// What a node needs to serve clients.
     private static let contents = ["mysql_servers", "mysql_users", "mysql_query_rules"]
+    /// Without servers nobody is served, and without users every login is refused; without rules everybody is served, by
+    /// the hostgroup of the user.
+    private static let vital = ["mysql_servers", users]
+    private static let users = "mysql_users"
 
     /// Whether servers, users or rules have been configured.
     package var hasConfiguration: Bool {
         stamps.contains { Self.contents.contains($0.module) && $0.hasContent }
     }
 
+    /// Whether the node runs any users.
+    package var hasUsers: Bool { stamps.contains { $0.module == Self.users && $0.hasRows } }
+    /// Whether its peers run users and the node runs none.
+    package var lacksUsers: Bool { lacking.contains(Self.users) }
+
     /// Looks at the node: three statements, each within `timeout`, and one more for what its peers have, which is asked
-    /// of a node without servers that should have some too.
+    /// of a node without servers or users that should have some too.
     package static func look(
         _ port: AdminPort, timeout: Duration, asksPeers: Bool = false, requiresContent: Bool = false,
         now: () -> Timestamp
@@ -113,8 +124,10 @@ package struct NodeObservation: Hashable, Sendable {
                 + "('Client_Connections_connected','mysql_listener_paused','ProxySQL_Uptime')", within: timeout)
         let stamps = try await port.query(
             "SELECT name, version, epoch, checksum FROM runtime_checksums_values", within: timeout)
+        let own = stamps.rows.map { Self.stamp($0) }
+        let isEmpty = servers.rows.isEmpty || !own.contains { $0.module == users && $0.hasRows }
         let peers =
-            asksPeers || (requiresContent && servers.rows.isEmpty)
+            asksPeers || (requiresContent && isEmpty)
             ? try await port.query(
                 "SELECT name, version, epoch, checksum FROM stats_proxysql_servers_checksums", within: timeout
             ).rows : []
@@ -128,7 +141,7 @@ package struct NodeObservation: Hashable, Sendable {
             clients: values["Client_Connections_connected"].flatMap { Int($0) } ?? 0,
             isPaused: values["mysql_listener_paused"].map { $0 == "true" || $0 == "1" },
             uptimeSeconds: values["ProxySQL_Uptime"].flatMap { Int($0) } ?? 0,
-            stamps: stamps.rows.map { Self.stamp($0) })
+            stamps: own)
         observation.compare(with: peers.map { Self.stamp($0) })
         return observation
     }
@@ -144,6 +157,9 @@ package struct NodeObservation: Hashable, Sendable {
         // The modules arrive one after the other; without users a node that has servers turns everybody away.
         let own = stamps.filter(\.hasContent).map(\.module)
         awaited = Self.contents.filter { offered.contains($0) && !own.contains($0) }
+        lacking = Self.vital.filter { module in
+            filled.contains { $0.module == module } && !stamps.contains { $0.module == module && $0.hasRows }
+        }
     }
 
     private static func stamp(_ row: MySQLRow) -> Stamp {

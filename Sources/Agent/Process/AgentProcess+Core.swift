@@ -106,7 +106,7 @@ extension AgentProcess {
     }
 
     /// Whether the rows of groups come from a followed configuration.
-    private var isFollowing: Bool {
+    var isFollowing: Bool {
         settings.optionalText("agent.follow.secret") != nil || settings.optionalText("agent.follow.file") != nil
     }
 }

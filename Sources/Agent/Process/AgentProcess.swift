@@ -55,6 +55,8 @@ package struct AgentProcess: Sendable {
     let identity: NodeIdentity
     private let drain: DrainRunner
     private let look = Wakeup()
+    /// Woken when the node lacks what its cores have.
+    private let lost = Wakeup()
     private let file: DrainFile
     private let stop = LateEffect()
 
@@ -116,7 +118,7 @@ package struct AgentProcess: Sendable {
     ) -> ServiceGroupConfiguration {
         let poller = HealthPoller(
             port: port, board: board, drainFile: file, clock: around.clock, wallClock: around.wallClock, wakeup: look,
-            events: events, logger: around.logger)
+            lost: lost, events: events, logger: around.logger)
         let dataPlane = DataPlanePoller(
             board: board, probe: .sockets, clock: around.clock, wallClock: around.wallClock, logger: around.logger)
         let start = Lateness(settings.seconds("agent.start-delay-seconds"), around.clock)
@@ -194,13 +196,19 @@ package struct AgentProcess: Sendable {
     }
 
     private func satelliteDuties() -> RoleDuties {
+        let cores = AdminCoreTableReader(
+            node: port, tls: settings.coreTLS, time: (around.clock, around.wallClock), logger: around.logger)
+        // Who follows a configuration brings back more than what is gone altogether.
+        let content =
+            isFollowing
+            ? nil
+            : LostContent(
+                port: port, cores: cores, time: (around.clock, around.wallClock), logger: around.logger)
         let satellite = SatelliteKeeper(
-            port: port,
-            cores: AdminCoreTableReader(
-                node: port, tls: settings.coreTLS, time: (around.clock, around.wallClock), logger: around.logger),
-            role: role, bootstrap: bootstrap,
-            interval: settings.seconds("agent.satellite.interval-seconds"),
-            clock: around.clock, logger: around.logger)
+            port: port, cores: cores, content: content, role: role, bootstrap: bootstrap,
+            pace: .init(
+                change: lost, interval: settings.seconds("agent.satellite.interval-seconds"), clock: around.clock),
+            logger: around.logger)
         let change = Wakeup()
         let client = settings.optionalText("agent.follow.secret") == nil ? nil : kubernetes()
         // A satellite only verifies: what is applied to it alone, a core's next LOAD takes away again.

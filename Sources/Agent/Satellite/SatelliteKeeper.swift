@@ -1,5 +1,6 @@
 import Observability
 package import Logging
+import Pacing
 package import ProxySQLAdmin
 import ServiceLifecycle
 
@@ -10,6 +11,8 @@ package struct SatelliteKeeper: Service {
     package struct Memory: Sendable {
         /// Looks in a row that found a table which ProxySQL will not correct.
         var strandedLooks = 0
+        /// Looks in a row that found each module lost.
+        var lostLooks: [CoreModule: Int] = [:]
         /// The cores that were missing.
         var missing: [String] = []
 
@@ -19,28 +22,30 @@ package struct SatelliteKeeper: Service {
 
     /// A pull may be under way while one look is taken.
     private static let strandedPatience = 2
+    /// Between two looks while something is lost.
+    private static let hurry = Duration.seconds(1)
     private static let rowsPerStatement = 500
 
     private let port: any AdminShell
     private let cores: any CoreTableReader
     private let role: RoleBoard
     private let bootstrap: AgentAddress
-    private let interval: Duration
-    private let clock: any Clock<Duration>
+    private let content: LostContent?
+    private let pace: MembershipKeeper.Pace
     private let logger: Logger
 
     /// Makes the keeper; `bootstrap` is the cores' Service, and the row that is put in when the node's own configuration
-    /// file has none.
+    /// file has none. Without `content` what the node lost is left to others.
     package init(
-        port: any AdminShell, cores: any CoreTableReader, role: RoleBoard, bootstrap: AgentAddress,
-        interval: Duration, clock: any Clock<Duration>, logger: Logger
+        port: any AdminShell, cores: any CoreTableReader, content: LostContent? = nil, role: RoleBoard,
+        bootstrap: AgentAddress, pace: MembershipKeeper.Pace, logger: Logger
     ) {
+        self.content = content
         self.port = port
         self.cores = cores
         self.role = role
         self.bootstrap = bootstrap
-        self.interval = interval
-        self.clock = clock
+        self.pace = pace
         self.logger = logger
     }
 
@@ -54,8 +59,31 @@ package struct SatelliteKeeper: Service {
                     role.update { $0.note = "the cores could not be looked at: \(error.message)" }
                     logger.debug("the cores cannot be looked at", metadata: ["error": "\(error)"])
                 }
-                try? await clock.sleep(for: interval)
+                await bringBack(&memory)
+                let wait = memory.lostLooks.isEmpty ? pace.interval : min(pace.interval, Self.hurry)
+                await pace.change.wait(upTo: wait, clock: pace.clock)
             }
+        }
+    }
+
+    /// Brings back what the node lost, apart from the cores' table: it may concern a core that does not answer.
+    package func bringBack(_ memory: inout Memory) async {
+        guard let content else { return }
+        do throws(AdminError) {
+            let lost = try await content.find()
+            memory.lostLooks = memory.lostLooks.filter { known in lost.contains { $0.module == known.key } }
+            for (module, sources) in lost {
+                memory.lostLooks[module, default: 0] += 1
+                guard memory.lostLooks[module, default: 0] >= Self.strandedPatience else { continue }
+                try await content.bring(module, from: sources)
+                memory.lostLooks[module] = nil
+            }
+        } catch {
+            // A node that does not answer is told of by its health.
+            guard !memory.lostLooks.isEmpty else { return }
+            logger.warning(
+                "what the node lost could not be brought back from a core; trying again",
+                metadata: ["error": "\(error.message)"])
         }
     }
 
