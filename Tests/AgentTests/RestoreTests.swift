@@ -169,6 +169,35 @@ struct RestoreTests {
         }
     }
 
+    @Test("What an agent left that died in the middle is taken back where nothing is to be restored any more")
+    func unfinished() async throws {
+        let before = [
+            "INSERT INTO mysql_users (username, default_hostgroup, comment) VALUES ('old', 1, NULL)"
+        ]
+        try await run(file: [], before: before + Self.group) { fake, effects in
+            let (servers, users) = (
+                await servers(fake), await column(fake, "SELECT username, comment FROM mysql_users")
+            )
+            for statement in [
+                "UPDATE mysql_servers SET comment='[restoring] ' || comment",
+                "INSERT INTO mysql_servers (hostgroup_id, hostname) VALUES (1, '10.1.0.9')",
+                "UPDATE mysql_users SET comment='[restoring]' WHERE comment IS NULL",
+            ] { _ = await fake.query(statement) }
+            let address = "\(fake.adminEndpoint)"
+            let settings = ["agent.core.restore": "false", "agent.core.interval-seconds": "0.1"]
+            try await withAgent(address: address, mode: "core", settings) { agent in
+                let status = try await agent.status { $0["boot"] as? String == "settled" }
+                #expect(status["boot"] as? String == "settled")
+            }
+            #expect(await self.servers(fake, "") == servers)
+            #expect(await column(fake, "SELECT username, comment FROM mysql_users") == users)
+            // Nothing is left to be taken back.
+            fake.forgetStatements()
+            try await effects.undoUnfinished()
+            #expect(!fake.statements.contains { $0.text.hasPrefix("SAVE") || $0.text.hasPrefix("UPDATE") })
+        }
+    }
+
     @Test("No empty set is loaded over one that runs", arguments: [CoreModule.servers, .users])
     func empty(module: CoreModule) async throws {
         try await run(file: []) { fake, effects in

@@ -52,6 +52,8 @@ package struct ConfigurationKeeper: Service {
         var claims: (file: ClaimFile, written: AgentMemory)?
         /// Passes in a row that failed.
         var failures = 0
+        /// Whether a restore may have ended in the middle: of an earlier agent, or of this one.
+        var isUnfinished = true
         /// Restores in a row that something undid.
         var restores = 0
         /// When each kind of waiting began, by our own clock.
@@ -225,6 +227,10 @@ package struct ConfigurationKeeper: Service {
 
     /// Looks at the core and its peers and does what follows.
     private func configure(_ memory: inout Memory, isStranger: Bool) async throws(AdminError) -> String {
+        if memory.isUnfinished {
+            try await parts.effects.undoUnfinished()
+            memory.isUnfinished = false
+        }
         let view = try await look(
             limit: memory.machine.phase == .settled ? Self.questionsAtRest : .max, isStranger: isStranger)
         let action = memory.machine.look(view)
@@ -235,6 +241,7 @@ package struct ConfigurationKeeper: Service {
             do throws(AdminError) {
                 try await restore(&memory, view, reason)
             } catch {
+                memory.isUnfinished = true
                 trouble.report(.restoreFailed, error.message)
                 failure = error
             }

@@ -71,6 +71,26 @@ extension CoreEffects {
         return result
     }
 
+    /// Puts memory back as it runs where a restore ended in the middle, of an agent that died perhaps: whoever loaded
+    /// what it left, to lift a module past version 1 for example, would bring the file's rows and the tags to every node.
+    package func undoUnfinished() async throws(AdminError) {
+        let present = Set(try await shell.rows("SHOW TABLES").compactMap(\.first).compactMap(\.self))
+        for module in CoreModule.allCases where module.hasRows {
+            let tables = module.tables.filter { present.contains($0) }
+            var isUnfinished = false
+            for table in tables where !isUnfinished {
+                isUnfinished = try await !shell.rows("SELECT 1 FROM \(table) WHERE \(Self.isTagged) LIMIT 1").isEmpty
+            }
+            guard isUnfinished else { continue }
+            logger.notice(
+                "a restore of the mounted configuration ended in the middle: memory is put back as it runs",
+                metadata: ["module": "\(module.checksumName)"])
+            let running = try await shell.rows("SELECT 1 FROM runtime_\(tables.first ?? "") LIMIT 1")
+            if !running.isEmpty { _ = try await shell.rows("SAVE \(module.rawValue) TO MEMORY") }
+            for table in tables { try await untag(table, where: Self.isTagged) }
+        }
+    }
+
     /// Whether the file has anything of the module.
     private func restore(
         _ module: CoreModule, _ tables: [String], isEmptied: Bool, _ options: RestoreOptions,
