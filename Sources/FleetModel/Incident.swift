@@ -121,7 +121,7 @@ package struct Incident: Hashable, Codable, Sendable {
         guard state == .open else { return .unchanged }
         guard alert.state == .closed else {
             // Duplicates come within seconds and cost no write; a reminder is worth one.
-            guard now.since(heardLast) >= Self.hearingInterval else { return .unchanged }
+            guard now.since(heardLast ?? updatedAt) >= Self.hearingInterval else { return .unchanged }
             heardAt = now
             updatedAt = now
             updatedBy = "ingest"
@@ -137,9 +137,10 @@ package struct Incident: Hashable, Codable, Sendable {
 
     private static let hearingInterval = Duration.seconds(300)
 
-    /// When a notification of it came last, as far as the record tells.
-    package var heardLast: Timestamp {
-        heardAt ?? (updatedBy == "ingest" ? max(updatedAt, startedAt) : startedAt)
+    /// When a notification of it came last, by our own clock; nil where the record does not tell. `startedAt` is what
+    /// somebody else said: Chester's data and people's tests have it years ago.
+    package var heardLast: Timestamp? {
+        heardAt ?? (updatedBy == "ingest" ? updatedAt : nil)
     }
 
     /// Closes it for its alert, whose closing never came.

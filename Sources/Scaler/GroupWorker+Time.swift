@@ -66,11 +66,17 @@ extension GroupWorker {
         let limit = settings.incidentMaximumAge
         guard limit > .zero else { return false }
         var hasClosed = false
+        let now = around.wallClock.now()
+        let known = heard
+        heard = Dictionary(
+            incidents.map { ($0.document.id, $0.document.heardLast ?? known[$0.document.id] ?? now) },
+            uniquingKeysWith: { first, _ in first })
         for stored in incidents where stored.document.state == .open {
             var incident = stored.document
-            guard age(of: "incident \(incident.id)", since: incident.heardLast) >= limit else { continue }
+            let since = heard[incident.id] ?? now
+            guard age(of: "incident \(incident.id)", since: since) >= limit else { continue }
             let reason = "nothing was heard of it for \(Self.hours(limit))"
-            guard incident.close(by: "scaler", because: reason, at: around.wallClock.now()) else { continue }
+            guard incident.close(by: "scaler", because: reason, at: now) else { continue }
             do throws(StoreError) {
                 try await around.incidents.save(incident, ifVersion: stored.version)
                 hasClosed = true

@@ -66,6 +66,8 @@ package actor GroupWorker {
     var samples = AdmissionSamples()
     /// How long states have lasted.
     var ages = Ages()
+    /// When a notification of each open incident came last, or when it was first seen where its record does not tell.
+    var heard: [String: Timestamp] = [:]
     /// Calls of the provider that failed one after another in the present state of a replica.
     var failedCalls = FailedCalls()
     /// What this worker remembers of its group's certificates.

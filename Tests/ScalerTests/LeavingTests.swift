@@ -265,6 +265,28 @@ struct LeavingTests {
         #expect(heard?.document.state == .open)
     }
 
+    @Test("an incident whose record tells nothing of notifications ages from when it was first seen")
+    func expiryOfChesters() async throws {
+        let life = try await Life(maximum: 1, maximumAge: .seconds(7_200))
+        try await life.alert(.add, .open, id: "old")
+        life.world.state.withLock { state in
+            // As Chester's daemon left it, three years ago.
+            state.incidents["old"]?.document.startedAt = Timestamp(secondsSinceEpoch: 1_600_000_000)
+            state.incidents["old"]?.document.updatedAt = Timestamp(secondsSinceEpoch: 1_600_000_000)
+            state.incidents["old"]?.document.updatedBy = "chester-daemon"
+            state.incidents["old"]?.document.heardAt = nil
+        }
+        let first = life.world.wallClock.now()
+        let serves = try await life.step { $0.replicas.map(\.state) == [.serving] }
+        #expect(serves)
+        #expect(life.world.state.withLock { $0.incidents["old"]?.document.state } == .open)
+        let closed = try await life.step { _ in
+            life.world.state.withLock { $0.incidents["old"]?.document.state } == .closed
+        }
+        #expect(closed)
+        #expect(life.world.wallClock.now() >= first.advanced(by: .seconds(7_200)))
+    }
+
     @Test(
         "a wall clock that is set an hour neither ends a drain at once nor holds it",
         arguments: [Duration.seconds(3_600), .seconds(-3_600)])

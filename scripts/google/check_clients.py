@@ -3,7 +3,7 @@ and what drover writes, read by those clients, every property by name and type.
 
 Usage: check_clients.py DROVER optimistic|pessimistic
 """
-import json, sys, urllib.request
+import json, sys, time, urllib.request
 
 import httplib2
 from google.api_core.exceptions import NotFound
@@ -256,8 +256,11 @@ def seen_elsewhere(world):
     api = world.api(events__poll_seconds=0.2)
     stream = urllib.request.urlopen(f"{api}/v1/events?after=0", timeout=60)
     world.scaler(state__directory=f"{world.folder}/scaler-seen")
-    kinds = []
+    kinds, end = [], time.monotonic() + 60
     for line in stream:
+        # The stream is kept alive with comments: without a limit of its own this would wait for ever.
+        if time.monotonic() > end:
+            break
         if line.startswith(b"event: "):
             kinds.append(line[7:].decode().strip())
         if "replica-serving" in kinds and "publication-finished" in kinds:
