@@ -49,7 +49,7 @@ final class CountingProvider: ReplicaProvider {
 }
 
 /// Nodes that hold what they are given.
-struct AgreeingFleet: ProxyFleet {
+struct AgreeingFleet: RoundlessFleet {
     func publish(_ configuration: FleetConfiguration) async -> Publication {
         Publication(
             generation: configuration.generation, nodes: [NodePublication(node: "core-0", condition: .current)])

@@ -150,8 +150,13 @@ package protocol ProxyFleet: Sendable {
     func look(at configuration: FleetConfiguration) async -> Publication
 }
 
-extension ProxyFleet {
-    /// For fleets that do nothing between publications.
+/// A fleet that does nothing between publications, so that to look is to publish.
+///
+/// This is not what every fleet does that says nothing of looks: one that wraps another has to hand them on, or each
+/// look at nodes that are kept right already reads them all anew.
+package protocol RoundlessFleet: ProxyFleet {}
+
+extension RoundlessFleet {
     package func look(at configuration: FleetConfiguration) async -> Publication {
         await publish(configuration)
     }

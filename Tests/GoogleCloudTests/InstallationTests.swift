@@ -10,7 +10,7 @@ import Testing
 @testable import GoogleCloud
 
 /// A fleet whose publication is what the test says.
-private final class ScriptedFleet: ProxyFleet {
+private final class ScriptedFleet: RoundlessFleet {
     let publication = Mutex(Publication(generation: 1, nodes: []))
 
     func publish(_ configuration: FleetConfiguration) async -> Publication { publication.withLock { $0 } }

@@ -10,7 +10,7 @@ import TestSupport
 import Testing
 
 /// Nodes that remember what they hold of each group.
-private final class Nodes: ProxyFleet {
+private final class Nodes: RoundlessFleet {
     let held = Mutex<[String: FleetConfiguration]>([:])
 
     func publish(_ configuration: FleetConfiguration) async -> Publication {

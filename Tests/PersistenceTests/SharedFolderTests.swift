@@ -112,7 +112,7 @@ struct SharedFolderTests {
 }
 
 /// A fleet whose one node holds everything.
-private struct OneNode: ProxyFleet {
+private struct OneNode: RoundlessFleet {
     func publish(_ configuration: FleetConfiguration) async -> Publication {
         Publication(generation: 1, nodes: [NodePublication(node: "core-0", condition: .current)])
     }

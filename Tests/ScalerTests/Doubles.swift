@@ -135,7 +135,7 @@ final class ProviderDouble: ReplicaProvider {
 }
 
 /// Nodes that always hold what was published last.
-final class FleetDouble: ProxyFleet {
+final class FleetDouble: RoundlessFleet {
     let held = Mutex<FleetConfiguration?>(nil)
 
     func publish(_ configuration: FleetConfiguration) async -> Publication {

@@ -225,7 +225,7 @@ extension FaultWorld: ReplicaProvider {
     }
 }
 
-extension FaultWorld: ProxyFleet {
+extension FaultWorld: RoundlessFleet {
     func publish(_ configuration: FleetConfiguration) async -> Publication {
         let now = wallClock.now()
         if chance(2) {

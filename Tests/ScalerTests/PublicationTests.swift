@@ -12,7 +12,7 @@ import Testing
 private let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
 /// The world's node, and one more that stands as a test wants it to.
-private final class OneMoreNode: ProxyFleet {
+private final class OneMoreNode: RoundlessFleet {
     let world: FaultWorld
     let other = Mutex(NodePublication(node: "other", condition: .current))
 
@@ -289,7 +289,7 @@ struct PublisherTests {
 }
 
 /// Counts publications, and says what a test wants it to.
-private final class Counting: ProxyFleet {
+private final class Counting: RoundlessFleet {
     let state = Mutex((published: [Int64](), withdrawn: 0, condition: NodePublication.Condition.current))
 
     func publish(_ configuration: FleetConfiguration) async -> Publication {

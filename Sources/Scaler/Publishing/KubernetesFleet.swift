@@ -9,7 +9,7 @@ import ProxySQLAdmin
 /// `proxysql.cnf` in it is for nodes that start, `fleet.json` for those that run. A publication is complete when every
 /// running pod's agent says that its node holds this generation and this content: never another generation, also not a
 /// greater one.
-package struct KubernetesFleet: ProxyFleet {
+package struct KubernetesFleet: RoundlessFleet {
     /// What there is in the cluster.
     package struct Settings: Sendable {
         /// Where the Secrets and the pods are; the client's own namespace when nil.

@@ -30,6 +30,10 @@ package struct RaisingFleet: ProxyFleet {
         await raising(configuration, await fleet.publish(configuration))
     }
 
+    package func look(at configuration: FleetConfiguration) async -> Publication {
+        await raising(configuration, await fleet.look(at: configuration))
+    }
+
     package func withdraw(_ configuration: FleetConfiguration) async -> Publication {
         await raising(configuration, await fleet.withdraw(configuration))
     }

@@ -12,7 +12,7 @@ import ProxySQLAdmin
 /// edited replaces the pods once more when it was written back: one that started in between runs the edited one.
 ///
 /// Chester deletes the ConfigMap and makes it anew, which leaves a gap in which a pod cannot start.
-package struct RolloutFleet: ProxyFleet {
+package struct RolloutFleet: RoundlessFleet {
     /// What there is in the cluster.
     package struct Settings: Sendable {
         /// Where everything is.

@@ -49,7 +49,7 @@ struct RehearsalProvider: ReplicaProvider {
 }
 
 /// The nodes as a scaler sees them that may only look: it is told that they hold what they would hold.
-final class RehearsalFleet: ProxyFleet {
+final class RehearsalFleet: RoundlessFleet {
     private let below: any FleetRehearsal
     private let seen = Mutex<[(generation: Int64, targets: [RehearsedTarget])]>([])
 
