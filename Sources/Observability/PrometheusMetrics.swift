@@ -157,12 +157,22 @@ package final class PrometheusMetrics: MetricsFactory {
         return inside.isEmpty ? "" : "{\(inside)}"
     }
 
+    /// Nearly all names and values are written as they are; each count of something asks.
     static func sanitise(_ name: String) -> String {
+        let isUsual = name.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"): true
+            default: false
+            }
+        }
+        if isUsual, !name.isEmpty { return name }
         let characters = name.map { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") ? $0 : "_" }
         return (characters.first?.isNumber ?? true ? "_" : "") + String(characters)
     }
 
     static func escape(_ value: String) -> String {
-        value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+        let special = [UInt8(ascii: "\\"), UInt8(ascii: "\""), UInt8(ascii: "\n")]
+        guard value.utf8.contains(where: special.contains) else { return value }
+        return value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
     }
 }

@@ -51,11 +51,13 @@ package actor KeptFleet: ProxyFleet {
 
     private func keep(_ publication: Publication, of group: InstanceName) async {
         let now = wallClock.now()
-        if let last = kept[group], Self.essence(of: last.publication) == Self.essence(of: publication),
-            now.since(last.at) >= .zero,
-            now.since(last.at) < (last.publication == publication ? Self.repetitionInterval : Self.countsInterval)
-        {
-            return
+        if let last = kept[group], now.since(last.at) >= .zero {
+            let isSame = last.publication == publication
+            if now.since(last.at) < (isSame ? Self.repetitionInterval : Self.countsInterval),
+                isSame || Self.essence(of: last.publication) == Self.essence(of: publication)
+            {
+                return
+            }
         }
         kept[group] = (publication, now)
         do throws(StoreError) {

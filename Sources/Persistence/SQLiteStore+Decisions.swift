@@ -45,13 +45,13 @@ extension SQLiteStore: DecisionStore {
     package func decisions(
         of group: InstanceName, limit: Int, before: Timestamp?
     ) async throws(StoreError) -> [DecisionEntry] {
-        try await read("reading the decisions about \(group)") { database in
+        try await look("reading the decisions about \(group)") { database in
             try Row.fetchAll(
-                database,
-                sql: """
-                    SELECT document FROM decision WHERE group_name = ? AND first_at < ?
-                    ORDER BY first_at DESC LIMIT ?
-                    """,
+                database.cachedStatement(
+                    sql: """
+                        SELECT document FROM decision WHERE group_name = ? AND first_at < ?
+                        ORDER BY first_at DESC LIMIT ?
+                        """),
                 arguments: [group.text, before?.millisecondsSinceEpoch ?? .max, max(0, limit)]
             )
             // One that a newer version wrote and this one cannot read must not hide the others.

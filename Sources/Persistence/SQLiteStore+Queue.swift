@@ -23,9 +23,10 @@ extension SQLiteStore: WorkQueue {
     ) async throws(StoreError) -> [WorkDelivery] {
         let due = "FROM message WHERE visible_at <= ?"
         // Most looks find nothing, and a look must not cost a write.
-        let waiting = try await read("looking for messages") { database in
+        let waiting = try await look("looking for messages") { database in
             try Bool.fetchOne(
-                database, sql: "SELECT EXISTS (SELECT 1 \(due))", arguments: [now.millisecondsSinceEpoch])
+                database.cachedStatement(sql: "SELECT EXISTS (SELECT 1 \(due))"),
+                arguments: [now.millisecondsSinceEpoch])
         }
         guard waiting == true else { return [] }
         return try await write("receiving messages") { database in

@@ -104,6 +104,18 @@ package final class SQLiteStore: Sendable {
         }
     }
 
+    /// Reads by one statement, which sees one state of the file by itself and needs no transaction around it. For what
+    /// every worker asks in every pass.
+    func look<Value: Sendable>(
+        _ what: String, _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(StoreError) -> Value {
+        do {
+            return try await database.unsafeRead(body)
+        } catch {
+            throw Self.wrap(error, what)
+        }
+    }
+
     func write<Value: Sendable>(
         _ what: String, _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(StoreError) -> Value {
@@ -148,16 +160,17 @@ package final class SQLiteStore: Sendable {
 
 extension SQLiteStore: GroupStore {
     package func group(_ name: InstanceName) async throws(StoreError) -> Versioned<GroupRecord>? {
-        try await read("reading group \(name)") { [self] database in
+        try await look("reading group \(name)") { [self] database in
             try Row.fetchOne(
-                database, sql: "SELECT version, document FROM fleet_group WHERE name = ?", arguments: [name.text]
+                database.cachedStatement(sql: "SELECT version, document FROM fleet_group WHERE name = ?"),
+                arguments: [name.text]
             ).map { try group($0, name.text) }
         }
     }
 
     package func names() async throws(StoreError) -> [InstanceName] {
-        try await read("reading the groups' names") { database in
-            try String.fetchAll(database, sql: "SELECT name FROM fleet_group ORDER BY name").map {
+        try await look("reading the groups' names") { database in
+            try String.fetchAll(database.cachedStatement(sql: "SELECT name FROM fleet_group ORDER BY name")).map {
                 try InstanceName($0)
             }
         }
@@ -289,13 +302,13 @@ extension SQLiteStore: IncidentStore {
     }
 
     package func active(group: InstanceName) async throws(StoreError) -> [Versioned<Incident>] {
-        try await read("reading the incidents of \(group)") { database in
+        try await look("reading the incidents of \(group)") { database in
             try Row.fetchAll(
-                database,
-                sql: """
-                    SELECT id, version, document FROM incident
-                    WHERE is_active AND group_name = ? ORDER BY started_at, id
-                    """,
+                database.cachedStatement(
+                    sql: """
+                        SELECT id, version, document FROM incident
+                        WHERE is_active AND group_name = ? ORDER BY started_at, id
+                        """),
                 arguments: [group.text]
             ).map { try Self.incident($0, $0["id"]) }
         }

@@ -17,8 +17,6 @@ struct NodeState: Sendable {
     var finished = 0
     /// The same, for the last reading of the connection pool.
     var counted = 0
-    /// Where the fleet's stamp was after the node's last LOAD.
-    var loadedAt = 0
     /// Why groups are behind.
     var lacks: [InstanceName: String] = [:]
     /// Rows of somebody else in places of groups.
@@ -79,6 +77,7 @@ extension AdminFleet {
         self.onChange = onChange
         // Somebody else may have led meanwhile: the first round compares everything, and loads only what differs.
         for node in nodes { states[node] = NodeState() }
+        loadedAt = [:]
         await withDiscardingTaskGroup { tasks in
             while !Task.isCancelled {
                 for node in nodes where loops.insert(node).inserted {
@@ -203,7 +202,7 @@ extension AdminFleet {
         states[node]?.memory = round.memory
         guard round.hasLoaded else { return }
         stamp += 1
-        states[node]?.loadedAt = stamp
+        loadedAt[node] = stamp
         wakeAll(but: node)
     }
 

@@ -84,6 +84,8 @@ package actor AdminFleet: ProxyFleet, FleetRounds {
     let logger: Logger
     var connections: [FleetNode: any AdminConnection] = [:]
     var states: [FleetNode: NodeState] = [:]
+    /// Where `stamp` was after each node's last LOAD; asked for every group and node, so it stands beside the states.
+    var loadedAt: [FleetNode: Int] = [:]
     var wanted = WantedFleet()
     /// Counts what nodes have to be looked at for: each change of what is wanted, each question, each LOAD.
     var stamp = 0
@@ -125,7 +127,10 @@ package actor AdminFleet: ProxyFleet, FleetRounds {
         guard present != nodes else { return }
         let gone = nodes.filter { !present.contains($0) }
         nodes = present
-        for node in gone { states.removeValue(forKey: node)?.wakeup.wake() }
+        for node in gone {
+            states.removeValue(forKey: node)?.wakeup.wake()
+            loadedAt[node] = nil
+        }
         for node in present where states[node] == nil { states[node] = NodeState() }
         nodesChanged.wake()
     }
@@ -219,7 +224,7 @@ package actor AdminFleet: ProxyFleet, FleetRounds {
         guard let state = states[node], state.finished >= needed, !countsToo || state.counted >= needed else {
             return false
         }
-        return state.absence != nil || states.allSatisfy { $0.key == node || $0.value.loadedAt <= state.finished }
+        return state.absence != nil || loadedAt.allSatisfy { $0.value <= state.finished || $0.key == node }
     }
 
     private func publication(of configuration: FleetConfiguration, needed: Int, countsToo: Bool) -> Publication {

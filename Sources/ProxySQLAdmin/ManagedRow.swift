@@ -121,15 +121,26 @@ package struct RowMark: Hashable, Sendable {
         self.isDraining = isDraining
     }
 
-    /// Finds the mark of a comment.
+    private static let opening = Array("[drover ".utf8)
+
+    /// Finds the mark of a comment: by its bytes, because each reading of a table asks every row several times.
     package init?(comment: String) {
-        guard comment.hasSuffix("]"), let start = comment.ranges(of: "[drover ").last else { return nil }
-        let words = comment[start.upperBound...].dropLast().split(separator: " ")
-        guard let group = words.first, words.count == 1 || (words.count == 2 && words[1] == "draining") else {
-            return nil
+        let bytes = comment.utf8
+        guard bytes.last == UInt8(ascii: "]") else { return nil }
+        var before = bytes[...]
+        while let start = before.lastIndex(of: UInt8(ascii: "[")) {
+            before = bytes[..<start]
+            guard bytes[start...].starts(with: Self.opening) else { continue }
+            let inside = bytes[start...].dropFirst(Self.opening.count).dropLast()
+            let words = inside.split(separator: UInt8(ascii: " ")).map { Substring($0) }
+            guard let group = words.first, words.count == 1 || (words.count == 2 && words[1] == "draining") else {
+                return nil
+            }
+            self.group = String(group)
+            self.isDraining = words.count == 2
+            return
         }
-        self.group = String(group)
-        self.isDraining = words.count == 2
+        return nil
     }
 
     /// `text` with this mark.

@@ -22,7 +22,7 @@ struct PoolReading: Sendable {
                 hostgroup: try row.number("hostgroup"), address: try row.required("srv_host"),
                 port: try row.number("srv_port"), status: try row.required("status"),
                 connectionsInUse: try row.count("ConnUsed"))
-            backend.lag = lags["\(backend.address) \(backend.port)"]
+            if !lags.isEmpty { backend.lag = lags["\(backend.address) \(backend.port)"] }
             byHostgroup[backend.hostgroup, default: []].append(rows.count)
             byAddress[backend.address, default: []].append(rows.count)
             rows.append(backend)

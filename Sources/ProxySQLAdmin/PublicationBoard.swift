@@ -16,7 +16,12 @@ package final class PublicationBoard: Sendable {
     private static let maximumLags = 10_000
 
     private let entries = Mutex<[InstanceName: Entry]>([:])
-    private let lags = Mutex<[String: LagReading]>([:])
+    private let lags = Mutex<[Place: LagReading]>([:])
+
+    private struct Place: Hashable {
+        var address: String
+        var port: Int
+    }
 
     /// Makes an empty board.
     package init() {}
@@ -41,7 +46,7 @@ package final class PublicationBoard: Sendable {
     package func note(_ lag: LagReading, at address: String, port: Int) {
         lags.withLock { lags in
             if lags.count >= Self.maximumLags { lags.removeAll() }
-            lags["\(address) \(port)"] = lag
+            lags[Place(address: address, port: port)] = lag
         }
     }
 
@@ -50,17 +55,25 @@ package final class PublicationBoard: Sendable {
         let observed = newest(of: group)?.publication.nodes.flatMap { node in
             node.backends.filter { $0.address == address && $0.port == port }.map(\.lag)
         }
-        return LagReading.newest((observed ?? []) + [lags.withLock { $0["\(address) \(port)"] }])
+        return LagReading.newest((observed ?? []) + [lags.withLock { $0[Place(address: address, port: port)] }])
     }
 
     /// `publication` with what this board knows of each backend's lag.
     func filled(_ publication: Publication, of group: InstanceName) -> Publication {
+        var known = lags.withLock { $0 }
+        // Once for all nodes: they are as many as the backends on each.
+        for backend in newest(of: group)?.publication.nodes.flatMap(\.backends) ?? [] {
+            guard let lag = backend.lag else { continue }
+            let place = Place(address: backend.address, port: backend.port)
+            known[place] = LagReading.newest([known[place], lag])
+        }
+        guard !known.isEmpty else { return publication }
         var publication = publication
         for node in publication.nodes.indices {
             for index in publication.nodes[node].backends.indices {
                 let backend = publication.nodes[node].backends[index]
                 publication.nodes[node].backends[index].lag = LagReading.newest([
-                    backend.lag, lag(at: backend.address, port: backend.port, of: group),
+                    backend.lag, known[Place(address: backend.address, port: backend.port)],
                 ])
             }
         }

@@ -121,7 +121,8 @@ package actor GroupWorker {
         } else {
             report = try await decide(stored, incidents)
         }
-        if let after = try await around.groups.group(name) {
+        // Without an incident nobody follows, and one that came meanwhile has woken the next step already.
+        if !incidents.isEmpty, let after = try await around.groups.group(name) {
             try await follow(try await around.incidents.active(group: name), in: after.document)
         }
         if report.changed {
