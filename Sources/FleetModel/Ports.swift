@@ -47,6 +47,11 @@ package protocol IncidentStore: Sendable {
     func incident(id: String) async throws(StoreError) -> Versioned<Incident>?
     /// The incidents of `group` that are open, or closed but not yet cleared, oldest first.
     func active(group: InstanceName) async throws(StoreError) -> [Versioned<Incident>]
+    /// The same for whoever looks again and again: of more than `limit`, only the oldest `limit` of each action and state,
+    /// and how many are open.
+    func active(group: InstanceName, limit: Int) async throws(StoreError) -> ActiveIncidents
+    /// How many incidents of each group are open; a group without any may be missing.
+    func openIncidents() async throws(StoreError) -> [InstanceName: OpenIncidents]
     /// All incidents, newest first, at most `limit`.
     func recent(limit: Int) async throws(StoreError) -> [Incident]
     /// Saves progress; throws `.conflict` when `version` is not the stored one.

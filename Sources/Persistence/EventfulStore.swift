@@ -98,6 +98,14 @@ package struct EventfulStore: GroupStore, IncidentStore {
         try await incidentStore.active(group: group)
     }
 
+    package func active(group: InstanceName, limit: Int) async throws(StoreError) -> ActiveIncidents {
+        try await incidentStore.active(group: group, limit: limit)
+    }
+
+    package func openIncidents() async throws(StoreError) -> [InstanceName: OpenIncidents] {
+        try await incidentStore.openIncidents()
+    }
+
     package func recent(limit: Int) async throws(StoreError) -> [Incident] {
         try await incidentStore.recent(limit: limit)
     }

@@ -36,6 +36,7 @@ package final class SQLiteStore: Sendable {
             let path = try directory.file("drover.sqlite")
             database = try DatabasePool(path: path, configuration: configuration)
             try StoreFormat.open(database, Self.migrations, "the database in \(directory.path)")
+            try database.write(Self.indexIncidents)
             if directory.isOwned { try database.write(Self.endLeadership) }
         } catch let error as StoreError {
             throw error
@@ -340,7 +341,7 @@ extension SQLiteStore: IncidentStore {
         ).execute(arguments: [incident.isActive, document, incident.id])
     }
 
-    private static func incident(_ row: Row, _ id: String) throws(StoreError) -> Versioned<Incident> {
+    static func incident(_ row: Row, _ id: String) throws(StoreError) -> Versioned<Incident> {
         Versioned(document: try decode(Incident.self, row["document"], "incident \(id)"), version: row["version"])
     }
 }

@@ -104,8 +104,8 @@ package actor GroupWorker {
             try await save(stored.document, stored.version)
             return .did("took the group over")
         }
-        var incidents = try await around.incidents.active(group: name)
-        if try await expire(incidents) { incidents = try await around.incidents.active(group: name) }
+        var incidents = try await incidents(of: stored.document)
+        if try await expire(incidents) { incidents = try await self.incidents(of: stored.document) }
         let report: StepReport
         if let replica = stored.document.replicaUnderWay {
             try await follow(incidents, in: stored.document)
@@ -123,13 +123,33 @@ package actor GroupWorker {
         }
         // Without an incident nobody follows, and one that came meanwhile has woken the next step already.
         if !incidents.isEmpty, let after = try await around.groups.group(name) {
-            try await follow(try await around.incidents.active(group: name), in: after.document)
+            // What was read at the beginning of a pass that changed nothing does for its end.
+            let isUntouched =
+                !report.changed && after.version == stored.version && stored.document.replicaUnderWay == nil
+            try await follow(
+                isUntouched ? incidents : try await self.incidents(of: after.document), in: after.document)
         }
         if report.changed {
             logger.info("step", metadata: ["step.report": "\(report.sentence)"])
         }
         return report
     }
+
+    /// The group's incidents, those of replicas included however many others there are: what is decided needs the oldest
+    /// of each action.
+    private func incidents(of record: GroupRecord) async throws(StoreError) -> [Versioned<Incident>] {
+        let active = try await around.incidents.active(group: name, limit: Self.incidentsAtOnce)
+        guard !active.isWhole else { return active.listed }
+        var incidents = active.listed
+        let listed = Set(incidents.map(\.document.id))
+        for id in Set(record.replicas.map(\.incidentID)).subtracting(listed).sorted() where !id.isEmpty {
+            guard let stored = try await around.incidents.incident(id: id), stored.document.isActive else { continue }
+            incidents.append(stored)
+        }
+        return incidents
+    }
+
+    private static let incidentsAtOnce = 100
 
     // MARK: Deciding
 

@@ -92,7 +92,7 @@ package actor ConcernWatch: Service {
         } else {
             book = ConcernBook(told: try await sources.events.newest(group: name, limit: 1_000))
         }
-        let incidents = try await sources.incidents.active(group: name).map(\.document)
+        let incidents = try await sources.incidents.active(group: name, limit: 100).listed.map(\.document)
         let decision = try await sources.decisions.decisions(of: name, limit: 1, before: nil).first
         let now = time.wallClock.now()
         let concerns = FleetConcern.all(

@@ -45,6 +45,8 @@ private struct BrokenStore: IncidentStore {
     func record(_ alert: Alert, at now: Timestamp) async throws(StoreError) -> Incident.Change { throw Self.full }
     func incident(id: String) async throws(StoreError) -> Versioned<Incident>? { throw Self.full }
     func active(group: InstanceName) async throws(StoreError) -> [Versioned<Incident>] { throw Self.full }
+    func active(group: InstanceName, limit: Int) async throws(StoreError) -> ActiveIncidents { throw Self.full }
+    func openIncidents() async throws(StoreError) -> [InstanceName: OpenIncidents] { throw Self.full }
     func recent(limit: Int) async throws(StoreError) -> [Incident] { throw Self.full }
     func save(_ incident: Incident, ifVersion version: Int64) async throws(StoreError) { throw Self.full }
 }

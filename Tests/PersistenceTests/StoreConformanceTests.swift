@@ -92,6 +92,31 @@ struct StoreConformanceTests {
         }
     }
 
+    @Test("of many incidents the oldest of each action and state are listed, and the open ones are counted")
+    func counted() async throws {
+        try await withStore { store, _ in
+            let shop = try InstanceName("shop")
+            #expect(try await store.openIncidents() == [:])
+            for number in 0..<12 {
+                var one = try alert("i-\(number)", .open)
+                one.startedAt = one.startedAt.advanced(by: .seconds(number))
+                one.action = number % 3 == 0 ? .remove : .add
+                _ = try await store.record(one, at: now)
+            }
+            _ = try await store.record(alert("o", .open, group: "other"), at: now)
+            for number in [10, 11] { _ = try await store.record(alert("i-\(number)", .closed), at: now) }
+            let whole = try await store.active(group: shop, limit: 12)
+            #expect(whole.isWhole && whole.listed.count == 12 && whole.open == OpenIncidents(add: 6, remove: 4))
+            let some = try await store.active(group: shop, limit: 2)
+            #expect(!some.isWhole && some.open == OpenIncidents(add: 6, remove: 4))
+            #expect(some.listed.map(\.document.id) == ["i-0", "i-1", "i-2", "i-3", "i-10", "i-11"])
+            let same = ActiveIncidents(try await store.active(group: shop), limit: 2)
+            #expect(same.listed.map(\.document.id) == some.listed.map(\.document.id) && same.open == some.open)
+            let all = try await store.openIncidents()
+            #expect(all == [shop: some.open, try InstanceName("other"): OpenIncidents(add: 1)])
+        }
+    }
+
     @Test("a group is saved only over the version that was read")
     func groups() async throws {
         try await withStore { store, _ in

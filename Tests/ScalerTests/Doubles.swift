@@ -191,5 +191,13 @@ struct MortalStore: GroupStore, IncidentStore {
         try await store.active(group: group)
     }
 
+    func active(group: InstanceName, limit: Int) async throws(StoreError) -> ActiveIncidents {
+        try await store.active(group: group, limit: limit)
+    }
+
+    func openIncidents() async throws(StoreError) -> [InstanceName: OpenIncidents] {
+        try await store.openIncidents()
+    }
+
     func recent(limit: Int) async throws(StoreError) -> [Incident] { try await store.recent(limit: limit) }
 }

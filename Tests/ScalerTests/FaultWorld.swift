@@ -345,6 +345,15 @@ final class FaultStore: GroupStore, IncidentStore {
         }
     }
 
+    func active(group: InstanceName, limit: Int) async throws(StoreError) -> ActiveIncidents {
+        ActiveIncidents(try await active(group: group), limit: limit)
+    }
+
+    func openIncidents() async throws(StoreError) -> [InstanceName: OpenIncidents] {
+        let all = world.state.withLock { $0.incidents.values.map(\.document) }
+        return Dictionary(grouping: all, by: \.group).mapValues { OpenIncidents($0) }
+    }
+
     func recent(limit: Int) async throws(StoreError) -> [Incident] {
         world.state.withLock { $0.incidents.values.map(\.document) }
     }

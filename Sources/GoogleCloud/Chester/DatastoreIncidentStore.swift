@@ -65,6 +65,17 @@ package struct DatastoreIncidentStore: IncidentStore {
             .sorted { ($0.document.startedAt, $0.document.id) < ($1.document.startedAt, $1.document.id) }
     }
 
+    package func active(group: InstanceName, limit: Int) async throws(StoreError) -> ActiveIncidents {
+        ActiveIncidents(try await active(group: group), limit: limit)
+    }
+
+    package func openIncidents() async throws(StoreError) -> [InstanceName: OpenIncidents] {
+        let query = DatastoreQuery(
+            ChesterIncident.kind, where: ("State", .equal, .string(IncidentState.open.rawValue)))
+        let open = try await client.run(query, for: "counting the open incidents").compactMap(readable)
+        return Dictionary(grouping: open.map(\.document), by: \.group).mapValues { OpenIncidents($0) }
+    }
+
     package func recent(limit: Int) async throws(StoreError) -> [Incident] {
         let query = DatastoreQuery(ChesterIncident.kind, descending: "StartedAt", limit: limit)
         return try await client.run(query, for: "reading the newest incidents").compactMap(readable)

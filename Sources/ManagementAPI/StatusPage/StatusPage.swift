@@ -52,7 +52,8 @@ struct StatusPage: Sendable {
         </section>
         <section id="incidents" aria-labelledby="incidents-title">
         <h2 id="incidents-title">Open incidents</h2>
-        \(state.incidents.isEmpty ? Self.noIncidents : HTML(state.incidents.map(incident)))
+        \(state.openIncidents == 0 ? Self.noIncidents : HTML(state.incidents.map(incident)))
+        \(hidden == 0 ? "" : "<p>\(hidden) more open incidents are not shown.</p>")
         </section>
         <section id="decisions" aria-labelledby="decisions-title">
         <h2 id="decisions-title">Recent decisions</h2>
@@ -73,6 +74,9 @@ struct StatusPage: Sendable {
         <p class="empty">None: no alert asks for more or fewer replicas.</p>
         """
 
+    /// Open incidents that are older than the newest ones of all.
+    private var hidden: Int { max(0, state.openIncidents - state.incidents.count) }
+
     /// What a person looks for first.
     private var summary: HTML {
         let replicas = state.groups.reduce(0) { $0 + $1.record.managedCount }
@@ -85,7 +89,7 @@ struct StatusPage: Sendable {
             <ul class="summary">\(tile(state.groups.count + state.more, "databases"))\
             \(tile(replicas, "managed replicas"))\(tile(nodes.count, "nodes"))\
             \(tile(behind, behind == 1 ? "node behind " : "nodes behind", behind > 0))\
-            \(tile(state.incidents.count, "open incidents", !state.incidents.isEmpty))</ul>
+            \(tile(state.openIncidents, "open incidents", state.openIncidents > 0))</ul>
             <p class="time">As of \(state.now.rfc3339.prefix(10)) \(time(state.now))</p>
             """
     }

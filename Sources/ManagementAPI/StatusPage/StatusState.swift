@@ -16,7 +16,10 @@ struct StatusState: Sendable {
     var groups: [Group]
     /// Groups beyond the ones that are shown.
     var more: Int
+    /// The newest open ones.
     var incidents: [Incident]
+    /// How many are open.
+    var openIncidents: Int
     /// The newest events, newest first.
     var events: [FleetEvent]
     var now: Timestamp
@@ -39,6 +42,7 @@ struct StatusState: Sendable {
                 }
                 groups.append(group)
             }
+            openIncidents = try await parts.incidents.openIncidents().values.reduce(0) { $0.clampedSum($1.total) }
             incidents = try await parts.incidents.recent(limit: 200).filter { $0.state == .open }
             events = try await parts.events?.newest(group: nil, limit: 200) ?? []
         } catch {

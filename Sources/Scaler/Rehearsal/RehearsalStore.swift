@@ -85,6 +85,14 @@ final class RehearsalStore: GroupStore, IncidentStore, DecisionStore {
         }
     }
 
+    func active(group: InstanceName, limit: Int) async throws(StoreError) -> ActiveIncidents {
+        ActiveIncidents(try await active(group: group), limit: limit)
+    }
+
+    func openIncidents() async throws(StoreError) -> [InstanceName: OpenIncidents] {
+        try await incidentsBelow.openIncidents()
+    }
+
     func recent(limit: Int) async throws(StoreError) -> [Incident] { try await incidentsBelow.recent(limit: limit) }
 
     func save(_ incident: Incident, ifVersion version: Int64) async throws(StoreError) {
