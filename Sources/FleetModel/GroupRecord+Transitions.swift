@@ -14,7 +14,14 @@ extension GroupRecord {
 
     /// Decides on a new replica: its name is durable before anything is created.
     package mutating func plan(_ name: InstanceName, for incidentID: String, at now: Timestamp) {
-        replicas.append(ReplicaRecord(name: name, incidentID: incidentID, at: now))
+        var replica = ReplicaRecord(name: name, incidentID: incidentID, at: now)
+        replica.bearsLabels = true
+        replicas.append(replica)
+    }
+
+    /// The provider's list shows the instance with this group's labels.
+    package mutating func sawLabels(of name: InstanceName) {
+        change(name) { $0.bearsLabels = true }
     }
 
     /// The provider took the create call, or was found to have taken it before a crash.

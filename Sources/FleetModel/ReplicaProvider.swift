@@ -9,12 +9,21 @@ package protocol ReplicaProvider: Sendable {
     func instance(named name: InstanceName) async throws(ProviderError) -> ProviderInstance?
     /// The instances that carry the labels of ours, of all groups.
     func managedReplicas() async throws(ProviderError) -> ProviderListing
-    /// Whether the instance's labels say that it is ours, for `group`.
+    /// Whether the instance's labels say that it is ours, for `group`; those that Chester's daemon gave count too.
     func isOurs(_ instance: ProviderInstance, of group: InstanceName) -> Bool
+    /// Whether the instance bears the labels that `createReplica` gives it for `group`.
+    func bearsLabels(_ instance: ProviderInstance, of group: InstanceName) -> Bool
     /// The operation's present status.
     func operation(id: String) async throws(ProviderError) -> ProviderOperation
     /// The operations on the instance that the provider remembers, newest first.
     func operations(on name: InstanceName) async throws(ProviderError) -> [ProviderOperation]
+}
+
+extension ReplicaProvider {
+    /// For providers that know one kind of labels.
+    package func bearsLabels(_ instance: ProviderInstance, of group: InstanceName) -> Bool {
+        isOurs(instance, of: group)
+    }
 }
 
 /// Which replica, of whom, for whom.
@@ -25,12 +34,15 @@ package struct ReplicaRequest: Hashable, Sendable {
     package var primary: InstanceName
     /// The group it belongs to.
     package var group: InstanceName
+    /// Whether the instance had the group's labels once: then one without them is not deleted, whoever else's it looks.
+    package var mustBearLabels: Bool
 
     /// Makes a request.
-    package init(name: InstanceName, primary: InstanceName, group: InstanceName) {
+    package init(name: InstanceName, primary: InstanceName, group: InstanceName, mustBearLabels: Bool = false) {
         self.name = name
         self.primary = primary
         self.group = group
+        self.mustBearLabels = mustBearLabels
     }
 }
 

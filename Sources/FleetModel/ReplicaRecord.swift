@@ -58,6 +58,9 @@ package struct ReplicaRecord: Hashable, Codable, Sendable {
     package var waitsFor: String?
     /// Whether it served and its instance was lost, so that its end is not a creation that failed.
     package var isLost: Bool?
+    /// Whether its instance was made, or seen, with the labels of this group: one that has lost them since is somebody
+    /// else's. Nil for one that Chester's daemon made, which labels no group.
+    package var bearsLabels: Bool?
 
     /// Makes the record of a replica that is about to be created.
     package init(name: InstanceName, incidentID: String, at now: Timestamp) {

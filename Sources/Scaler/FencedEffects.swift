@@ -28,6 +28,10 @@ struct FencedProvider: ReplicaProvider {
         provider.isOurs(instance, of: group)
     }
 
+    func bearsLabels(_ instance: ProviderInstance, of group: InstanceName) -> Bool {
+        provider.bearsLabels(instance, of: group)
+    }
+
     func operation(id: String) async throws(ProviderError) -> ProviderOperation {
         try await provider.operation(id: id)
     }

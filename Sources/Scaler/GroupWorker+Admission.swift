@@ -74,8 +74,10 @@ extension GroupWorker {
     ) async throws(StoreError) -> StepReport {
         var record = stored.document
         let publication = await publish(record.configuration)
-        guard publication.isWidespread else {
-            return .waits(Self.incomplete(publication), next: settings.publicationRetry)
+        guard publication.isWidespread else { return try await waitsForNodes(replica, stored, publication) }
+        if record.hold(replica.name, because: nil) {
+            try await save(record, stored.version)
+            return .did("\(replica.name) waits for no node any more")
         }
         let now = around.wallClock.now()
         let weight = record.weight(of: replica.name) ?? 0

@@ -64,6 +64,7 @@ extension GroupWorker {
             guard let instance = try await around.provider.instance(named: listed.name), instance.state != .deleting
             else { continue }
             record.adopt(listed.name, at: now)
+            if around.provider.bearsLabels(instance, of: record.name) { record.sawLabels(of: listed.name) }
             return "\(listed.name) carries this group's labels and was not in the record: it is taken up"
         }
         return nil
@@ -74,6 +75,13 @@ extension GroupWorker {
     ) async throws(ProviderError) -> String? {
         let listed = Dictionary(listing.instances.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         for replica in record.replicas where replica.state == .serving {
+            // A record of an earlier version, or of a replica that Chester made and a person labelled.
+            if let found = listed[replica.name], replica.bearsLabels != true,
+                around.provider.bearsLabels(found, of: record.name)
+            {
+                record.sawLabels(of: replica.name)
+                return "\(replica.name) bears this group's labels"
+            }
             // What a list leaves out although it is not complete says nothing.
             guard listed[replica.name] != nil || listing.isComplete else { continue }
             if sight(listed[replica.name], replica, record) == .fine {

@@ -60,7 +60,7 @@ extension GroupWorker {
     /// - Throws: `ProviderError.notOurs` when an instance of that name is somebody else's, or of another primary.
     private func exists(_ replica: ReplicaRecord, _ record: GroupRecord) async throws(ProviderError) -> Bool {
         guard let found = try await around.provider.instance(named: replica.name) else { return false }
-        guard around.provider.isOurs(found, of: record.name), found.primary == record.primaryInstance.text else {
+        guard around.provider.bearsLabels(found, of: record.name), found.primary == record.primaryInstance.text else {
             throw ProviderError(
                 .notOurs, "an instance \(replica.name) exists and is no replica of \(record.primaryInstance) of ours")
         }
@@ -123,9 +123,7 @@ extension GroupWorker {
         guard publication.isComplete,
             let server = stored.document.configuration.servers.first(where: { $0.name == replica.name.text }),
             let use = publication.use(of: server, by: stored.document.configuration)
-        else {
-            return .waits(Self.incomplete(publication), next: settings.publicationRetry)
-        }
+        else { return try await waitsForNodes(replica, stored, publication) }
         let now = around.wallClock.now()
         let verdict = settings.walk.drain(
             own: use.own, foreign: use.foreign, deadline: stored.document.policy.drainDeadline,
@@ -148,7 +146,7 @@ extension GroupWorker {
     ) async throws(StoreError) -> StepReport {
         var record = stored.document
         // Here it can still be taken back; once its deletion may have begun, it is too late.
-        if let report = await lastLook(replica, record) { return report }
+        if let report = try await lastLook(replica, stored) { return report }
         if replica.leaving != nil {
             record.letGo(replica.name, at: around.wallClock.now())
             try await save(record, stored.version)
@@ -164,12 +162,11 @@ extension GroupWorker {
     ) async throws(StoreError) -> StepReport {
         var record = stored.document
         let now = around.wallClock.now()
+        if replica.operationID == nil, let report = try await lastLook(replica, stored) { return report }
         var verdict: ReplicaVerdict
         do throws(ProviderError) {
             if let id = replica.operationID {
                 verdict = try await judgeDeletion(replica, id)
-            } else if let report = await lastLook(replica, record) {
-                return report
             } else if let operation = try await findOrDelete(replica, record) {
                 record.deletionBegan(replica.name, operationID: operation)
                 verdict = .proceeds
@@ -229,7 +226,9 @@ extension GroupWorker {
     }
 
     private func request(_ replica: ReplicaRecord, _ record: GroupRecord) -> ReplicaRequest {
-        ReplicaRequest(name: replica.name, primary: record.primaryInstance, group: record.name)
+        ReplicaRequest(
+            name: replica.name, primary: record.primaryInstance, group: record.name,
+            mustBearLabels: replica.bearsLabels == true)
     }
 
     /// Waits on; what people must hear of is saved with the replica first.

@@ -6,6 +6,8 @@ package struct ScalerSettings: Sendable {
     package var operationPoll: Duration
     /// Between two tries of a publication that is not complete, and of a drain that still has connections.
     package var publicationRetry: Duration
+    /// After this a replica that waits for nodes says for which.
+    package var publicationPatience = Duration.seconds(10)
     /// Between two verifications of the nodes when nothing happens.
     package var resync: Duration
     /// How long a node may take to come back with what is on its disk: until it was away for longer, nothing is deleted

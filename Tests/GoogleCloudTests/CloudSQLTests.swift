@@ -169,4 +169,21 @@ struct CloudSQLTests {
             _ = try await provider.deleteReplica(try wanted("shop-static"))
         }
     }
+
+    @Test("our own replica that lost the group's label is left alone, also where its primary is named like the group")
+    func lostLabel() async throws {
+        try await withCloudSQLServer { _, provider, clock, url in
+            var request = try wanted("shop-a")
+            _ = try await provider.createReplica(request)
+            clock.advance(by: .seconds(101))
+            _ = try await exchange(
+                .PATCH, "\(url)/v1/projects/p/instances/shop-a", ["settings": ["userLabels": ["drover-group": .null]]])
+            clock.advance(by: .seconds(101))
+            let found = try #require(try await provider.instance(named: request.name))
+            #expect(provider.isOurs(found, of: request.group) && !provider.bearsLabels(found, of: request.group))
+            request.mustBearLabels = true
+            await expect(.notOurs) { _ = try await provider.deleteReplica(request) }
+            #expect(try await provider.instance(named: request.name) != nil)
+        }
+    }
 }

@@ -15,6 +15,8 @@ final class FaultWorld: Sendable {
         var condition: ProviderInstance.State?
         var source: String?? = nil
         var protection: String?
+        /// Whether somebody took the group's label away and left Chester's.
+        var hasLostLabel = false
         /// Whether it never gets a private address.
         var isBare = false
     }
@@ -49,6 +51,8 @@ final class FaultWorld: Sendable {
         /// Connections in use of hostgroup 77, a person's, to each address.
         var foreignUse: [String: Int] = [:]
         var deaths = 0
+        /// Nodes that say nothing.
+        var silentNodes: [String] = []
     }
 
     let state: Mutex<State>
@@ -149,6 +153,9 @@ extension FaultWorld: ReplicaProvider {
                 throw ProviderError(.notFound, "\(request.name)")
             }
             if instance.isStatic { violate("the static \(request.name) was to be deleted") }
+            if instance.hasLostLabel, request.mustBearLabels {
+                throw ProviderError(.notOurs, "\(request.name) is not deleted: its labels do not say that it is ours")
+            }
             if let protection = instance.protection {
                 throw ProviderError(.notOurs, "\(request.name) is not deleted: \(protection)")
             }
@@ -252,9 +259,10 @@ extension FaultWorld: RoundlessFleet {
                 hostgroup: 77, address: address, port: BackendServer.usualPort, status: "ONLINE",
                 connectionsInUse: count)
         }
+        let silent = state.withLock { $0.silentNodes }.map { NodePublication(node: $0, condition: .unknown) }
         return Publication(
             generation: configuration.generation,
-            nodes: [NodePublication(node: "core-0", condition: .current, backends: backends + foreign)])
+            nodes: [NodePublication(node: "core-0", condition: .current, backends: backends + foreign)] + silent)
     }
 
     func withdraw(_ configuration: FleetConfiguration) async -> Publication {

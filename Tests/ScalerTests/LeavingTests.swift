@@ -110,6 +110,50 @@ struct LeavingTests {
         #expect(life.exists(name))
     }
 
+    @Test("a replica that Drover made and that lost the group's label is let go of, not deleted")
+    func lostLabel() async throws {
+        let life = try await Life()
+        let name = try await life.serving()
+        life.change(name) { $0.hasLostLabel = true }
+        try await life.alert(.remove, .open, id: "r")
+        let left = try await life.step { $0.leftReplicas?.map(\.name) == [name] }
+        #expect(left)
+        #expect(life.exists(name))
+    }
+
+    @Test("a replica that an earlier version recorded is known by its labels from the next list on")
+    func labelsOfEarlierVersion() async throws {
+        let life = try await Life()
+        let name = try await life.serving()
+        life.world.state.withLock { $0.groups[life.name]?.document.replicas[0].bearsLabels = nil }
+        let known = try await life.step { $0.replicas.first?.bearsLabels == true }
+        #expect(known)
+        #expect(try life.record.replicas.map(\.name) == [name])
+    }
+
+    @Test("a replica that waits for nodes says for which once it takes long, and says so no more when they have it")
+    func waitsForNodes() async throws {
+        let life = try await Life()
+        let name = try await life.serving()
+        life.world.state.withLock { $0.silentNodes = ["core-1", "satellite-7"] }
+        try await life.alert(.remove, .open, id: "r")
+        let drains = try await life.step { $0.replicas.first?.state == .draining }
+        #expect(drains)
+        #expect(try life.record.replicas.first?.waitsFor == nil)
+        let told = try await life.step { $0.replicas.first?.waitsFor != nil }
+        #expect(told)
+        let generation = try life.record.configuration.generation
+        #expect(
+            try life.record.replicas.first?.waitsFor
+                == "generation \(generation) is not known to be on core-1, satellite-7")
+        life.world.state.withLock { $0.silentNodes = [] }
+        let removed = try await life.step { $0.replicas.first?.state == .removed }
+        #expect(removed)
+        #expect(try life.record.replicas.first?.waitsFor == nil)
+        let gone = try await life.step { $0.replicas.isEmpty }
+        #expect(gone && !life.exists(name))
+    }
+
     @Test("a group whose replica may not be deleted can be removed")
     func removal() async throws {
         let life = try await Life()

@@ -86,7 +86,7 @@ package struct CloudSQLReplicaProvider: ReplicaProvider {
                 "it is not a read replica"
             } else if ![wanted.primary.text, "\(project):\(wanted.primary)"].contains(found.masterInstanceName) {
                 "it replicates from \(found.masterInstanceName ?? "nothing")"
-            } else if !Self.isOurs(labels, wanted.group), !Self.isChesters(labels) {
+            } else if !Self.isOurs(labels, wanted.group), wanted.mustBearLabels || !Self.isChesters(labels) {
                 "its labels do not say that it is ours"
             } else if found.settings?.deletionProtectionEnabled == true {
                 "it is protected from deletion"
@@ -115,6 +115,10 @@ package struct CloudSQLReplicaProvider: ReplicaProvider {
     package func isOurs(_ instance: ProviderInstance, of group: InstanceName) -> Bool {
         Self.isOurs(instance.labels, group)
             || Self.isChesters(instance.labels) && instance.primary == group.text
+    }
+
+    package func bearsLabels(_ instance: ProviderInstance, of group: InstanceName) -> Bool {
+        Self.isOurs(instance.labels, group)
     }
 
     /// Whether Chester's daemon made the instance: it says that it is Chester's and not which group's. Chester's groups

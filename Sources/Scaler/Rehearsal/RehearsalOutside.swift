@@ -41,6 +41,10 @@ struct RehearsalProvider: ReplicaProvider {
 
     func isOurs(_ instance: ProviderInstance, of group: InstanceName) -> Bool { below.isOurs(instance, of: group) }
 
+    func bearsLabels(_ instance: ProviderInstance, of group: InstanceName) -> Bool {
+        below.bearsLabels(instance, of: group)
+    }
+
     func operation(id: String) async throws(ProviderError) -> ProviderOperation { try await below.operation(id: id) }
 
     func operations(on name: InstanceName) async throws(ProviderError) -> [ProviderOperation] {
