@@ -23,7 +23,7 @@ extension FleetEvent {
                 FleetEvent(
                     .publicationFinished, missing.isEmpty ? .info : .warning, group: group, at: now,
                     "Generation \(new.generation) of group \(group) is on every live node\(tail).", fields: fields)
-            ]
+            ] + foreign
         }
         return [
             FleetEvent(
@@ -38,9 +38,9 @@ extension FleetEvent {
         old: Publication?, new: Publication, _ group: InstanceName, _ now: Timestamp
     ) -> [FleetEvent] {
         let before = Dictionary(
-            (old?.nodes ?? []).map { ($0.node, $0.foreignRows ?? []) }, uniquingKeysWith: { first, _ in first })
+            (old?.nodes ?? []).map { ($0.node, $0.rowsOfOthers) }, uniquingKeysWith: { first, _ in first })
         let nodes = new.nodes.filter { node in
-            !(node.foreignRows ?? []).isEmpty && node.foreignRows != before[node.node]
+            !node.rowsOfOthers.isEmpty && node.rowsOfOthers != before[node.node]
         }
         guard !nodes.isEmpty else { return [] }
         let names = nodes.map(\.node).joined(separator: ",")
@@ -55,7 +55,7 @@ extension FleetEvent {
 
     /// The rows of somebody else on `nodes`, each once, for people.
     static func rows(_ nodes: [NodePublication]) -> String {
-        let rows = nodes.flatMap { $0.foreignRows ?? [] }.reduce(into: [ForeignRow]()) {
+        let rows = nodes.flatMap(\.rowsOfOthers).reduce(into: [ForeignRow]()) {
             if !$0.contains($1) { $0.append($1) }
         }
         return rows.prefix(20).map(\.description).joined(separator: "; ")

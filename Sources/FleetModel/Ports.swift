@@ -272,8 +272,14 @@ package struct NodePublication: Hashable, Codable, Sendable {
     /// Rows of somebody else in places of the group, which keep it from being current; nil for none.
     package var foreignRows: [ForeignRow]?
 
-    /// The stable code of what keeps the node behind, where there is one.
-    package var reason: String? { foreignRows?.isEmpty == false ? ForeignRow.code : nil }
+    /// Servers of somebody else in hostgroups of the group, beside its own: they take its traffic, and keep the node
+    /// from nothing; nil for none.
+    package var foreignServers: [ForeignRow]?
+
+    /// All rows of somebody else in the group's places.
+    package var rowsOfOthers: [ForeignRow] { (foreignRows ?? []) + (foreignServers ?? []) }
+    /// The stable code of what is wrong with the node, where there is one.
+    package var reason: String? { rowsOfOthers.isEmpty ? nil : ForeignRow.code }
     /// Since when it has not answered, while it does not.
     package var awaySince: Timestamp?
 

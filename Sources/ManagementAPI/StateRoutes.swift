@@ -75,7 +75,7 @@ struct StateRoutes: Sendable {
                         "generation": Self.generation(node, newest.publication),
                         "content": .optional(node.holds?.content),
                         "foreignRows": APIAnswer.foreignRows(
-                            (node.foreignRows ?? []).map { NodeSurvey.Finding(node: node.node, found: $0) }),
+                            node.rowsOfOthers.map { NodeSurvey.Finding(node: node.node, found: $0) }),
                         "backends": .array(
                             node.backends.map {
                                 [

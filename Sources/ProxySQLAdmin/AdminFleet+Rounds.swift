@@ -21,6 +21,8 @@ struct NodeState: Sendable {
     var lacks: [InstanceName: String] = [:]
     /// Rows of somebody else in places of groups.
     var foreign: [InstanceName: [ForeignRow]] = [:]
+    /// Servers of somebody else in hostgroups of groups.
+    var foreignServers: [InstanceName: [ForeignRow]] = [:]
     /// Why nothing is known of it; nil when it answered in the last round.
     var absence: Absence?
     /// Since when it has not answered.
@@ -59,7 +61,10 @@ struct NodeState: Sendable {
         } else {
             result = NodePublication(node: node, condition: .current, detail: saveProblem)
         }
-        if absence == nil { result.backends = pool.backends(of: configuration) }
+        if absence == nil {
+            result.backends = pool.backends(of: configuration)
+            result.foreignServers = foreignServers[configuration.group]
+        }
         result.awaySince = awaySince
         return result
     }
@@ -67,7 +72,8 @@ struct NodeState: Sendable {
     /// What whoever shows the fleet wants to hear of at once.
     func standsAs(_ other: NodeState) -> Bool {
         absence?.condition == other.absence?.condition && lacks.keys == other.lacks.keys
-            && saveProblem == other.saveProblem && (finished > 0) == (other.finished > 0)
+            && foreignServers == other.foreignServers && saveProblem == other.saveProblem
+            && (finished > 0) == (other.finished > 0)
     }
 }
 
@@ -180,6 +186,7 @@ extension AdminFleet {
             state.silence = nil
             state.lacks = lacks
             state.foreign = foreign
+            state.foreignServers = state.memory.foreignServers
             state.troubles = lacks.isEmpty ? 0 : min(state.troubles + 1, 16)
             if wanted.groups.isEmpty { return }
             if depth >= .tables { state.read = due(settings.readEvery) }

@@ -20,6 +20,8 @@ package struct RehearsedTarget: Hashable, Codable, Sendable {
     package var backends: [BackendObservation]
     /// Rows of somebody else in places of the group, which would be left as they are.
     package var foreignRows: [ForeignRow]
+    /// Servers of somebody else in hostgroups of the group, which would stay and take its queries; nil for none.
+    package var foreignServers: [ForeignRow]?
 
     /// Makes a result.
     package init(
@@ -45,10 +47,12 @@ extension AdminFleet: FleetRehearsal {
                     connection: try await connection(to: node), node: node.name, savesToDisk: false,
                     tlsDirectory: tlsDirectory, logger: logger)
                 let changes = try await apply.changes(to: configuration)
-                targets.append(
-                    RehearsedTarget(
-                        name: node.name, rows: changes.rows, backends: try await apply.backends(of: configuration),
-                        foreignRows: changes.foreign))
+                var target = RehearsedTarget(
+                    name: node.name, rows: changes.rows, backends: try await apply.backends(of: configuration),
+                    foreignRows: changes.foreign)
+                let servers: [ServerRow] = try await apply.rows(ServerRow.table)
+                target.foreignServers = ForeignServers(servers, [configuration]).rows[configuration.group]
+                targets.append(target)
             } catch {
                 targets.append(RehearsedTarget(name: node.name, problem: error.message))
             }

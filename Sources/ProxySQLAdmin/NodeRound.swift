@@ -16,6 +16,8 @@ struct NodeMemory: Sendable {
     var compared: [AdminModule: Comparison] = [:]
     /// Modules that were loaded and not saved since, or whose disk was seen to hold something else.
     var unsaved: Set<AdminModule> = []
+    /// Servers of somebody else in hostgroups of groups, when they were read last.
+    var foreignServers: [InstanceName: [ForeignRow]] = [:]
 }
 
 /// How much of a node is read.
@@ -176,6 +178,10 @@ struct NodeRound: Sendable {
         _ groups: [WantedGroup], _ rows: (WantedGroup) throws(AdminError) -> [Row]
     ) async throws(AdminError) -> Brought<Row> {
         let current = try await self.rows(Row.table, of: Row.self)
+        if let servers = current as? [ServerRow] {
+            let configurations = groups.filter { !$0.isWithdrawn }.map(\.configuration)
+            memory.foreignServers = ForeignServers(servers, configurations).rows
+        }
         var wanted: [(group: InstanceName, rows: [Row])] = []
         let adoptions = Dictionary(
             groups.map { ($0.configuration.group, $0.configuration.adoption) }, uniquingKeysWith: { first, _ in first })

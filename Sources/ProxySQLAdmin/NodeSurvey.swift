@@ -106,7 +106,12 @@ package struct NodeSurvey: Sendable {
             found = found.filter { !had.contains($0.row) }
             for row in node.servers where newHostgroups.contains(row.hostgroup) && row.mark?.group != group.text {
                 let foreign = ForeignRow(row: row.name, owner: row.mark?.group)
-                guard !wanted.contains(row.name), configuration.adoption?.covers(row.name) != true else { continue }
+                // Who adopts names the servers beside the group's own too: that all of the group's places are its own
+                // says nothing of them.
+                let isKnown =
+                    before == nil
+                    ? configuration.adoption?.rows.contains(row.name) : configuration.adoption?.covers(row.name)
+                guard !wanted.contains(row.name), isKnown != true else { continue }
                 found.append(foreign)
             }
             findings += found.filter { $0.owner.map { !known.contains($0) } ?? true }

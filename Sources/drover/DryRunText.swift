@@ -99,6 +99,9 @@ enum DryRunText {
                 + section(
                     "rows at \(target.name) that are not the group's and would be left as they are; nothing is complete "
                         + "until they are gone or adopted", target.foreignRows.map { "! \($0)" })
+                + section(
+                    "servers at \(target.name) that are not the group's, stay as they are and take its queries",
+                    (target.foreignServers ?? []).map { "! \($0)" })
         }
     }
 }

@@ -40,6 +40,35 @@ struct RoundTests {
         }
     }
 
+    @Test("a server of somebody else in the group's readers is told of, stays, and keeps the node from nothing")
+    func foreignServer() async throws {
+        try await withFleet { fleet, fakes, _ in
+            var wanted = try configuration()
+            #expect(await fleet.publish(wanted).nodes.map(\.rowsOfOthers) == [[]])
+            _ = await fakes[0].query(
+                "INSERT INTO mysql_servers (hostgroup_id,hostname,port,comment) VALUES (10,'10.66.0.1',3306,'by hand')")
+            // The group's own writer among its readers is Monitor's doing.
+            _ = await fakes[0].query(
+                "INSERT INTO mysql_servers (hostgroup_id,hostname,port,comment) VALUES (10,'127.0.9.1',3306,'copied')")
+            _ = await fakes[0].query("LOAD MYSQL SERVERS TO RUNTIME")
+            let foreign = ForeignRow(
+                row: RowName(table: "mysql_servers", key: ["10", "10.66.0.1", "3306"]), owner: nil)
+            let publication = await fleet.publish(wanted)
+            #expect(publication.isComplete && publication.nodes.map(\.rowsOfOthers) == [[foreign]])
+            fakes[0].forgetStatements()
+            #expect(
+                await fleet.publish(wanted).nodes.map(\.reason) == ["foreign-rows"], "also from the checksums alone")
+            #expect(fakes[0].readings.isEmpty && fakes[0].loads.isEmpty, "\(fakes[0].readings)")
+            #expect(await fleet.rehearse(wanted).map(\.foreignServers) == [[foreign]])
+            wanted.adopt([foreign.row])
+            wanted.generation += 1
+            #expect(await fleet.publish(wanted).nodes.map(\.rowsOfOthers) == [[]])
+            #expect(
+                await fakes[0].cells("SELECT hostname FROM runtime_mysql_servers WHERE hostgroup_id=10 ORDER BY 1")
+                    == [["10.66.0.1"], ["127.0.9.1"], ["127.0.9.2"]])
+        }
+    }
+
     @Test("a node whose checksums are the verified ones has no table read, until something is loaded there")
     func checksums() async throws {
         try await withFleet { fleet, fakes, _ in
