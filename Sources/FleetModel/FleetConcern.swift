@@ -147,6 +147,15 @@ package struct FleetConcern: Hashable, Sendable {
             fields: [.incident: incident.id])
     }
 
+    /// The concern of an alert that fires for a group which is none of those `registered`.
+    package static func unregistered(_ incident: Incident, registered: [InstanceName]) -> FleetConcern {
+        FleetConcern(
+            key: Key(code: .decisionMissing, subject: ""), since: incident.startedAt,
+            sentence: "is not registered, and alert \"\(incident.policyName)\" fires for it, so nothing is decided. "
+                + FleetEvent.advice(registered).dropLast(),
+            fields: [.incident: incident.id])
+    }
+
     private static func old(_ incidents: [Incident]) -> [FleetConcern] {
         incidents.filter { $0.state == .open }.map { incident in
             FleetConcern(

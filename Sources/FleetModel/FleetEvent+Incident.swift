@@ -1,7 +1,19 @@
 extension FleetEvent {
     /// What a change of an incident tells; nothing where only its progress changed, which the replica's events tell.
-    package static func between(old: Incident?, new: Incident, at now: Timestamp) -> [FleetEvent] {
+    /// - Parameter registered: the groups that there are, where the incident's is none of them; else nil.
+    package static func between(
+        old: Incident?, new: Incident, at now: Timestamp, besides registered: [InstanceName]? = nil
+    ) -> [FleetEvent] {
         var events: [FleetEvent] = []
+        if let registered {
+            guard old == nil, new.state == .open else { return [] }
+            return [
+                about(
+                    new, .groupUnknown, .warning, now,
+                    "Alert \"\(new.policyName)\" fires for group \(new.group), which is not registered: no replica comes or "
+                        + "goes because of it. \(advice(registered))")
+            ]
+        }
         let wish = new.action == .add ? "one more replica" : "one replica fewer"
         if old == nil, new.state == .open {
             events.append(
@@ -28,6 +40,15 @@ extension FleetEvent {
             }
         }
         return events
+    }
+
+    /// What to do about an alert for a group that is none of `registered`.
+    static func advice(_ registered: [InstanceName]) -> String {
+        let shown = registered.prefix(10).map(\.text).joined(separator: ", ")
+        let more = registered.count > 10 ? " and \(registered.count - 10) more" : ""
+        return (registered.isEmpty ? "No group is registered" : "Registered: \(shown)\(more)")
+            + "; register the group under that name (drover ctl databases add), or name another in the alert policy's "
+            + "documentation (instance_group)."
     }
 
     private static func closing(_ new: Incident, _ now: Timestamp) -> FleetEvent {

@@ -68,6 +68,8 @@ extension FleetEvent.Kind {
         case .replicaMoved: "The instance has another address, and the rows of the nodes follow it."
         case .replicaLeft: "Drover lets go of the replica and leaves its instance, which goes on running, to its owner."
         case .incidentOpened: "An alert began to fire."
+        case .groupUnknown:
+            "An alert began to fire for a group that is not registered: nothing comes of it until it is, under that name."
         case .incidentClosed: "An alert is over, or a person closed it."
         case .incidentExpired: "The scaler closed an incident of which nothing was heard for too long."
         case .incidentCleared: "Everything that an alert asked for is done."
@@ -100,7 +102,7 @@ extension FleetEvent.Kind {
             .replicaDraining, .replicaRemoved, .replicaDeleting, .replicaGone, .replicaFailed,
             .replicaHeld, .replicaMoved, .replicaLeft:
             [.replica, .state, .replicas, .maximum, .incident, .address, .operation, .reason]
-        case .incidentOpened, .incidentClosed, .incidentExpired, .incidentCleared, .incidentFailed:
+        case .incidentOpened, .groupUnknown, .incidentClosed, .incidentExpired, .incidentCleared, .incidentFailed:
             [.incident, .policy, .action, .primary, .lastProcess, .replica, .reason, .actor]
         case .publicationFinished, .publicationIncomplete: [.generation, .nodes, .missing]
         case .foreignRows: [.concern, .subject, .seconds, .generation, .nodes, .rows]

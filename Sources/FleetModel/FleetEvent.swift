@@ -43,6 +43,8 @@ package struct FleetEvent: Hashable, Codable, Sendable {
         case replicaLeft = "replica-left"
         /// An alert began to fire.
         case incidentOpened = "incident-opened"
+        /// An alert began to fire for a group that is not registered.
+        case groupUnknown = "group-unknown"
         /// An alert is over, or a person said so.
         case incidentClosed = "incident-closed"
         /// The scaler closed an incident of which nothing was heard for too long.

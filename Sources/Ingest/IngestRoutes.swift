@@ -34,16 +34,18 @@ package struct IngestRoutes: Sendable {
     }
 
     private let store: any IncidentStore
+    private let registered: @Sendable () async -> [InstanceName]?
     private let settings: Settings
     private let wallClock: any WallClock
     private let clock: any Clock<Duration>
     private let logger: Logger
 
-    /// Stores what it accepts in `store`.
+    /// Stores what it accepts in `store`. `registered` gives the groups that there are, or nil where that cannot be told.
     package init(
-        store: any IncidentStore, settings: Settings, wallClock: any WallClock, clock: any Clock<Duration>,
-        logger: Logger
+        store: any IncidentStore, registered: @escaping @Sendable () async -> [InstanceName]? = { nil },
+        settings: Settings, wallClock: any WallClock, clock: any Clock<Duration>, logger: Logger
     ) {
+        self.registered = registered
         self.store = store
         self.settings = settings
         self.wallClock = wallClock
@@ -133,7 +135,20 @@ package struct IngestRoutes: Sendable {
                     "incident.id": "\(alert.incidentID)", "group.name": "\(alert.group)",
                     "incident.change": "\(change)",
                 ])
-            return JSONAnswer(["status": "ok", "incident_id": alert.incidentID, "change": "\(change)"])
+            var answer = JSONAnswer(["status": "ok", "incident_id": alert.incidentID, "change": "\(change)"])
+            // Kept all the same, and answered as any other: the group may be registered while the alert fires.
+            if alert.state == .open, let names = await registered(), !names.contains(alert.group) {
+                answer.named = "unknown_group"
+                answer.members["warning"] =
+                    "no group \(alert.group) is registered: nothing comes of this alert until it is"
+                logger.warning(
+                    "alert for a group that is not registered",
+                    metadata: [
+                        "incident.id": "\(alert.incidentID)", "group.name": "\(alert.group)",
+                        "groups.registered": "\(names.prefix(10).map(\.text).joined(separator: ","))",
+                    ])
+            }
+            return answer
         } catch {
             logger.error("alert not stored", metadata: ["incident.id": "\(alert.incidentID)", "error": "\(error)"])
             var answer = JSONAnswer(["error": "the incident could not be stored; send it again"], .serviceUnavailable)
@@ -154,8 +169,12 @@ struct JSONAnswer: ResponseGenerator {
         self.status = status
     }
 
+    /// The outcome where it is told by neither the change nor the status.
+    var named: String?
+
     var outcome: String {
-        status == .ok ? members["change"] ?? "test" : "refused_\(status.code)"
+        if let named { return named }
+        return status == .ok ? members["change"] ?? "test" : "refused_\(status.code)"
     }
 
     func response(from request: Request, context: some RequestContext) throws -> Response {

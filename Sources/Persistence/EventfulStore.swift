@@ -79,15 +79,29 @@ package struct EventfulStore: GroupStore, IncidentStore {
         let change = try await incidentStore.record(alert, at: now)
         switch change {
         case .created:
-            await tell(FleetEvent.between(old: nil, new: Incident(alert: alert, at: now), at: now))
+            await tell(
+                FleetEvent.between(
+                    old: nil, new: Incident(alert: alert, at: now), at: now, besides: await others(than: alert.group)))
         case .closed:
             guard let incident = try? await incidentStore.incident(id: alert.incidentID)?.document else { break }
             var before = incident
             before.state = .open
-            await tell(FleetEvent.between(old: before, new: incident, at: now))
+            await tell(
+                FleetEvent.between(old: before, new: incident, at: now, besides: await others(than: alert.group)))
         case .heard, .unchanged: break
         }
         return change
+    }
+
+    /// The groups that there are, where `group` is none of them; nil where it is, or that cannot be told.
+    private func others(than group: InstanceName) async -> [InstanceName]? {
+        do throws(StoreError) {
+            let names = try await groupStore.names()
+            guard !names.contains(group), try await groupStore.group(group) == nil else { return nil }
+            return names
+        } catch {
+            return nil
+        }
     }
 
     package func incident(id: String) async throws(StoreError) -> Versioned<Incident>? {

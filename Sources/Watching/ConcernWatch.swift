@@ -74,7 +74,8 @@ package actor ConcernWatch: Service {
         do throws(StoreError) {
             let records = try await sources.groups.groups().map(\.document)
             for record in records { await tell(try await look(at: record)) }
-            let present = Set(records.map(\.name))
+            let unregistered = try await lookAtUnregistered(records.map(\.name))
+            let present = Set(records.map(\.name)).union(unregistered)
             for name in books.keys where !present.contains(name) {
                 books[name] = nil
                 measure(name, [])
@@ -84,14 +85,36 @@ package actor ConcernWatch: Service {
         }
     }
 
+    /// Alerts for groups that there are not: whoever set one up believes that a replica comes.
+    /// - Returns: the names of these groups.
+    private func lookAtUnregistered(_ registered: [InstanceName]) async throws(StoreError) -> Set<InstanceName> {
+        let known = Set(registered)
+        var concerns: [InstanceName: FleetConcern] = [:]
+        // Newest first: what is kept in the end is the oldest of each.
+        for incident in try await sources.incidents.recent(limit: 200)
+        where incident.state == .open && !known.contains(incident.group) {
+            concerns[incident.group] = .unregistered(incident, registered: registered)
+        }
+        let names = Set(concerns.keys).union(books.keys.filter { !known.contains($0) })
+        let now = time.wallClock.now()
+        for name in names.sorted() {
+            var book = try await book(of: name)
+            let events = book.look(concerns[name].map { [$0] } ?? [], of: name, limits: limits, at: now)
+            books[name] = book
+            measure(name, book.open)
+            await tell(events)
+        }
+        return Set(concerns.keys)
+    }
+
+    private func book(of name: InstanceName) async throws(StoreError) -> ConcernBook {
+        if let known = books[name] { return known }
+        return ConcernBook(told: try await sources.events.newest(group: name, limit: 1_000))
+    }
+
     private func look(at record: GroupRecord) async throws(StoreError) -> [FleetEvent] {
         let name = record.name
-        var book: ConcernBook
-        if let known = books[name] {
-            book = known
-        } else {
-            book = ConcernBook(told: try await sources.events.newest(group: name, limit: 1_000))
-        }
+        var book = try await book(of: name)
         let incidents = try await sources.incidents.active(group: name, limit: 100).listed.map(\.document)
         let decision = try await sources.decisions.decisions(of: name, limit: 1, before: nil).first
         let now = time.wallClock.now()

@@ -32,8 +32,9 @@ struct IngestCommand: AsyncParsableCommand {
         let metrics = PrometheusMetrics(RoleMetrics.ingest.catalogues)
         MetricsSystem.bootstrap(metrics)
         let service = try await Complaint.heard {
-            try await ServeCommand.ingest(
-                effective, try Self.store(effective, logger), at: effective.webhookAddress, logger)
+            let (store, registered) = try Self.store(effective, logger)
+            return try await ServeCommand.ingest(
+                effective, store, at: effective.webhookAddress, logger, registered: registered)
         }
         var services: [any Service] = [service]
         if let address = effective.address("ingest.metrics-address") {
@@ -52,14 +53,18 @@ struct IngestCommand: AsyncParsableCommand {
         try await group.run()
     }
 
-    private static func store(_ settings: EffectiveSettings, _ logger: Logger) throws -> any IncidentStore {
+    private static func store(
+        _ settings: EffectiveSettings, _ logger: Logger
+    ) throws -> (any IncidentStore, registered: @Sendable () async -> [InstanceName]?) {
         guard settings.keepsInDatastore, settings.queuesInPubSub else {
-            return try Backend.open(settings, receives: false, editsGroups: false, logger).incidents
+            let backend = try Backend.open(settings, receives: false, editsGroups: false, logger)
+            return (backend.incidents, { [groups = backend.groups] in try? await groups.names() })
         }
         let publisher = try settings.workQueue(receives: false, logger)
-        return DatastoreIncidentStore(client: try settings.datastore(logger), logger: logger) {
-            incident, now throws(StoreError) in
+        let client = try settings.datastore(logger)
+        let incidents = DatastoreIncidentStore(client: client, logger: logger) { incident, now throws(StoreError) in
             try await publisher.announce(incident, at: now)
         }
+        return (incidents, { try? await DatastoreGroupStore.names(client) })
     }
 }

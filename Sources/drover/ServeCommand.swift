@@ -55,7 +55,9 @@ struct ServeCommand: AsyncParsableCommand {
             metrics: metrics, logger: logger)
         let services = try await Complaint.heard {
             backend.services + [
-                try await Self.ingest(effective, eventful, at: effective.webhookAddress, logger),
+                try await Self.ingest(
+                    effective, eventful, at: effective.webhookAddress, logger,
+                    registered: { [groups = backend.groups] in try? await groups.names() }),
                 try Self.scaler(effective, backend, eventful, board, logger),
                 notifications.watch(effective, backend, board, logger, tell: eventful.tell),
             ] + notifications.notifiers + (try api.services())
@@ -80,12 +82,13 @@ struct ServeCommand: AsyncParsableCommand {
 
     /// The webhook.
     static func ingest(
-        _ settings: EffectiveSettings, _ store: any IncidentStore, at address: HostAndPort?, _ logger: Logger
+        _ settings: EffectiveSettings, _ store: any IncidentStore, at address: HostAndPort?, _ logger: Logger,
+        registered: @escaping @Sendable () async -> [InstanceName]?
     ) async throws -> any Service {
         let router = Router(options: .autoGenerateHeadEndpoints)
         let limits = settings.serverLimits("ingest")
         IngestRoutes(
-            store: store,
+            store: store, registered: registered,
             settings: .init(
                 authentication: try await settings.ingestAuthentication(logger),
                 maximumBodyBytes: settings.integer("ingest.max-body-bytes"),

@@ -22,7 +22,7 @@ private func notification(_ id: String = "0.a.b", state: String = "open", ended:
 
 private func withWebhook(
     token: Secret? = nil, authentication: IngestAuthentication? = nil,
-    store replacement: (any IncidentStore)? = nil,
+    store replacement: (any IncidentStore)? = nil, registered: [String]? = nil,
     _ body: @escaping @Sendable (any TestClientProtocol, SQLiteStore) async throws -> Void
 ) async throws {
     let path = FileManager.default.temporaryDirectory.appending(path: "drover-ingest-\(UUID().uuidString)").path
@@ -30,7 +30,7 @@ private func withWebhook(
     let store = try SQLiteStore(directory: StateDirectory(path: path))
     let router = Router()
     IngestRoutes(
-        store: replacement ?? store,
+        store: replacement ?? store, registered: { registered?.compactMap { try? InstanceName($0) } },
         settings: .init(
             authentication: authentication ?? IngestAuthentication(token: token), maximumBodyBytes: 4_096),
         wallClock: TestWallClock(), clock: ContinuousClock(),
@@ -64,6 +64,24 @@ struct IngestRoutesTests {
                 #expect(status == .forbidden)
             }
             #expect(try await store.recent(limit: 1).isEmpty)
+        }
+    }
+
+    @Test("an alert for a group that is not registered is stored, answered 200, and counted as what it is")
+    func unknownGroup() async throws {
+        try await withWebhook(registered: ["shop"]) { client, _ in
+            try await client.execute(uri: "/", method: .post, body: notification()) { response in
+                #expect(response.status == .ok && !String(buffer: response.body).contains("warning"))
+            }
+        }
+        try await withWebhook(registered: ["other"]) { client, store in
+            try await client.execute(uri: "/", method: .post, body: notification()) { response in
+                #expect(response.status == .ok)
+                let text = String(buffer: response.body)
+                #expect(
+                    text.contains("\"change\":\"created\"") && text.contains("no group shop is registered"), "\(text)")
+            }
+            #expect(try await store.recent(limit: 5).count == 1)
         }
     }
 

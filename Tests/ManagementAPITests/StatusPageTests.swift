@@ -33,11 +33,19 @@ struct StatusPageTests {
                 incidentID: "0-a", policyName: "<i>cpu</i>", state: .open, startedAt: now, closedAt: nil,
                 primaryInstance: group, group: group, replicaBaseName: "shop-", action: .add, documentation: "{}")
             _ = try await store.record(alert, at: now)
+            #expect(!(try await client.call(.get, "/ui").text.contains("class=\"alarm\"")))
+            let stray = Alert(
+                incidentID: "0-b", policyName: "stray", state: .open, startedAt: now, closedAt: nil,
+                primaryInstance: group, group: try InstanceName("shpo"), replicaBaseName: "shop-", action: .add,
+                documentation: "{}")
+            _ = try await store.record(stray, at: now)
             let page = try await client.call(.get, "/ui")
             for expected in [
                 "<h3 id=\"group-shop\">shop</h3>", "shop-r", "core-1", "&lt;b&gt;silent", "&lt;script&gt;alert(1)",
                 "&lt;i&gt;cpu&lt;/i&gt;", "Group shop was registered", "removing is paused until", "1 of 2",
-                "0.3 s <span", ">60 s ago<", "<b>1</b> database<", "<b>1</b> open incident<",
+                "0.3 s <span", ">60 s ago<", "<b>1</b> database<", "<b>2</b> open incidents<",
+                "class=\"alarm\" role=\"alert\"", "fires for group <b>shpo</b>, which is not registered",
+                "Registered: shop.",
             ] {
                 #expect(page.text.contains(expected), "\(expected) in \(page.text)")
             }

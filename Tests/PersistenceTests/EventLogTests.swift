@@ -119,6 +119,7 @@ struct EventfulStoreTests {
             let log = try SQLiteEventLog(directory: directory)
             let store = EventfulStore(
                 groups: inner, incidents: inner, log: log, sinks: [], surroundings: (TestWallClock(), quiet))
+            try await inner.insert(group())
             for state in [IncidentState.open, .open, .closed, .closed] {
                 _ = try await store.record(alert(state), at: Timestamp(secondsSinceEpoch: 5))
             }
@@ -127,6 +128,32 @@ struct EventfulStoreTests {
             try await store.save(stored.document, ifVersion: stored.version)
             let logged = try await log.events(after: 0, group: nil, limit: 10)
             #expect(logged.map(\.kind) == [.incidentOpened, .incidentClosed, .incidentCleared])
+        }
+    }
+
+    @Test("an alert for a group that is not registered says that nothing comes of it, and which groups there are")
+    func unknownGroup() async throws {
+        try await withDirectory { directory in
+            let inner = try SQLiteStore(directory: directory)
+            let log = try SQLiteEventLog(directory: directory)
+            let listener = Listener()
+            let store = EventfulStore(
+                groups: inner, incidents: inner, log: log, sinks: [listener], surroundings: (TestWallClock(), quiet))
+            let now = Timestamp(secondsSinceEpoch: 5)
+            let other = FleetConfiguration(
+                group: try InstanceName("other"), writerHostgroup: 5, readerHostgroup: 10, ruleIDBase: 0,
+                content: ([], [], []))
+            try await inner.insert(
+                GroupRecord(
+                    configuration: other, policy: ScalingPolicy(maximumReplicas: 1), primaryInstance: other.group))
+            _ = try await store.record(alert(.open), at: now)
+            let heard = listener.heard.withLock { $0 }
+            #expect(heard.map(\.kind) == [.groupUnknown] && heard.first?.severity == .warning)
+            #expect(heard.first?.sentence.contains("which is not registered: no replica comes") == true)
+            #expect(heard.first?.sentence.contains("Registered: other;") == true, "\(heard)")
+            #expect(try await store.incident(id: "0-a") != nil, "durable all the same")
+            _ = try await store.record(alert(.closed), at: now)
+            #expect(try await log.events(after: 0, group: nil, limit: 10).map(\.kind) == [.groupUnknown])
         }
     }
 

@@ -54,6 +54,41 @@ private func look(
 
 @Suite("What lasts too long is told once, and when it is over")
 struct ConcernTests {
+    @Test("an alert for a group that is not registered is told as a decision that is missing, until the alert is over")
+    func unregistered() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "drover-watch-\(UUID().uuidString)").path()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let directory = try StateDirectory(path: folder)
+        let (store, log) = (try SQLiteStore(directory: directory), try SQLiteEventLog(directory: directory))
+        let clock = TestWallClock(after(0))
+        let watch = ConcernWatch(
+            .init(groups: store, incidents: store, decisions: store, publications: PublicationBoard(), events: log),
+            limits: .init(), interval: .seconds(15), time: (ContinuousClock(), clock),
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
+            tell: { events in _ = try? await log.append(events) })
+        _ = try await store.record(
+            Alert(
+                incidentID: "0-a", policyName: "cpu", state: .open, startedAt: after(0), closedAt: nil,
+                primaryInstance: try name("main"), group: try name("main"), replicaBaseName: "main-", action: .add,
+                documentation: "{}"), at: after(0))
+        await watch.step()
+        #expect(try await log.events(after: 0, group: nil, limit: 10).isEmpty)
+        clock.advance(by: .seconds(700))
+        await watch.step()
+        let told = try await log.events(after: 0, group: nil, limit: 10)
+        #expect(told.map(\.kind) == [.decisionMissing])
+        #expect(told.first?.sentence.contains("No group is registered") == true, "\(told)")
+        _ = try await store.record(
+            Alert(
+                incidentID: "0-a", policyName: "cpu", state: .closed, startedAt: after(0), closedAt: after(11),
+                primaryInstance: try name("main"), group: try name("main"), replicaBaseName: "main-", action: .add,
+                documentation: "{}"), at: after(11))
+        await watch.step()
+        await watch.step()
+        let all = try await log.events(after: 0, group: nil, limit: 10).map(\.kind)
+        #expect(all == [.decisionMissing, .concernOver])
+    }
+
     @Test("a replica that stays in a state is told after its time, from when it entered the state")
     func stuck() throws {
         var book = ConcernBook()

@@ -59,10 +59,15 @@ package struct DatastoreGroupStore: GroupStore {
     package func names() async throws(StoreError) -> [InstanceName] {
         let now = wallClock.now()
         if let names = known.names(at: now) { return names }
-        let found = try await client.run(DatastoreQuery(ChesterGroup.kind), for: "reading the groups' names")
-        let names = found.compactMap { try? InstanceName($0.entity.key.name, kind: "group") }.sorted()
+        let names = try await Self.names(client)
         known.set(names, at: now)
         return names
+    }
+
+    /// The names of all groups, for whoever may not read what is in them.
+    package static func names(_ client: DatastoreClient) async throws(StoreError) -> [InstanceName] {
+        let found = try await client.run(DatastoreQuery(ChesterGroup.kind), for: "reading the groups' names")
+        return found.compactMap { try? InstanceName($0.entity.key.name, kind: "group") }.sorted()
     }
 
     package func groups() async throws(StoreError) -> [Versioned<GroupRecord>] {

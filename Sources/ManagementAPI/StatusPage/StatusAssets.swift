@@ -41,6 +41,10 @@ enum StatusAssets {
         .empty { color: var(--faint); padding: .75rem 1rem; border: 1px dashed var(--line); border-radius: .5rem; }
         .holds { margin: .5rem 0; padding: .4rem .75rem .4rem 1.75rem; border-radius: .5rem; color: var(--busy);
           background: var(--busy-back); }
+        .alarm { margin: .75rem 0; padding: .4rem .75rem; border-radius: .5rem; color: var(--bad);
+          background: var(--bad-back); border: 1px solid var(--bad); overflow-wrap: anywhere; }
+        .alarm ul { margin: 0; padding-left: 1rem; }
+        .alarm a { color: inherit; }
         .holds time { color: inherit; font-size: inherit; }
         .scroll { overflow-x: auto; }
         table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }

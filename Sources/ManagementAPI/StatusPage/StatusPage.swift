@@ -41,6 +41,7 @@ struct StatusPage: Sendable {
     var content: HTML {
         """
         \(summary)
+        \(unknownGroups)
         <section id="groups" aria-labelledby="groups-title">
         <h2 id="groups-title">Groups</h2>
         \(state.groups.isEmpty ? Self.noGroups : HTML(state.groups.map(group)))
@@ -91,6 +92,26 @@ struct StatusPage: Sendable {
             \(tile(behind, behind == 1 ? "node behind " : "nodes behind", behind > 0))\
             \(tile(state.openIncidents, "open incidents", state.openIncidents > 0))</ul>
             <p class="time">As of \(state.now.rfc3339.prefix(10)) \(time(state.now))</p>
+            """
+    }
+
+    /// Alerts from which nothing can come.
+    private var unknownGroups: HTML {
+        let unknown = state.incidents.filter { !state.registered.contains($0.group) }
+        guard !unknown.isEmpty else { return "" }
+        let names = state.registered.prefix(10).map(\.text).joined(separator: ", ")
+        let more = state.registered.count > 10 ? " and \(state.registered.count - 10) more" : ""
+        let known = names.isEmpty ? "No group is registered." : "Registered: \(names)\(more)."
+        let items = unknown.prefix(20).map { incident in
+            """
+            <li><a href="#incident-\(incident.id)">Alert \(incident.policyName.isEmpty ? incident.id : incident.policyName)</a> \
+            fires for group <b>\(incident.group)</b>, which is not registered: no replica comes of it.</li>
+
+            """ as HTML
+        }
+        return """
+            <div class="alarm" role="alert"><ul>\(HTML(items))</ul>
+            <p>\(known) Register the group under that name, or name another in the alert policy's documentation.</p></div>
             """
     }
 

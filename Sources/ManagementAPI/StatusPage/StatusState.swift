@@ -20,6 +20,8 @@ struct StatusState: Sendable {
     var incidents: [Incident]
     /// How many are open.
     var openIncidents: Int
+    /// The names of all groups, shown or not.
+    var registered: [InstanceName]
     /// The newest events, newest first.
     var events: [FleetEvent]
     var now: Timestamp
@@ -29,6 +31,7 @@ struct StatusState: Sendable {
     init(_ parts: APIParts) async throws(APIError) {
         let records = try await parts.groups().map(\.document)
         more = max(0, records.count - Self.maximumGroups)
+        registered = records.map(\.name)
         groups = []
         now = parts.wallClock.now()
         do throws(StoreError) {
