@@ -208,11 +208,15 @@ extension FleetEvent {
     private static func policy(_ old: GroupRecord, _ new: GroupRecord, _ now: Timestamp) -> [FleetEvent] {
         guard old.policy != new.policy else { return [] }
         let (minimum, maximum) = (new.policy.minimumReplicas, new.policy.maximumReplicas)
+        let going = Deletions(from: old, to: new)?.replicas.count ?? 0
+        let pace =
+            going == 0
+            ? "" : " \(counted(going, "replica")) beyond that go one after the other, at the pace of scale-in."
         return [
             FleetEvent(
                 .policyChanged, group: new.name, at: now,
                 "The scaling policy of group \(new.name) changed: it may now have \(minimum) to "
-                    + "\(counted(maximum, "replica")) added by Drover.",
+                    + "\(counted(maximum, "replica")) added by Drover.\(pace)",
                 fields: [
                     .minimum: "\(minimum)", .maximum: "\(maximum)",
                     .previousMinimum: "\(old.policy.minimumReplicas)",

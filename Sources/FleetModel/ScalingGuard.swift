@@ -33,14 +33,19 @@ struct ScalingGuard: Sendable {
     }
 
     /// Counted from the completion of the last change. A change by several replicas waits only after its last one; a
-    /// person's pin does not wait, unless creations failed.
+    /// person's pin does not wait, unless creations failed. What a lowered maximum sends away, whoever else wishes for it
+    /// too, goes one after the other with a wait each: that person may have erred.
     private static let cooldown = ScalingGuard { situation, decision in
         let record = situation.record
         guard let direction = decision.direction, let earliest = record.earliest(direction),
             situation.now < earliest
         else { return nil }
-        if decision.reason == .pinned, record.consecutiveFailures == 0 { return nil }
-        if record.continuesGoal(direction, from: situation.current, at: situation.now) { return nil }
+        let exceeds = direction == .in && situation.current > situation.policy.maximumReplicas
+        let isPinned = decision.reason == .pinned && record.consecutiveFailures == 0
+        if isPinned, !exceeds || situation.policy.pin.map({ $0.size <= situation.policy.maximumReplicas }) ?? false {
+            return nil
+        }
+        if !exceeds, record.continuesGoal(direction, from: situation.current, at: situation.now) { return nil }
         return Hold(reason: .withinCooldown, until: earliest, detail: nil)
     }
 

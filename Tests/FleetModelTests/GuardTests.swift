@@ -261,6 +261,49 @@ struct GuardTests {
         #expect(decision.reason == .aboveMaximum)
     }
 
+    @Test("a lowered maximum sends one after the other away, with the cooldown between, also with a pin or an alert")
+    func paceOfLoweredMaximum() throws {
+        for isPinned in [false, true] {
+            var record = try loaded(5, maximum: 5)
+            record.policy.maximumReplicas = 2
+            record.policy.scaleInCooldown = .seconds(300)
+            if isPinned { record.policy.pin = SizePin(size: 5, until: later.advanced(by: .seconds(9_000)), reason: "") }
+            record.lastScaling = nil
+            var gone: [Int64] = []
+            for second in stride(from: Int64(0), to: 900, by: 60) {
+                let now = later.advanced(by: .seconds(second))
+                let decision = decide(record, cpu: 0.1, at: now)
+                guard decision.direction == .in, let victim = decision.victim else { continue }
+                record.enter(decision, at: now)
+                record.drain(victim, for: "", at: now)
+                record.remove(victim, at: now)
+                record.forget(victim, at: now)
+                gone.append(second)
+            }
+            #expect(gone == [0, 300, 600], "pinned: \(isPinned)")
+            #expect(record.managedCount == 2)
+        }
+    }
+
+    @Test("what a change deletes is known beforehand")
+    func deletions() throws {
+        let before = try loaded(4, maximum: 5)
+        var lowered = before
+        lowered.policy.maximumReplicas = 2
+        let going = Deletions(from: before, to: lowered)
+        #expect(going?.replicas.count == 2 && going?.isPaced == true)
+        lowered.policy.maximumReplicas = 4
+        #expect(Deletions(from: before, to: lowered) == nil && Deletions(from: nil, to: before) == nil)
+        var removed = before
+        removed.removal = GroupRemoval(requestedAt: later, deletesReplicas: true)
+        removed.replicas[0].leaving = "it was promoted"
+        var half = before
+        half.replicas[0].leaving = "it was promoted"
+        #expect(Deletions(from: before, to: removed)?.replicas.count == 4)
+        #expect(Deletions(from: half, to: removed)?.replicas.count == 3)
+        #expect(Deletions(from: removed, to: removed) == nil, "it was said before")
+    }
+
     @Test("the rest of a change by several does not wait for the cooldown, and a step is not begun anew with each")
     func goal() throws {
         var record = try loaded(0)
