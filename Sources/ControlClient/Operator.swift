@@ -90,7 +90,8 @@ package struct Operator: Sendable {
             return false
         }
         let differences =
-            (["\(group): \(present.status == 404 ? "new" : "changes")"] + lines.map { "  \($0)" }).joined(
+            (["\(group): \(present.status == 404 ? "new" : "changes")"]
+            + (PreviewText.warnings(preview.body) + lines).map { "  \($0)" }).joined(
                 separator: "\n") + "\n"
         if isTable { terminal.say(differences) }
         switch consent {
@@ -154,13 +155,15 @@ package struct Operator: Sendable {
 
     /// Makes the groups what `file` says of them; others are left alone.
     /// - Throws: `ControlError`; in a dry run only after every group was looked at.
-    package func apply(_ file: DatabaseFile, adopts: Bool = false, consent: Consent) async throws(ControlError) {
+    package func apply(
+        _ file: DatabaseFile, query: [(String, String?)] = [], consent: Consent
+    ) async throws(ControlError) {
         var differing: [String] = []
         for (name, document) in file.groups {
             do throws(ControlError) {
                 try await change(
                     name, .PUT, "/v1/groups/\(APIClient.escaped(name))", body: document,
-                    query: [("adopt", adopts ? "true" : nil)], consent: consent)
+                    query: query, consent: consent)
             } catch {
                 guard error.kind == .differs, case .withheld = consent else { throw error }
                 differing.append(name)

@@ -14,6 +14,11 @@ package enum PreviewText {
         return lines.isEmpty ? ["~ something that is not shown"] : lines
     }
 
+    /// What a person should know before the answer to the question; it may differ from one look to the next.
+    package static func warnings(_ preview: JSONValue) -> [String] {
+        (preview["warnings"]?.elements ?? []).compactMap(\.string).map { "! warning: \($0)" }
+    }
+
     /// What is in the way, or what is taken over, a line for each row.
     private static func foreignRows(_ preview: JSONValue) -> [String] {
         var nodes: [String: [String]] = [:]

@@ -108,6 +108,7 @@ struct APIParts: Sendable {
             action: "\(request.method.rawValue) \(request.uri.path)", precondition: nil)
         let isAsked = try flag("adopt", request)
         terms.adopts = isAsked || adopts == true
+        terms.verifies = try flag("verify", request, orElse: true)
         return terms
     }
 

@@ -25,13 +25,17 @@ package struct APIRoutes: Sendable {
         package var publications: PublicationBoard?
         /// Looks at the nodes' tables; nil where the API cannot reach them.
         package var survey: (any NodeSurveying)?
+        /// Asks the provider about primaries; nil where nobody can be asked.
+        package var primaries: (any PrimaryLookup)?
 
         /// Gathers the sources.
         package init(
             changes: any ChangeStore, incidents: any IncidentStore, events: (any EventLog)? = nil,
             signal: EventSignal = EventSignal(), decisions: (any DecisionStore)? = nil,
-            publications: PublicationBoard? = nil, survey: (any NodeSurveying)? = nil
+            publications: PublicationBoard? = nil, survey: (any NodeSurveying)? = nil,
+            primaries: (any PrimaryLookup)? = nil
         ) {
+            self.primaries = primaries
             self.changes = changes
             self.incidents = incidents
             self.events = events
@@ -79,7 +83,8 @@ package struct APIRoutes: Sendable {
         parts = APIParts(
             editor: GroupEditor(
                 store: sources.changes, wallClock: time.wall, groupsShareNodes: settings.groupsShareNodes,
-                survey: sources.survey),
+                survey: sources.survey,
+                primaries: sources.primaries.map { PrimaryVerifier(provider: $0, clock: time.clock) }),
             store: sources.changes, incidents: sources.incidents, events: sources.events,
             signal: sources.signal, decisions: sources.decisions,
             publications: sources.publications, defaultPolicy: settings.defaultPolicy, logger: logger,

@@ -19,6 +19,7 @@ enum ChangePreview {
         }
         let tables = Set(changes.map(\.table))
         return [
+            "warnings": .array(outcome.warnings.map { .string($0) }),
             "foreignRows": APIAnswer.foreignRows(outcome.foreignRows), "adopts": .bool(adopts),
             "changed": .bool(outcome.hasChanged), "generation": .integer(outcome.after.configuration.generation),
             "rows": .array(changes.map(describe)), "effects": .array(effects.map { .string($0) }),

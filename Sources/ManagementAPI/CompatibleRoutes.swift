@@ -1,5 +1,6 @@
 import Endpoints
 import FleetModel
+import HTTPTypes
 import Hummingbird
 import Logging
 
@@ -11,7 +12,13 @@ struct CompatibleRoutes: Sendable {
         router.serve(CompatibleEndpoint.root) { _, _ in APIAnswer.json(["status": "ok"]) }
         router.serve(CompatibleEndpoint.health) { _, _ in APIAnswer.json(["status": "ok"]) }
         router.serve(CompatibleEndpoint.addDatabase) { request, context in
-            await compatible { () throws(APIError) in try await add(request, context) }
+            do throws(APIError) {
+                let (answer, warnings) = try await add(request, context)
+                // The body's shape is Chester's.
+                return APIAnswer.json(answer, headers: HTTPFields(warnings: warnings))
+            } catch {
+                return APIAnswer.compatible(error)
+            }
         }
         router.serve(CompatibleEndpoint.modifyDatabase) { request, context in
             await compatible { () throws(APIError) in try await modify(request, context) }
@@ -51,20 +58,23 @@ struct CompatibleRoutes: Sendable {
         }
     }
 
-    private func add(_ request: Request, _ context: ManagementContext) async throws(APIError) -> AddedDatabase {
+    private func add(_ request: Request, _ context: ManagementContext) async throws(APIError) -> (
+        AddedDatabase, warnings: [String]
+    ) {
         let body = try await parts.read(AddDatabase.self, request)
         let terms = try parts.terms(request, context, adopts: body.adopt)
         let outcome = try await parts.editor.change(try body.groupName(), terms) { scene throws(APIError) in
             try body.record(in: scene, policy: parts.defaultPolicy)
         }
         if outcome.hasChanged {
-            parts.logger.info("database added", metadata: ["group.name": "\(outcome.after.name)"])
+            parts.tellOf(outcome, context)
         }
         let shown = DatabaseDocument(outcome.after, withoutManaged: false)
-        return AddedDatabase(
+        let answer = AddedDatabase(
             query_rules: shown.query_rules, instance_name: body.instance_name, username: body.username,
             write_host_group: shown.write_hostgroup, read_host_group: shown.read_hostgroup,
             ssl_enabled: shown.use_ssl, chester_meta_data: shown.chester_meta_data)
+        return (answer, outcome.warnings)
     }
 
     private func modify(_ request: Request, _ context: ManagementContext) async throws(APIError) -> Null {

@@ -10,12 +10,16 @@ struct GroupEditor: Sendable {
     let groupsShareNodes: Bool
     /// Looks at the nodes' tables; nil where the API cannot reach them.
     let survey: (any NodeSurveying)?
+    /// Asks the provider about primaries; nil where nobody can be asked.
+    let primaries: PrimaryVerifier?
     /// Two changes that each look for a free place must not find the same one.
     private let turn = Turn()
 
     init(
-        store: any ChangeStore, wallClock: any WallClock, groupsShareNodes: Bool, survey: (any NodeSurveying)? = nil
+        store: any ChangeStore, wallClock: any WallClock, groupsShareNodes: Bool, survey: (any NodeSurveying)? = nil,
+        primaries: PrimaryVerifier? = nil
     ) {
+        self.primaries = primaries
         self.store = store
         self.wallClock = wallClock
         self.groupsShareNodes = groupsShareNodes
@@ -33,6 +37,8 @@ struct GroupEditor: Sendable {
         var isDryRun = false
         /// Whether rows of somebody else in the group's places are taken over.
         var adopts = false
+        /// Whether the provider is asked about a primary that is new.
+        var verifies = true
     }
 
     /// What a change came to.
@@ -45,6 +51,17 @@ struct GroupEditor: Sendable {
         var hasChanged: Bool
         /// Rows of somebody else in the group's places: taken over, or in a dry run what would be refused.
         var foreignRows: [NodeSurvey.Finding] = []
+        /// What whoever makes the change should know, one sentence each without a full stop.
+        var warnings: [String] = []
+    }
+
+    /// What one try came to.
+    private enum Attempt {
+        case done(Outcome)
+        /// Somebody was faster.
+        case overtaken
+        /// The provider must be asked about this primary first, while others make their changes.
+        case asks(InstanceName)
     }
 
     /// The world that a change is decided in.
@@ -75,18 +92,31 @@ struct GroupEditor: Sendable {
     func change(
         _ name: InstanceName, _ terms: Terms, _ body: (Scene) throws(APIError) -> GroupRecord
     ) async throws(APIError) -> Outcome {
-        await turn.take()
-        defer { turn.give() }
+        var sights: [InstanceName: PrimarySight] = [:]
         for _ in 0..<8 {
-            if let outcome = try await attempt(name, terms, body) { return outcome }
+            switch try await takingTurn(name, terms, sights, body) {
+            case .done(let outcome): return outcome
             // The scaler saved the group in between: decide again on what it is now.
+            case .overtaken: continue
+            case .asks(let primary): sights[primary] = await primaries?.sight(of: primary)
+            }
         }
         throw .conflict("\(name) is being changed by the scaler at every moment; try again")
     }
 
+    private func takingTurn(
+        _ name: InstanceName, _ terms: Terms, _ sights: [InstanceName: PrimarySight],
+        _ body: (Scene) throws(APIError) -> GroupRecord
+    ) async throws(APIError) -> Attempt {
+        await turn.take()
+        defer { turn.give() }
+        return try await attempt(name, terms, sights, body)
+    }
+
     private func attempt(
-        _ name: InstanceName, _ terms: Terms, _ body: (Scene) throws(APIError) -> GroupRecord
-    ) async throws(APIError) -> Outcome? {
+        _ name: InstanceName, _ terms: Terms, _ sights: [InstanceName: PrimarySight],
+        _ body: (Scene) throws(APIError) -> GroupRecord
+    ) async throws(APIError) -> Attempt {
         let all: [Versioned<GroupRecord>]
         var firstGeneration: Int64 = 1
         do throws(StoreError) {
@@ -112,18 +142,25 @@ struct GroupEditor: Sendable {
         {
             throw refusal
         }
+        var verdict: PrimaryVerdict?
+        if terms.verifies, primaries != nil, wanted.needsLook(after: stored?.document) {
+            guard let sight = sights[wanted.primaryInstance] else { return .asks(wanted.primaryInstance) }
+            verdict = PrimaryVerdict(sight, of: wanted)
+        }
+        if let verdict, !verdict.refusals.isEmpty { throw APIError(verdict.refusals, primaryOf: wanted) }
         let foreign = try await ownership(of: &wanted, in: scene, terms)
         guard wanted != stored?.document else {
-            return Outcome(
-                before: stored?.document, after: wanted, version: stored?.version ?? 0, hasChanged: false,
-                foreignRows: foreign)
+            return .done(
+                Outcome(
+                    before: stored?.document, after: wanted, version: stored?.version ?? 0, hasChanged: false,
+                    foreignRows: foreign))
         }
         wanted.configuration.generation = (stored?.document.configuration.generation).map { $0 + 1 } ?? firstGeneration
         let outcome = Outcome(
             before: stored?.document, after: wanted, version: (stored?.version ?? 0) + 1, hasChanged: true,
-            foreignRows: foreign)
-        guard !terms.isDryRun else { return outcome }
-        return try await save(outcome, stored?.version, terms, scene.now) ? outcome : nil
+            foreignRows: foreign, warnings: verdict?.warnings ?? [])
+        guard !terms.isDryRun else { return .done(outcome) }
+        return try await save(outcome, stored?.version, terms, scene.now) ? .done(outcome) : .overtaken
     }
 
     /// Looks whether the places that the change gives to the group are somebody else's on a node, and writes down what

@@ -25,7 +25,8 @@ struct GroupInput {
         // What is adopted is written down by whoever sees the nodes.
         _ = reader.flag("adopt")
         reader.ignore(
-            "adopted", "generation", "replicas", "lastScaling", "consecutiveFailures", "leftReplicas", "removal")
+            "adopted", "warnings", "generation", "replicas", "lastScaling", "consecutiveFailures", "leftReplicas",
+            "removal")
         if let given = reader.text("name"), given != name.text {
             reader.note("name", "it must be \"\(name)\", as in the path")
         }

@@ -27,11 +27,11 @@ struct GroupRoutes: Sendable {
             Operation(
                 .put, "/v1/groups/{group}", "putGroup", "Makes a group, or replaces what it is.", role: .admin,
                 answers: [group, .init(201, "Group")], handler: replace
-            ).taking(.dryRun, .adopt, .ifMatch).withBody("GroupInput"),
+            ).taking(.dryRun, .adopt, .verify, .ifMatch).withBody("GroupInput"),
             Operation(
                 .patch, "/v1/groups/{group}", "patchGroup", "Changes a group by a merge patch.", role: .admin,
                 answers: [group], handler: patch
-            ).taking(.dryRun, .adopt, .ifMatch).withBody("GroupPatch"),
+            ).taking(.dryRun, .adopt, .verify, .ifMatch).withBody("GroupPatch"),
             Operation(
                 .delete, "/v1/groups/{group}", "deleteGroup", "Withdraws a group from every node and forgets it.",
                 role: .admin, answers: [.init(202, "Group"), .init(200, "Preview")], handler: remove
@@ -145,10 +145,11 @@ extension APIParts {
         return true
     }
 
-    /// The yes or no in a query parameter; no when it is absent.
-    func flag(_ name: String, _ request: Request) throws(APIError) -> Bool {
+    /// The yes or no in a query parameter; `standard` when it is absent.
+    func flag(_ name: String, _ request: Request, orElse standard: Bool = false) throws(APIError) -> Bool {
         switch request.uri.queryParameters.get(name) {
-        case nil, "false": return false
+        case nil: return standard
+        case "false": return false
         case "true", "": return true
         default: throw .bad("the parameter \(name) must be true or false")
         }
@@ -224,13 +225,21 @@ extension APIParts {
         }
         if terms.isDryRun { return APIAnswer.json(try ChangePreview.document(outcome, adopts: terms.adopts)) }
         tellOf(outcome, context)
+        var shown = GroupDocument.shown(outcome.after)
+        if !outcome.warnings.isEmpty, case .object(var members) = shown {
+            members["warnings"] = .array(outcome.warnings.map { .string($0) })
+            shown = .object(members)
+        }
         return APIAnswer.group(
-            GroupDocument.shown(outcome.after), EntityTag(outcome.after, outcome.version),
-            outcome.before == nil ? .created : .ok)
+            shown, EntityTag(outcome.after, outcome.version), outcome.before == nil ? .created : .ok)
     }
 
     /// Logs who changed what.
     func tellOf(_ outcome: GroupEditor.Outcome, _ context: ManagementContext) {
+        for warning in outcome.warnings {
+            logger.warning(
+                "a group's primary", metadata: ["group.name": "\(outcome.after.name)", "warning": "\(warning)"])
+        }
         guard outcome.hasChanged else { return }
         logger.info(
             "group changed",

@@ -22,6 +22,21 @@ enum OpenAPISchemas {
         ]
     }
 
+    /// A group; answers to changes have `warnings` too, where there are some.
+    private static let group: [String: JSONValue] = [
+        "name": text, "generation": integer, "primaryInstance": text, "writerHostgroup": hostgroup,
+        "readerHostgroup": hostgroup, "ruleIDBase": integer, "servers": list(of: "Server"),
+        "users": list(of: "User"), "queryRules": list(of: "QueryRule"), "policy": OpenAPI.reference("Policy"),
+        "adopted": ["type": "array", "items": object(["table": text, "key": ["type": "array", "items": text]])],
+        "backendTLS": backendTLS, "replicas": list(of: "Replica"),
+        "lastScaling": [
+            "anyOf": [["type": "null"], object(["direction": ["enum": ["out", "in"]], "completedAt": time])]
+        ],
+        "consecutiveFailures": integer,
+        "leftReplicas": ["type": "array", "items": object(["name": text, "at": time, "reason": text])],
+        "removal": ["anyOf": [["type": "null"], object(["requestedAt": time, "deletesReplicas": flag])]],
+    ]
+
     private static func list(of schema: String) -> JSONValue {
         ["type": "array", "items": OpenAPI.reference(schema)]
     }
@@ -41,19 +56,8 @@ enum OpenAPISchemas {
                 "errors": ["type": "array", "items": object(["pointer": text, "detail": text])],
                 "code": text, "foreignRows": foreignRows,
             ], required: ["type", "title", "status", "detail", "instance"]),
-        "Group": object([
-            "name": text, "generation": integer, "primaryInstance": text, "writerHostgroup": hostgroup,
-            "readerHostgroup": hostgroup, "ruleIDBase": integer, "servers": list(of: "Server"),
-            "users": list(of: "User"), "queryRules": list(of: "QueryRule"), "policy": OpenAPI.reference("Policy"),
-            "adopted": ["type": "array", "items": object(["table": text, "key": ["type": "array", "items": text]])],
-            "backendTLS": backendTLS, "replicas": list(of: "Replica"),
-            "lastScaling": [
-                "anyOf": [["type": "null"], object(["direction": ["enum": ["out", "in"]], "completedAt": time])]
-            ],
-            "consecutiveFailures": integer,
-            "leftReplicas": ["type": "array", "items": object(["name": text, "at": time, "reason": text])],
-            "removal": ["anyOf": [["type": "null"], object(["requestedAt": time, "deletesReplicas": flag])]],
-        ]),
+        "Group": object(
+            group.merging(["warnings": ["type": "array", "items": text]]) { $1 }, required: group.keys.sorted()),
         "GroupPage": page(of: "Group", cursor: optionalText),
         "Server": object([
             "name": text, "address": text, "port": integer, "hostgroup": hostgroup,
@@ -146,7 +150,8 @@ enum OpenAPISchemas {
         ]),
         "EventList": items(of: "Event"),
         "Preview": object([
-            "foreignRows": foreignRows, "adopts": flag, "changed": flag, "generation": integer,
+            "warnings": ["type": "array", "items": text], "foreignRows": foreignRows, "adopts": flag, "changed": flag,
+            "generation": integer,
             "rows": [
                 "type": "array",
                 "items": object([

@@ -32,6 +32,12 @@ struct Operation: Sendable {
             meaning: "Takes over the rows of somebody else that are in the group's places on the nodes now, and no "
                 + "later ones; without it the call is refused with 409 and the code foreign-rows.",
             schema: ["type": "boolean"])
+        static let verify = Parameter(
+            name: "verify",
+            meaning: "With false, Cloud SQL is not asked about a primary that is new to the group. Else the answer has "
+                + "warnings, and a primary of which no replica can ever be made is refused with 422 and the code "
+                + "primary-unusable; where Cloud SQL does not answer within 4 s, that is a warning.",
+            schema: ["type": "boolean"])
         static let withPasswords = Parameter(
             name: "withPasswords",
             meaning: "Shows passwords; for the role admin, and noted in the audit log for each group.",

@@ -50,7 +50,7 @@ struct APICommand: AsyncParsableCommand {
                 events: backend.installation?.events ?? backend.events, signal: signal,
                 decisions: backend.installation?.decisions ?? backend.decisions,
                 publications: board,
-                survey: effective.nodeSurvey(logger)),
+                survey: effective.nodeSurvey(logger), primaries: effective.primaryLookup(logger)),
             metrics: metrics, logger: logger)
         let group = ServiceGroup(
             configuration: .init(

@@ -16,6 +16,19 @@ extension EffectiveSettings {
             project: text("cloudsql.project"), privateNetwork: optionalText("cloudsql.network"))
     }
 
+    /// Who is asked about the primaries of groups that are registered; nil where no project is set, or no credentials
+    /// are: then nobody is asked.
+    func primaryLookup(_ logger: Logger) -> (any PrimaryLookup)? {
+        guard let project = optionalText("cloudsql.project"), !project.isEmpty else { return nil }
+        do {
+            return try cloudSQL(logger)
+        } catch {
+            logger.notice(
+                "Cloud SQL is not asked about primaries when groups are registered", metadata: ["reason": "\(error)"])
+            return nil
+        }
+    }
+
     /// Where the metrics of policies come from: the nodes' connection pools, and Cloud Monitoring.
     func loadSources(_ logger: Logger) throws -> (all: LoadSources, monitoring: MonitoringLoad) {
         var access = PoolLoad.Settings(

@@ -51,7 +51,7 @@ struct ServeCommand: AsyncParsableCommand {
                 changes: EventfulChanges(backend.changes, toldBy: eventful), incidents: eventful,
                 events: backend.installation?.events ?? backend.events, signal: signal,
                 decisions: backend.installation?.decisions ?? backend.decisions, publications: board,
-                survey: effective.nodeSurvey(logger)),
+                survey: effective.nodeSurvey(logger), primaries: effective.primaryLookup(logger)),
             metrics: metrics, logger: logger)
         let services = try await Complaint.heard {
             backend.services + [

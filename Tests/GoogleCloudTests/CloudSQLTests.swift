@@ -1,5 +1,6 @@
 import FakeGoogle
 import FleetModel
+import Foundation
 import GoogleCloud
 import JSONValues
 import NIOHTTP1
@@ -184,6 +185,33 @@ struct CloudSQLTests {
             request.mustBearLabels = true
             await expect(.notOurs) { _ = try await provider.deleteReplica(request) }
             #expect(try await provider.instance(named: request.name) != nil)
+        }
+    }
+
+    @Test(
+        "a primary is looked at with its addresses, replicas and what keeps it from being copied",
+        arguments: [
+            ("{}", ""), (#"{"ipConfiguration":{"privateNetwork":null,"ipv4Enabled":true}}"#, "only a public address"),
+            (
+                #"{"ipConfiguration":{"privateNetwork":null,"pscConfig":{"pscEnabled":true}}}"#,
+                "Private Service Connect"
+            ),
+            (#"{"connectorEnforcement":"REQUIRED"}"#, "connectorEnforcement"),
+        ])
+    func primary(settings: String, obstacle: String) async throws {
+        try await withCloudSQLServer { standIn, provider, clock, url in
+            let change = try JSONDecoder().decode(JSONValue.self, from: Data(settings.utf8))
+            _ = try await exchange(.PATCH, "\(url)/v1/projects/p/instances/shop", ["settings": change])
+            clock.advance(by: .seconds(101))
+            let found = try #require(try await provider.primary(named: try InstanceName("shop")))
+            #expect(found.replicas == ["shop-static"])
+            guard !obstacle.isEmpty else {
+                #expect(found.obstacles.isEmpty && found.addresses.map(\.text) == ["127.0.9.1"], "\(found)")
+                return
+            }
+            #expect(found.obstacles.count == 1 && found.obstacles[0].contains(obstacle), "\(found.obstacles)")
+            await expect(.invalid) { _ = try await provider.createReplica(try wanted("shop-a")) }
+            #expect(try await provider.primary(named: try InstanceName("nothing")) == nil)
         }
     }
 }

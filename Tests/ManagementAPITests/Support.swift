@@ -18,7 +18,7 @@ let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 func withAPI(
     settings: APIRoutes.Settings = .init(defaultPolicy: ScalingPolicy(maximumReplicas: 5)),
     publications: PublicationBoard? = nil, authenticator: any Authenticator = OpenToAll(), isLive: Bool = false,
-    survey: (any NodeSurveying)? = nil,
+    survey: (any NodeSurveying)? = nil, primaries: (any PrimaryLookup)? = nil,
     routes: (@Sendable ([String]) -> Void)? = nil,
     _ body: @escaping @Sendable (any TestClientProtocol, SQLiteStore) async throws -> Void
 ) async throws {
@@ -34,7 +34,8 @@ func withAPI(
     APIRoutes(
         sources: .init(
             changes: EventfulChanges(store, toldBy: eventful), incidents: eventful, events: events, signal: signal,
-            decisions: store, publications: publications, survey: survey),
+            decisions: store, publications: publications, survey: survey,
+            primaries: primaries),
         settings: settings, authenticator: authenticator, time: (TestWallClock(), ContinuousClock()), logger: silent
     ).addRoutes(to: router)
     routes?(

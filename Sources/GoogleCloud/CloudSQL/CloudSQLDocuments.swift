@@ -6,6 +6,16 @@ struct DatabaseFlag: Codable, Hashable, Sendable {
     var value: String?
 }
 
+/// `settings.ipConfiguration.pscConfig`.
+struct PSCConfiguration: Codable, Hashable, Sendable {
+    var pscEnabled: Bool?
+}
+
+/// `settings.backupConfiguration`.
+struct BackupConfiguration: Codable, Hashable, Sendable {
+    var binaryLogEnabled: Bool?
+}
+
 /// `settings.ipConfiguration`.
 struct IPConfiguration: Codable, Hashable, Sendable {
     var ipv4Enabled: Bool?
@@ -14,6 +24,7 @@ struct IPConfiguration: Codable, Hashable, Sendable {
     var allocatedIpRange: String?
     var serverCaMode: String?
     var enablePrivatePathForGoogleCloudServices: Bool?
+    var pscConfig: PSCConfiguration?
 }
 
 /// `settings.dataCacheConfig`, of Enterprise Plus.
@@ -37,6 +48,7 @@ struct InstanceSettings: Codable, Hashable, Sendable {
     var userLabels: [String: String]?
     var databaseFlags: [DatabaseFlag]?
     var deletionProtectionEnabled: Bool?
+    var backupConfiguration: BackupConfiguration?
 }
 
 /// `replicaConfiguration`; of other kinds of replicas, other members are answered.
@@ -61,6 +73,7 @@ struct DatabaseInstance: Codable, Hashable, Sendable {
     var masterInstanceName: String?
     var replicaConfiguration: ReplicaConfiguration?
     var ipAddresses: [IPMapping]?
+    var replicaNames: [String]?
     var settings: InstanceSettings?
 }
 

@@ -9,7 +9,7 @@ package struct CloudSQLReplicaProvider: ReplicaProvider {
 
     let request: GoogleRequest
     private let project: String
-    private let privateNetwork: String?
+    let privateNetwork: String?
 
     /// Works in `project`; replicas join `privateNetwork` (`projects/P/global/networks/N`), or their primary's network
     /// when it is nil.
@@ -23,20 +23,11 @@ package struct CloudSQLReplicaProvider: ReplicaProvider {
 
     package func createReplica(_ wanted: ReplicaRequest) async throws(ProviderError) -> String {
         let primary = try await get("\(base)/instances/\(wanted.primary)", as: DatabaseInstance.self)
-        if primary.settings?.connectorEnforcement == "REQUIRED" {
-            throw ProviderError(
-                .invalid,
-                "\(wanted.name) is not created: \(wanted.primary) enforces connectors, and such an instance with a "
-                    + "private address cannot have replicas; set its connectorEnforcement to NOT_REQUIRED")
+        let obstacles = obstacles(primary)
+        guard obstacles.isEmpty else {
+            throw ProviderError(.invalid, "\(wanted.name) is not created: \(obstacles.joined(separator: "; "))")
         }
         let document = replica(wanted, of: primary)
-        guard document.settings?.ipConfiguration?.privateNetwork?.isEmpty == false else {
-            throw ProviderError(
-                .invalid,
-                "\(wanted.name) is not created: \(wanted.primary) has no private network (only a public address or Private "
-                    + "Service Connect), and Drover's replicas get private addresses; give it one, or name one in "
-                    + "cloudsql.network")
-        }
         return try await CloudSQLFailure.sorted { () async throws(GoogleFailure) in
             try await request.send(try GoogleCall(.POST, "\(base)/instances").json(document), as: SQLOperation.self)
         }.name

@@ -67,6 +67,7 @@ struct CtlDatabases: AsyncParsableCommand {
         @Option(help: "Environment variable with the user's password.") var passwordEnv: String
         @Option(help: "Replicas that Drover may add.") var maximumReplicas: Int?
         @OptionGroup var adoption: AdoptOption
+        @OptionGroup var verification: VerifyOption
         @OptionGroup var consent: ConsentOptions
         @OptionGroup var options: CtlOptions
 
@@ -90,7 +91,8 @@ struct CtlDatabases: AsyncParsableCommand {
             let body = JSONValue.object(document)
             try await options.run { work in
                 try await work.change(
-                    database, .PUT, groupPath(database), body: body, query: adoption.query, consent: consent.consent)
+                    database, .PUT, groupPath(database), body: body, query: adoption.query + verification.query,
+                    consent: consent.consent)
             }
         }
     }
@@ -108,6 +110,7 @@ struct CtlDatabases: AsyncParsableCommand {
         @Option(name: .shortAndLong, help: ArgumentHelp("YAML or JSON file with the patch.", valueName: "file"))
         var file: String?
         @OptionGroup var adoption: AdoptOption
+        @OptionGroup var verification: VerifyOption
         @OptionGroup var consent: ConsentOptions
         @OptionGroup var options: CtlOptions
 
@@ -125,7 +128,7 @@ struct CtlDatabases: AsyncParsableCommand {
                     patch = patch.combined(with: value)
                 }
                 try await work.change(
-                    database, .PATCH, groupPath(database), body: patch, query: adoption.query,
+                    database, .PATCH, groupPath(database), body: patch, query: adoption.query + verification.query,
                     consent: consent.consent)
             }
         }
@@ -189,6 +192,7 @@ struct CtlApply: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("YAML file; - is standard input.", valueName: "file"))
     var file: String
     @OptionGroup var adoption: AdoptOption
+    @OptionGroup var verification: VerifyOption
     @OptionGroup var consent: ConsentOptions
     @OptionGroup var options: CtlOptions
 
@@ -196,7 +200,8 @@ struct CtlApply: AsyncParsableCommand {
         try await options.run { work in
             let databases = try DatabaseFile(
                 try readText(file), environment: ProcessInfo.processInfo.environment)
-            try await work.apply(databases, adopts: adoption.adopt, consent: consent.consent)
+            try await work.apply(
+                databases, query: adoption.query + verification.query, consent: consent.consent)
         }
     }
 }

@@ -115,5 +115,16 @@ struct AdoptOption: ParsableArguments {
     var query: [(String, String?)] { [("adopt", adopt ? "true" : nil)] }
 }
 
+/// Whether Cloud SQL is asked about the primary.
+struct VerifyOption: ParsableArguments {
+    @Flag(
+        help: ArgumentHelp(
+            "Registers without asking Cloud SQL about the primary: whether it exists, its address and replicas, and "
+                + "whether replicas of it can be made at all."))
+    var noVerify = false
+
+    var query: [(String, String?)] { [("verify", noVerify ? "false" : nil)] }
+}
+
 /// The path of a group in the API.
 func groupPath(_ name: String, _ rest: String = "") -> String { "/v1/groups/\(APIClient.escaped(name))\(rest)" }
