@@ -10,10 +10,17 @@ package struct Operator: Sendable {
         /// Asks a yes-or-no question; false where nobody can answer.
         package var ask: @Sendable (String) -> Bool
 
+        /// Asks for a word; nil where nobody can answer.
+        package var read: @Sendable (String) -> String?
+
         /// Makes a terminal.
-        package init(say: @escaping @Sendable (String) -> Void, ask: @escaping @Sendable (String) -> Bool) {
+        package init(
+            say: @escaping @Sendable (String) -> Void, ask: @escaping @Sendable (String) -> Bool,
+            read: @escaping @Sendable (String) -> String? = { _ in nil }
+        ) {
             self.say = say
             self.ask = ask
+            self.read = read
         }
     }
 
@@ -73,12 +80,15 @@ package struct Operator: Sendable {
     /// Makes a change: shows what it would do, asks, and makes it only if the group is still what was looked at. As
     /// JSON or YAML, one document is said: the group afterwards, or the preview when nothing was changed.
     ///
+    /// What deletes instances of Cloud SQL needs more than a yes: the group's name, typed, or with a consent that was given
+    /// beforehand `deletesReplicas`.
+    ///
     /// - Returns: false when there was nothing to do.
     /// - Throws: `ControlError`; `.differs` when the answer was no, or in a dry run with differences.
     @discardableResult
     package func change(
         _ group: String, _ method: HTTPMethod, _ path: String, body: JSONValue?, query: [(String, String?)] = [],
-        consent: Consent
+        consent: Consent, deletesReplicas: Bool = false
     ) async throws(ControlError) -> Bool {
         let present = try await client.exchange(.GET, "/v1/groups/\(APIClient.escaped(group))")
         guard [200, 404].contains(present.status) else { throw APIClient.refusal(present, "reading \(group)") }
@@ -89,23 +99,22 @@ package struct Operator: Sendable {
             terminal.say(isTable ? "\(group): nothing to do\n" : presentation.text(preview.body, []))
             return false
         }
+        let isNew = present.status == 404
+        let told =
+            [PreviewText.deletion(preview.body)].compactMap { $0.map { "! \($0)" } }
+            + PreviewText.warnings(preview.body) + lines
         let differences =
-            (["\(group): \(present.status == 404 ? "new" : "changes")"]
-            + (PreviewText.warnings(preview.body) + lines).map { "  \($0)" }).joined(
-                separator: "\n") + "\n"
+            (["\(group): \(isNew ? "new" : "changes")"] + told.map { "  \($0)" }).joined(separator: "\n") + "\n"
         if isTable { terminal.say(differences) }
-        switch consent {
-        case .given: break
-        case .withheld:
+        if case .withheld = consent {
             if !isTable { terminal.say(presentation.text(preview.body, [])) }
             throw ControlError(.differs, "\(group) differs, and nothing was changed")
-        case .asked:
-            // What programs read stays what they can read: people are shown the differences with the question.
-            guard terminal.ask("\(isTable ? "" : differences)change \(group)?") else {
-                throw ControlError(.differs, "nothing was changed; --yes answers the question beforehand")
-            }
         }
-        let answer = try await carryOut(group, method, path, query, body, shown: lines, tag: present.tag)
+        // What programs read stays what they can read: people are shown the differences with the question.
+        let question = (isTable ? "" : differences) + "\(Self.verb(method, isNew: isNew)) \(group)"
+        try agree(to: question, of: group, consent, preview.body, deletesReplicas: deletesReplicas)
+        let answer = try await carryOut(
+            group, method, path, query, body, shown: lines + PreviewText.deleted(preview.body), tag: present.tag)
         terminal.say(
             isTable
                 ? "\(group): generation \(answer.body["generation"].map { Presentation.shown($0) } ?? "?")\n"
@@ -130,13 +139,49 @@ package struct Operator: Sendable {
             }
             let present = try await client.exchange(.GET, "/v1/groups/\(APIClient.escaped(group))")
             let preview = try await client.call(method, path, query: query + [("dryRun", "true")], body: body)
-            guard present.status == 200, PreviewText.lines(preview.body) == lines else { break }
+            guard present.status == 200, PreviewText.lines(preview.body) + PreviewText.deleted(preview.body) == lines
+            else { break }
             tag = present.tag
         }
         return try await client.call(method, path, query: query, body: body, ifMatch: tag)
     }
 
     private static let repeats = 5
+
+    private static func verb(_ method: HTTPMethod, isNew: Bool) -> String {
+        if isNew { return "register" }
+        return method == .DELETE ? "remove" : method == .POST ? "roll back" : "change"
+    }
+
+    /// - Throws: `.differs` without a yes, or without what more a deletion of instances needs.
+    private func agree(
+        to question: String, of group: String, _ consent: Consent, _ preview: JSONValue, deletesReplicas: Bool
+    ) throws(ControlError) {
+        let instances = PreviewText.deleted(preview)
+        let how = "--yes answers the question beforehand"
+        guard !instances.isEmpty else {
+            if case .asked = consent, !terminal.ask("\(question)?") {
+                throw ControlError(.differs, "nothing was changed; \(how)")
+            }
+            return
+        }
+        let names = instances.joined(separator: ", ")
+        if case .given = consent {
+            guard deletesReplicas else {
+                throw ControlError(
+                    .differs,
+                    "this deletes Cloud SQL instances (\(names)), which --yes alone does not allow, and nothing was changed; "
+                        + "add --delete-replicas")
+            }
+            return
+        }
+        let count = "\(instances.count) Cloud SQL instance\(instances.count == 1 ? "" : "s")"
+        let answer = terminal.read("\(question) and DELETE \(count)? Type the group's name to agree: ")
+        guard answer == group else {
+            throw ControlError(
+                .differs, "nothing was changed; \(how) together with --delete-replicas")
+        }
+    }
 
     /// Whether a change may be made once it was shown.
     package enum Consent: Sendable {
@@ -156,14 +201,14 @@ package struct Operator: Sendable {
     /// Makes the groups what `file` says of them; others are left alone.
     /// - Throws: `ControlError`; in a dry run only after every group was looked at.
     package func apply(
-        _ file: DatabaseFile, query: [(String, String?)] = [], consent: Consent
+        _ file: DatabaseFile, query: [(String, String?)] = [], consent: Consent, deletesReplicas: Bool = false
     ) async throws(ControlError) {
         var differing: [String] = []
         for (name, document) in file.groups {
             do throws(ControlError) {
                 try await change(
                     name, .PUT, "/v1/groups/\(APIClient.escaped(name))", body: document,
-                    query: query, consent: consent)
+                    query: query, consent: consent, deletesReplicas: deletesReplicas)
             } catch {
                 guard error.kind == .differs, case .withheld = consent else { throw error }
                 differing.append(name)

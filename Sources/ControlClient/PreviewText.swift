@@ -19,6 +19,23 @@ package enum PreviewText {
         (preview["warnings"]?.elements ?? []).compactMap(\.string).map { "! warning: \($0)" }
     }
 
+    /// The Cloud SQL instances that are deleted.
+    package static func deleted(_ preview: JSONValue) -> [String] {
+        (preview["deletes"]?.elements ?? []).compactMap { $0["instance"]?.string }
+    }
+
+    /// The same for people; nil for none.
+    package static func deletion(_ preview: JSONValue) -> String? {
+        let all = preview["deletes"]?.elements ?? []
+        guard !all.isEmpty else { return nil }
+        let shown = all.map { one in
+            let use = one["connectionsInUse"]?.integer.map { ", \($0) connection\($0 == 1 ? "" : "s")" } ?? ""
+            let state = one["state"]?.string ?? ""
+            return "\(one["instance"]?.string ?? "?") (\(state == "serving" ? "now serving" : "now \(state)")\(use))"
+        }
+        return "DELETES Cloud SQL instances: \(shown.joined(separator: ", "))"
+    }
+
     /// What is in the way, or what is taken over, a line for each row.
     private static func foreignRows(_ preview: JSONValue) -> [String] {
         var nodes: [String: [String]] = [:]

@@ -7,8 +7,17 @@ enum ChangePreview {
     /// The answer to a dry run.
     /// - Throws: 422 when a node could not hold the result.
     static func document(
-        _ outcome: GroupEditor.Outcome, isRemoval: Bool = false, adopts: Bool = false, effects: [String] = []
+        _ outcome: GroupEditor.Outcome, isRemoval: Bool = false, adopts: Bool = false, effects: [String] = [],
+        inUse: (ReplicaRecord) -> Int? = { _ in nil }
     ) throws(APIError) -> JSONValue {
+        let deletions = Deletions(from: outcome.before, to: outcome.after)
+        var effects = effects
+        if let deletions, deletions.isPaced {
+            let cooldown = outcome.after.policy.scaleInCooldown.components.seconds
+            effects.append(
+                "the lowered maximum sends them away one after the other at the pace of scale-in: each is drained, and the "
+                    + "next one begins \(cooldown) s after the last is gone")
+        }
         var after: FleetConfiguration? = outcome.after.configuration
         if isRemoval { after = nil }
         let changes: [RowChange]
@@ -19,6 +28,7 @@ enum ChangePreview {
         }
         let tables = Set(changes.map(\.table))
         return [
+            "deletes": .array((deletions?.replicas ?? []).map { deletion($0, inUse($0)) }),
             "warnings": .array(outcome.warnings.map { .string($0) }),
             "foreignRows": APIAnswer.foreignRows(outcome.foreignRows), "adopts": .bool(adopts),
             "changed": .bool(outcome.hasChanged), "generation": .integer(outcome.after.configuration.generation),
@@ -26,6 +36,13 @@ enum ChangePreview {
             "loads": .array(AdminModule.allCases.filter { tables.contains($0.table) }.map { .string($0.rawValue) }),
             "before": outcome.before.map { GroupDocument.writable($0) } ?? .null,
             "after": isRemoval ? .null : GroupDocument.writable(outcome.after),
+        ]
+    }
+
+    private static func deletion(_ replica: ReplicaRecord, _ connections: Int?) -> JSONValue {
+        [
+            "instance": .string(replica.name.text), "state": .string(replica.state.rawValue),
+            "connectionsInUse": connections.map { .whole($0) } ?? .null,
         ]
     }
 

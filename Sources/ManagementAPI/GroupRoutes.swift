@@ -3,6 +3,7 @@ import Hummingbird
 import JSONValues
 import Logging
 import Pacing
+import ProxySQLAdmin
 
 /// Groups under `/v1`: the whole document and its parts.
 struct GroupRoutes: Sendable {
@@ -109,7 +110,10 @@ struct GroupRoutes: Sendable {
             return try GroupRemovalRequest.applied(
                 to: current, deletesReplicas: deletesReplicas, parameter: "deleteReplicas", at: scene.now)
         }
-        if terms.isDryRun { return APIAnswer.json(try ChangePreview.document(outcome, isRemoval: true)) }
+        if terms.isDryRun {
+            return APIAnswer.json(
+                try ChangePreview.document(outcome, isRemoval: true) { parts.inUse($0, of: name) })
+        }
         parts.tellOf(outcome, context)
         return APIAnswer.group(
             GroupDocument.shown(outcome.after), EntityTag(outcome.after, outcome.version), .accepted)
@@ -223,7 +227,10 @@ extension APIParts {
             }
             return try body(scene, name)
         }
-        if terms.isDryRun { return APIAnswer.json(try ChangePreview.document(outcome, adopts: terms.adopts)) }
+        if terms.isDryRun {
+            return APIAnswer.json(
+                try ChangePreview.document(outcome, adopts: terms.adopts) { self.inUse($0, of: name) })
+        }
         tellOf(outcome, context)
         var shown = GroupDocument.shown(outcome.after)
         if !outcome.warnings.isEmpty, case .object(var members) = shown {
@@ -232,6 +239,14 @@ extension APIParts {
         }
         return APIAnswer.group(
             shown, EntityTag(outcome.after, outcome.version), outcome.before == nil ? .created : .ok)
+    }
+
+    /// Connections in use to the replica over all nodes; nil where that is not known.
+    func inUse(_ replica: ReplicaRecord, of group: InstanceName) -> Int? {
+        replica.address.flatMap { address in
+            publications?.newest(of: group)?.publication.connectionsInUse(
+                address: address, port: BackendServer.usualPort)
+        }
     }
 
     /// Logs who changed what.

@@ -150,6 +150,12 @@ enum OpenAPISchemas {
         ]),
         "EventList": items(of: "Event"),
         "Preview": object([
+            "deletes": [
+                "type": "array",
+                "items": object([
+                    "instance": text, "state": text, "connectionsInUse": ["type": ["integer", "null"]],
+                ]),
+            ],
             "warnings": ["type": "array", "items": text], "foreignRows": foreignRows, "adopts": flag, "changed": flag,
             "generation": integer,
             "rows": [

@@ -13,10 +13,13 @@ import Testing
 /// What commands say.
 final class Screen: Sendable {
     let text = Mutex("")
+    let asked = Mutex("")
     let answers: Bool
+    let typed: String?
 
-    init(answers: Bool = false) {
+    init(answers: Bool = false, typed: String? = nil) {
         self.answers = answers
+        self.typed = typed
     }
 
     var shown: String { text.withLock { $0 } }
@@ -28,7 +31,11 @@ final class Screen: Sendable {
                 clock: ContinuousClock()),
             presentation: presentation,
             terminal: .init(
-                say: { text in self.text.withLock { $0 += text } }, ask: { _ in self.answers }))
+                say: { text in self.text.withLock { $0 += text } }, ask: { _ in self.answers },
+                read: { question in
+                    self.asked.withLock { $0 += question }
+                    return self.typed
+                }))
     }
 }
 

@@ -91,8 +91,8 @@ struct CtlDatabases: AsyncParsableCommand {
             let body = JSONValue.object(document)
             try await options.run { work in
                 try await work.change(
-                    database, .PUT, groupPath(database), body: body, query: adoption.query + verification.query,
-                    consent: consent.consent)
+                    database, .PUT, groupPath(database), body: body,
+                    query: adoption.query + verification.query, consent: consent.consent)
             }
         }
     }
@@ -111,6 +111,7 @@ struct CtlDatabases: AsyncParsableCommand {
         var file: String?
         @OptionGroup var adoption: AdoptOption
         @OptionGroup var verification: VerifyOption
+        @OptionGroup var deletion: DeletionOption
         @OptionGroup var consent: ConsentOptions
         @OptionGroup var options: CtlOptions
 
@@ -129,7 +130,7 @@ struct CtlDatabases: AsyncParsableCommand {
                 }
                 try await work.change(
                     database, .PATCH, groupPath(database), body: patch, query: adoption.query + verification.query,
-                    consent: consent.consent)
+                    consent: consent.consent, deletesReplicas: deletion.deleteReplicas)
             }
         }
     }
@@ -168,7 +169,8 @@ struct CtlDatabases: AsyncParsableCommand {
             try await options.run { work in
                 try await work.change(
                     database, .DELETE, groupPath(database), body: nil,
-                    query: [("deleteReplicas", deleteReplicas ? "true" : nil)], consent: consent.consent)
+                    query: [("deleteReplicas", deleteReplicas ? "true" : nil)], consent: consent.consent,
+                    deletesReplicas: deleteReplicas)
             }
         }
     }
@@ -193,6 +195,7 @@ struct CtlApply: AsyncParsableCommand {
     var file: String
     @OptionGroup var adoption: AdoptOption
     @OptionGroup var verification: VerifyOption
+    @OptionGroup var deletion: DeletionOption
     @OptionGroup var consent: ConsentOptions
     @OptionGroup var options: CtlOptions
 
@@ -201,7 +204,8 @@ struct CtlApply: AsyncParsableCommand {
             let databases = try DatabaseFile(
                 try readText(file), environment: ProcessInfo.processInfo.environment)
             try await work.apply(
-                databases, query: adoption.query + verification.query, consent: consent.consent)
+                databases, query: adoption.query + verification.query, consent: consent.consent,
+                deletesReplicas: deletion.deleteReplicas)
         }
     }
 }

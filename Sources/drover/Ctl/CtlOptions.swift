@@ -90,6 +90,11 @@ struct CtlOptions: ParsableArguments {
             guard isatty(STDIN_FILENO) == 1 else { return false }
             try? FileHandle.standardError.write(contentsOf: Data("\(question) [y/N] ".utf8))
             return ["y", "yes"].contains(readLine()?.lowercased() ?? "")
+        },
+        read: { question in
+            guard isatty(STDIN_FILENO) == 1 else { return nil }
+            try? FileHandle.standardError.write(contentsOf: Data(question.utf8))
+            return readLine()
         })
 }
 
@@ -113,6 +118,15 @@ struct AdoptOption: ParsableArguments {
     var adopt = false
 
     var query: [(String, String?)] { [("adopt", adopt ? "true" : nil)] }
+}
+
+/// Whether instances may be deleted without the typed answer.
+struct DeletionOption: ParsableArguments {
+    @Flag(
+        help: ArgumentHelp(
+            "With --yes, lets the change delete Cloud SQL instances: replicas of Drover's that a lowered maximum sends "
+                + "away."))
+    var deleteReplicas = false
 }
 
 /// Whether Cloud SQL is asked about the primary.

@@ -11,6 +11,7 @@ struct CtlRollback: AsyncParsableCommand {
 
     @Argument(help: "Its name.") var database: String
     @Argument(help: "As 'ctl history' shows it.") var generation: Int
+    @OptionGroup var deletion: DeletionOption
     @OptionGroup var consent: ConsentOptions
     @OptionGroup var options: CtlOptions
 
@@ -18,7 +19,7 @@ struct CtlRollback: AsyncParsableCommand {
         try await options.run { work in
             try await work.change(
                 database, .POST, groupPath(database, "/rollback"), body: ["generation": .integer(Int64(generation))],
-                consent: consent.consent)
+                consent: consent.consent, deletesReplicas: deletion.deleteReplicas)
         }
     }
 }
