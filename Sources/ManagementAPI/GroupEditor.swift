@@ -119,11 +119,13 @@ struct GroupEditor: Sendable {
     ) async throws(APIError) -> Attempt {
         let all: [Versioned<GroupRecord>]
         var firstGeneration: Int64 = 1
+        var left: [LeftReplica]?
         do throws(StoreError) {
             all = try await store.groups()
             if !all.contains(where: { $0.document.name == name }) {
                 let last = try await store.history(of: name, before: nil, limit: 1).first
                 firstGeneration = (last?.generation ?? 0) + 1
+                left = last?.record?.leftReplicas
             }
         } catch {
             throw APIError(error)
@@ -137,6 +139,8 @@ struct GroupEditor: Sendable {
             firstGeneration: firstGeneration, name: name)
         if stored == nil, let survey { scene.nodes = await survey.survey(isFresh: terms.adopts) }
         var wanted = try body(scene)
+        // Instances that an earlier group of the name let go of still bear its labels, and stay their owner's.
+        if stored == nil { wanted.leftReplicas = left }
         if let refusal = APIError(
             GroupValidation.problems(of: wanted, beside: scene.others, usersAreShared: groupsShareNodes))
         {

@@ -81,4 +81,23 @@ struct RemovalTests {
             #expect(generation > record.configuration.generation, "generations only grow")
         }
     }
+
+    @Test("what a group let go of stays its owner's when the group is registered again under its name")
+    func registeredAgain() async throws {
+        try await withAPI { client, store in
+            #expect(try await client.call(.put, "/v1/groups/shop", shop).status == 201)
+            var stored = try #require(try await store.groups().first)
+            let now = Timestamp(secondsSinceEpoch: 1)
+            let replica = try InstanceName("shop-m1")
+            stored.document.plan(replica, for: "", at: now)
+            stored.document.leave(replica, because: "somebody gave it up", at: now)
+            stored.document.letGo(replica, at: now)
+            try await store.save(stored.document, ifVersion: stored.version)
+            #expect(try await client.call(.delete, "/v1/groups/shop").status == 202)
+            let removed = try #require(try await store.groups().first)
+            try await store.remove(removed.document.name, ifVersion: removed.version)
+            let again = try await client.call(.put, "/v1/groups/shop", shop)
+            #expect(again.status == 201 && again.at("leftReplicas", "0", "name") == "shop-m1", "\(again.text)")
+        }
+    }
 }
