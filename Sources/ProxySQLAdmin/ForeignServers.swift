@@ -1,4 +1,4 @@
-import FleetModel
+package import FleetModel
 
 /// Servers of somebody else in hostgroups of groups, at addresses that the groups do not have: ProxySQL sends them the
 /// groups' queries, and Drover leaves them as they are.
@@ -23,5 +23,21 @@ struct ForeignServers {
             rows[owner.group, default: []].append(ForeignRow(row: row.name, owner: row.mark?.group))
         }
         for group in rows.keys { rows[group]?.sort { $0.description < $1.description } }
+    }
+}
+
+extension FleetConfiguration {
+    /// The same from a node's connection pool, which is all that its agent tells: whose mark a row bears is not known
+    /// there. What the node does not use any more is OFFLINE_HARD.
+    package func foreignServers(among backends: [BackendObservation]) -> [ForeignRow] {
+        guard !servers.isEmpty else { return [] }
+        let hostgroups = hostgroups
+        let own = Set(servers.map { [$0.address, "\($0.port)"] })
+        let rows = backends.filter { backend in
+            hostgroups.contains(backend.hostgroup) && backend.status.uppercased() != "OFFLINE_HARD"
+                && !own.contains([backend.address, "\(backend.port)"])
+        }.map { RowName(table: ServerRow.table, key: ["\($0.hostgroup)", $0.address, "\($0.port)"]) }
+        return Set(rows).filter { adoption?.rows.contains($0) != true }.map { ForeignRow(row: $0, owner: nil) }
+            .sorted { $0.description < $1.description }
     }
 }

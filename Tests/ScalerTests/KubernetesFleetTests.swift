@@ -56,6 +56,8 @@ final class AgentsDouble: AgentReading {
     /// What agents say, by address.
     let holds = Mutex<[String: [HeldConfiguration]]>([:])
     let files = Mutex<[String: Set<String>]>([:])
+    /// What each sees in its node's connection pool beside the group's own.
+    let others = Mutex<[BackendObservation]>([])
 
     func report(from address: String, port: Int) async throws -> AgentReport {
         let (generation, held) = (generations.withLock { $0[address] }, holds.withLock { $0[address] })
@@ -65,7 +67,7 @@ final class AgentsDouble: AgentReading {
             backends: [
                 BackendObservation(
                     hostgroup: 10, address: "10.0.0.2", port: 3306, status: "ONLINE", connectionsInUse: 4)
-            ], tlsFiles: files.withLock { $0[address] })
+            ] + others.withLock { $0 }, tlsFiles: files.withLock { $0[address] })
     }
 }
 
@@ -120,6 +122,39 @@ struct KubernetesFleetTests {
             #expect(!again.isComplete)
             let same = try await client.get(SecretResource.self, "fleet-shop")
             #expect(same.metadata.resourceVersion == changed.metadata.resourceVersion, "nothing is written twice")
+        }
+    }
+
+    @Test("a server of somebody else that an agent sees among the group's own is told of, and holds nothing up")
+    func foreignServer() async throws {
+        try await withKubernetes { client, _ in
+            let agents = AgentsDouble()
+            let fleet = KubernetesFleet(client: client, agents: agents, settings: .init(), logger: quiet)
+            var wanted = try shopConfiguration()
+            try await addPod("core-0", "10.1.0.1", client)
+            _ = await fleet.publish(wanted)
+            agents.generations.withLock { $0 = ["10.1.0.1": 1] }
+            #expect(await fleet.publish(wanted).nodes.map(\.rowsOfOthers) == [[]])
+            func seen(_ address: String, _ hostgroup: Int, _ status: String) -> BackendObservation {
+                BackendObservation(
+                    hostgroup: hostgroup, address: address, port: 3_306, status: status, connectionsInUse: 1)
+            }
+            agents.others.withLock {
+                $0 = [
+                    seen("10.66.0.1", 10, "ONLINE"), seen("10.66.0.2", 10, "OFFLINE_HARD"),
+                    seen("10.66.0.3", 77, "ONLINE"),
+                    seen("10.0.0.1", 10, "ONLINE"),
+                ]
+            }
+            let publication = await fleet.publish(wanted)
+            let row = RowName(table: "mysql_servers", key: ["10", "10.66.0.1", "3306"])
+            #expect(publication.isComplete)
+            #expect(publication.nodes.map(\.rowsOfOthers) == [[ForeignRow(row: row, owner: nil)]])
+            wanted.adoption = Adoption([row])
+            wanted.generation = 2
+            _ = await fleet.publish(wanted)
+            agents.generations.withLock { $0 = ["10.1.0.1": 2] }
+            #expect(await fleet.publish(wanted).nodes.map(\.rowsOfOthers) == [[]])
         }
     }
 

@@ -53,6 +53,10 @@ extension KubernetesFleet {
             nodes: answers.map { answer in
                 var node = judged(answer) { Self.lack(of: held, $0) }
                 node.holds = (try? answer.outcome.get())?.holding(of: held.group)
+                // One that is behind may still use what was the group's own.
+                let foreign =
+                    node.condition == .current ? wanted.configuration.foreignServers(among: node.backends) : []
+                if !foreign.isEmpty { node.foreignServers = foreign }
                 return node
             })
         publication.content = held.content
