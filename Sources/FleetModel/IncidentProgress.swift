@@ -9,7 +9,8 @@ extension Incident {
         case .planned, .creating, .starting, .deleting: .instanceCall
         case .admitted, .ramping, .draining: .configurationUpdate
         case .removed: .publication
-        case .failed: .fail
+        // A group that is being removed stops what is under way; that is no failure, and nothing is tried again.
+        case .failed: record.removal == nil ? .fail : .statusCheck
         case .serving, .gone: .statusCheck
         }
     }

@@ -91,6 +91,18 @@ struct FleetEventTests {
         #expect(FleetEvent.between(old: group, new: nil, at: now).map(\.kind) == [.groupRemoved])
     }
 
+    @Test("a replica that is stopped because its group is being removed is no failure of its incident")
+    func stoppedByRemoval() throws {
+        var group = try record()
+        let incident = try incident()
+        let name = try InstanceName("shop-r1")
+        group.plan(name, for: incident.id, at: now)
+        group.fail(name, because: "its group is being removed", at: now)
+        #expect(incident.progress(in: group) == .fail)
+        group.removal = GroupRemoval(requestedAt: now, deletesReplicas: true)
+        #expect(incident.progress(in: group) == .statusCheck)
+    }
+
     @Test("an incident tells its opening, its end, its failure and when it is cleared, and no step between")
     func incidents() throws {
         var current = try incident()
