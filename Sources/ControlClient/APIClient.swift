@@ -64,11 +64,12 @@ package struct APIClient: Sendable {
     /// - Throws: `ControlError.unreachable`.
     package func exchange(
         _ method: HTTPMethod, _ path: String, query: [(String, String?)] = [], body: JSONValue? = nil,
-        ifMatch: String? = nil
+        ifMatch: String? = nil, ifAbsent: Bool = false
     ) async throws(ControlError) -> Answer {
         var request = made(method, path, query)
         request.headers.replaceOrAdd(name: "Accept", value: "application/json")
         if let ifMatch { request.headers.add(name: "If-Match", value: ifMatch) }
+        if ifAbsent { request.headers.add(name: "If-None-Match", value: "*") }
         if let body {
             request.headers.add(
                 name: "Content-Type", value: method == .PATCH ? "application/merge-patch+json" : "application/json")
@@ -95,9 +96,10 @@ package struct APIClient: Sendable {
     /// - Throws: `ControlError` with the API's own words otherwise.
     package func call(
         _ method: HTTPMethod, _ path: String, query: [(String, String?)] = [], body: JSONValue? = nil,
-        ifMatch: String? = nil
+        ifMatch: String? = nil, ifAbsent: Bool = false
     ) async throws(ControlError) -> Answer {
-        let answer = try await exchange(method, path, query: query, body: body, ifMatch: ifMatch)
+        let answer = try await exchange(
+            method, path, query: query, body: body, ifMatch: ifMatch, ifAbsent: ifAbsent)
         guard (200..<300).contains(answer.status) else {
             throw Self.refusal(answer, "\(method.rawValue) \(path)")
         }

@@ -10,17 +10,10 @@ package struct Operator: Sendable {
         /// Asks a yes-or-no question; false where nobody can answer.
         package var ask: @Sendable (String) -> Bool
 
-        /// Asks for a word; nil where nobody can answer.
-        package var read: @Sendable (String) -> String?
-
         /// Makes a terminal.
-        package init(
-            say: @escaping @Sendable (String) -> Void, ask: @escaping @Sendable (String) -> Bool,
-            read: @escaping @Sendable (String) -> String? = { _ in nil }
-        ) {
+        package init(say: @escaping @Sendable (String) -> Void, ask: @escaping @Sendable (String) -> Bool) {
             self.say = say
             self.ask = ask
-            self.read = read
         }
     }
 
@@ -80,84 +73,138 @@ package struct Operator: Sendable {
     /// Makes a change: shows what it would do, asks, and makes it only if the group is still what was looked at. As
     /// JSON or YAML, one document is said: the group afterwards, or the preview when nothing was changed.
     ///
-    /// What deletes instances of Cloud SQL needs more than a yes: the group's name, typed, or with a consent that was given
-    /// beforehand `deletesReplicas`.
+    /// What deletes instances of Cloud SQL needs more than a yes: the group's name, typed, or with a consent that was
+    /// given beforehand `deletesReplicas`.
     ///
+    /// - Parameter makes: whether the group must not be there yet.
     /// - Returns: false when there was nothing to do.
     /// - Throws: `ControlError`; `.differs` when the answer was no, or in a dry run with differences.
     @discardableResult
     package func change(
         _ group: String, _ method: HTTPMethod, _ path: String, body: JSONValue?, query: [(String, String?)] = [],
-        consent: Consent, deletesReplicas: Bool = false
+        makes: Bool = false, consent: Consent, deletesReplicas: Bool = false
     ) async throws(ControlError) -> Bool {
-        let present = try await client.exchange(.GET, "/v1/groups/\(APIClient.escaped(group))")
-        guard [200, 404].contains(present.status) else { throw APIClient.refusal(present, "reading \(group)") }
-        let preview = try await client.call(method, path, query: query + [("dryRun", "true")], body: body)
-        let lines = PreviewText.lines(preview.body)
+        let change = Change(group: group, method: method, path: path, query: query, body: body)
+        let found = try await look(at: change, makes: makes)
         let isTable = presentation == .table
-        guard !lines.isEmpty else {
-            terminal.say(isTable ? "\(group): nothing to do\n" : presentation.text(preview.body, []))
+        guard !found.lines.isEmpty else {
+            tell(nothingOf: found)
             return false
         }
-        let isNew = present.status == 404
-        let told =
-            [PreviewText.deletion(preview.body)].compactMap { $0.map { "! \($0)" } }
-            + PreviewText.warnings(preview.body) + lines
-        let differences =
-            (["\(group): \(isNew ? "new" : "changes")"] + told.map { "  \($0)" }).joined(separator: "\n") + "\n"
-        if isTable { terminal.say(differences) }
+        if isTable { terminal.say(found.differences) }
         if case .withheld = consent {
-            if !isTable { terminal.say(presentation.text(preview.body, [])) }
+            if !isTable { terminal.say(presentation.text(found.preview, [])) }
             throw ControlError(.differs, "\(group) differs, and nothing was changed")
         }
         // What programs read stays what they can read: people are shown the differences with the question.
-        let question = (isTable ? "" : differences) + "\(Self.verb(method, isNew: isNew)) \(group)"
-        try agree(to: question, of: group, consent, preview.body, deletesReplicas: deletesReplicas)
-        let answer = try await carryOut(
-            group, method, path, query, body, shown: lines + PreviewText.deleted(preview.body), tag: present.tag)
-        terminal.say(
-            isTable
-                ? "\(group): generation \(answer.body["generation"].map { Presentation.shown($0) } ?? "?")\n"
-                : presentation.text(answer.body, []))
+        let question = (isTable ? "" : found.differences) + "\(found.verb) \(group)"
+        try agree(to: question, [found], consent, deletesReplicas: deletesReplicas)
+        tell(answer: try await carryOut(found), of: found)
         return true
+    }
+
+    /// What would be done to a group.
+    struct Change: Sendable {
+        var group: String
+        var method: HTTPMethod
+        var path: String
+        var query: [(String, String?)]
+        var body: JSONValue?
+    }
+
+    /// A change as it was looked at, before anything is written.
+    struct Found: Sendable {
+        var change: Change
+        /// Whether there was no such group.
+        var isNew: Bool
+        /// The version that was looked at.
+        var tag: String?
+        var preview: JSONValue
+        /// One for each difference; none when there is nothing to do.
+        var lines: [String]
+
+        /// The Cloud SQL instances that are deleted.
+        var deleted: [String] { PreviewText.deleted(preview) }
+
+        /// For people.
+        var differences: String {
+            let told =
+                [PreviewText.deletion(preview)].compactMap { $0.map { "! \($0)" } } + PreviewText.warnings(preview)
+                + lines
+            return (["\(change.group): \(isNew ? "new" : "changes")"] + told.map { "  \($0)" }).joined(separator: "\n")
+                + "\n"
+        }
+
+        /// What is done to the group.
+        var verb: String {
+            if isNew { return "register" }
+            return change.method == .DELETE ? "remove" : change.method == .POST ? "roll back" : "change"
+        }
+    }
+
+    /// Looks at what a change would do.
+    func look(at change: Change, makes: Bool = false) async throws(ControlError) -> Found {
+        let present = try await client.exchange(.GET, "/v1/groups/\(APIClient.escaped(change.group))")
+        guard [200, 404].contains(present.status) else { throw APIClient.refusal(present, "reading \(change.group)") }
+        guard !makes || present.status == 404 else {
+            throw ControlError(
+                .failed,
+                "there is a database \(change.group) already, and nothing was changed: 'drover ctl databases modify "
+                    + "\(change.group)' changes parts of it, 'drover ctl apply' makes it what a file says")
+        }
+        let preview = try await client.call(
+            change.method, change.path, query: change.query + [("dryRun", "true")], body: change.body)
+        return Found(
+            change: change, isNew: present.status == 404, tag: present.tag, preview: preview.body,
+            lines: PreviewText.lines(preview.body))
     }
 
     /// Makes a change that was shown. A group that the scaler has meanwhile saved is looked at again: as long as the
     /// same change would come of it, it is what was agreed to.
-    private func carryOut(
-        _ group: String, _ method: HTTPMethod, _ path: String, _ query: [(String, String?)], _ body: JSONValue?,
-        shown lines: [String], tag: String?
-    ) async throws(ControlError) -> APIClient.Answer {
-        var tag = tag
+    func carryOut(_ found: Found) async throws(ControlError) -> APIClient.Answer {
+        let change = found.change
+        var found = found
         for _ in 0..<Self.repeats {
-            let answer = try await client.exchange(method, path, query: query, body: body, ifMatch: tag)
+            let answer = try await client.exchange(
+                change.method, change.path, query: change.query, body: change.body, ifMatch: found.tag,
+                ifAbsent: found.isNew)
             guard answer.status == 412 else {
                 guard (200..<300).contains(answer.status) else {
-                    throw APIClient.refusal(answer, "\(method.rawValue) \(path)")
+                    throw APIClient.refusal(answer, "\(change.method.rawValue) \(change.path)")
                 }
                 return answer
             }
-            let present = try await client.exchange(.GET, "/v1/groups/\(APIClient.escaped(group))")
-            let preview = try await client.call(method, path, query: query + [("dryRun", "true")], body: body)
-            guard present.status == 200, PreviewText.lines(preview.body) + PreviewText.deleted(preview.body) == lines
-            else { break }
-            tag = present.tag
+            let again = try await look(at: change)
+            guard !again.isNew, !found.isNew, again.lines == found.lines, again.deleted == found.deleted else { break }
+            found = again
         }
-        return try await client.call(method, path, query: query, body: body, ifMatch: tag)
+        return try await client.call(
+            change.method, change.path, query: change.query, body: change.body, ifMatch: found.tag,
+            ifAbsent: found.isNew)
+    }
+
+    func tell(nothingOf found: Found) {
+        terminal.say(
+            presentation == .table
+                ? "\(found.change.group): nothing to do\n" : presentation.text(found.preview, []))
+    }
+
+    func tell(answer: APIClient.Answer, of found: Found) {
+        terminal.say(
+            presentation == .table
+                ? "\(found.change.group): generation "
+                    + "\(answer.body["generation"].map { Presentation.shown($0) } ?? "?")\n"
+                : presentation.text(answer.body, []))
     }
 
     private static let repeats = 5
 
-    private static func verb(_ method: HTTPMethod, isNew: Bool) -> String {
-        if isNew { return "register" }
-        return method == .DELETE ? "remove" : method == .POST ? "roll back" : "change"
-    }
-
+    /// Asks whether what was shown is to be done.
     /// - Throws: `.differs` without a yes, or without what more a deletion of instances needs.
-    private func agree(
-        to question: String, of group: String, _ consent: Consent, _ preview: JSONValue, deletesReplicas: Bool
+    func agree(
+        to question: String, _ due: [Found], _ consent: Consent, deletesReplicas: Bool
     ) throws(ControlError) {
-        let instances = PreviewText.deleted(preview)
+        let instances = due.flatMap(\.deleted)
         let how = "--yes answers the question beforehand"
         guard !instances.isEmpty else {
             if case .asked = consent, !terminal.ask("\(question)?") {
@@ -165,21 +212,21 @@ package struct Operator: Sendable {
             }
             return
         }
-        let names = instances.joined(separator: ", ")
         if case .given = consent {
             guard deletesReplicas else {
                 throw ControlError(
                     .differs,
-                    "this deletes Cloud SQL instances (\(names)), which --yes alone does not allow, and nothing was changed; "
-                        + "add --delete-replicas")
+                    "this deletes Cloud SQL instances (\(instances.joined(separator: ", "))), which --yes alone does not "
+                        + "allow, and nothing was changed; add --delete-replicas")
             }
             return
         }
+        let groups = due.filter { !$0.deleted.isEmpty }.map(\.change.group)
         let count = "\(instances.count) Cloud SQL instance\(instances.count == 1 ? "" : "s")"
-        let answer = terminal.read("\(question) and DELETE \(count)? Type the group's name to agree: ")
-        guard answer == group else {
-            throw ControlError(
-                .differs, "nothing was changed; \(how) together with --delete-replicas")
+        let names = groups.count == 1 ? "the group's name" : "\(groups.joined(separator: ", "))"
+        let answer = terminal.read("\(question) and DELETE \(count)? Type \(names) to agree: ")
+        guard answer == groups.joined(separator: ", ") else {
+            throw ControlError(.differs, "nothing was changed; \(how) together with --delete-replicas")
         }
     }
 
@@ -195,30 +242,6 @@ package struct Operator: Sendable {
         /// From the two flags.
         package init(yes: Bool, dryRun: Bool) {
             self = dryRun ? .withheld : yes ? .given : .asked
-        }
-    }
-
-    /// Makes the groups what `file` says of them; others are left alone.
-    /// - Throws: `ControlError`; in a dry run only after every group was looked at.
-    package func apply(
-        _ file: DatabaseFile, query: [(String, String?)] = [], consent: Consent, deletesReplicas: Bool = false
-    ) async throws(ControlError) {
-        var differing: [String] = []
-        for (name, document) in file.groups {
-            do throws(ControlError) {
-                try await change(
-                    name, .PUT, "/v1/groups/\(APIClient.escaped(name))", body: document,
-                    query: query, consent: consent, deletesReplicas: deletesReplicas)
-            } catch {
-                guard error.kind == .differs, case .withheld = consent else { throw error }
-                differing.append(name)
-            }
-        }
-        guard differing.isEmpty else {
-            throw ControlError(
-                .differs,
-                "\(differing.joined(separator: ", ")) \(differing.count == 1 ? "differs" : "differ"), and nothing was changed"
-            )
         }
     }
 

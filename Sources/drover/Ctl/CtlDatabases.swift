@@ -51,7 +51,9 @@ struct CtlDatabases: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Adds a database.",
             discussion: """
-                The user's password is read from the variable that --password-env names.
+                The user's password is read from the variable that --password-env names. A database that is there \
+                already is left as it is, and the exit code is 1: 'modify' changes parts of one, 'drover ctl apply' \
+                makes it what a file says.
 
                 EXAMPLE
                   APP=secret drover ctl databases add shop --primary-address 10.0.0.5 --replica shop-r1=10.0.0.6 \\
@@ -91,8 +93,8 @@ struct CtlDatabases: AsyncParsableCommand {
             let body = JSONValue.object(document)
             try await options.run { work in
                 try await work.change(
-                    database, .PUT, groupPath(database), body: body,
-                    query: adoption.query + verification.query, consent: consent.consent)
+                    database, .PUT, groupPath(database), body: body, query: adoption.query + verification.query,
+                    makes: true, consent: consent.consent)
             }
         }
     }
@@ -182,8 +184,9 @@ struct CtlApply: AsyncParsableCommand {
         commandName: "apply",
         abstract: "Makes databases what a file says of them; others are left alone.",
         discussion: """
-            Shows, for each database, the rows that every ProxySQL node would get and lose, and asks. Where nobody can be \
-            asked, --yes is needed, else nothing is changed and the exit code is 2. 'drover ctl export' writes such a file.
+            Shows, for each database, the rows that every ProxySQL node would get and lose, and asks once for all of \
+            them; when one is refused, nothing is written. Where nobody can be asked, --yes is needed, else nothing is \
+            changed and the exit code is 2. 'drover ctl export' writes such a file.
 
             EXAMPLES
               drover ctl apply -f databases.yaml --dry-run
