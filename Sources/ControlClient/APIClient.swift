@@ -1,5 +1,6 @@
 package import AsyncHTTPClient
 package import FleetModel
+import Foundations
 package import JSONValues
 import NIOCore
 import Pacing
@@ -88,7 +89,7 @@ package struct APIClient: Sendable {
         } catch {
             throw ControlError(
                 .unreachable,
-                "\(method.rawValue) \(base)\(path): \(Self.explained(error))")
+                "\(method.rawValue) \(ShownText.address(base))\(path): \(Self.explained(error))")
         }
     }
 
@@ -125,7 +126,7 @@ package struct APIClient: Sendable {
         do {
             response = try await http.execute(request, timeout: .milliseconds(timeout.wholeMilliseconds))
         } catch {
-            throw ControlError(.unreachable, "GET \(base)/v1/events: \(Self.explained(error))")
+            throw ControlError(.unreachable, "GET \(ShownText.address(base))/v1/events: \(Self.explained(error))")
         }
         guard response.status == .ok else {
             let bytes = try? await withDeadline(timeout, clock: clock) {
@@ -139,7 +140,7 @@ package struct APIClient: Sendable {
 
     /// Why a call did not get through, and what to do.
     static func explained(_ error: any Error) -> String {
-        let text = "\(error)"
+        let text = ShownText.failure(error)
         // BoringSSL's own words are a line of its source.
         return text.contains("CERTIFICATE_VERIFY_FAILED")
             ? "the server's certificate is not trusted; --ca-file names the authority of a private one"

@@ -37,7 +37,8 @@ package struct DatabaseFile: Sendable {
             let place = "\(place).users[\(index)]"
             if let variable = user.removeValue(forKey: "passwordEnv")?.string {
                 guard let password = environment[variable] else {
-                    throw ControlError(.unusableInput, "\(place): the environment variable \(variable) is not set")
+                    throw ControlError(
+                        .unusableInput, "\(place): the environment variable \(ShownText.variable(variable)) is not set")
                 }
                 user["password"] = .string(password)
             }

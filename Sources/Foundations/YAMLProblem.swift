@@ -6,6 +6,8 @@ package enum YAMLProblem {
     /// A sentence without its end, for example `line 3 is not YAML`.
     package static func sentence(_ error: any Error) -> String {
         switch error {
+        case let error as UnusableFile:
+            return error.reason
         case let error as YamlError:
             return "\(line(of: error).map { "line \($0)" } ?? "it") is not YAML"
         case let error as DecodingError:

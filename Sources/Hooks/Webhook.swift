@@ -81,7 +81,7 @@ package struct Webhook: Hook {
             guard !Task.isCancelled else { throw HookFailure(.cancelled, "\(name) was not waited for") }
             // The client counts the same seconds as we, and may be the first.
             if error as? HTTPClientError == .deadlineExceeded { throw late }
-            throw HookFailure(.unreachable, "\(name) was not reached: \(error)")
+            throw HookFailure(.unreachable, "\(name) was not reached: \(ShownText.failure(error))")
         }
         guard let received else { throw late }
         return try Self.judge(received.answer, received.retryAfter, name)

@@ -1,3 +1,4 @@
+import Foundations
 import Pacing
 
 /// The end of every call: whatever the server, the network or a program does.
@@ -17,7 +18,7 @@ enum Deadline {
             throw KubernetesError(.timeout, attempt, "\(error)")
         } catch {
             if Task.isCancelled { throw KubernetesError(.cancelled, attempt, "cancelled") }
-            throw KubernetesError(.unavailable, attempt, "no answer: \(error)")
+            throw KubernetesError(.unavailable, attempt, "no answer: \(ShownText.failure(error))")
         }
     }
 }

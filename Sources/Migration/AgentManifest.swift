@@ -1,5 +1,6 @@
 import Agent
 import FleetModel
+import Foundations
 
 /// Checks the manifest around an agent: image, command, probes, drain and rights.
 struct AgentManifest {
@@ -73,7 +74,7 @@ struct AgentManifest {
             let isKnown = key.map { !$0.isSecret } ?? false
             isHarmless = isKnown && !text.contains("=") && key?.kind != .flag
             let value = text.dropFirst(flag.count + 1)
-            if Given.shown(String(flag)) != flag {
+            if ShownText.name(String(flag)) != flag {
                 shown.append("[redacted]")
             } else {
                 let isShown = !text.contains("=") || isKnown || isName(String(value))
@@ -85,7 +86,8 @@ struct AgentManifest {
 
     /// `$(NAME)` says where a value is, and not what it is.
     private static func isName(_ text: String) -> Bool {
-        text.hasPrefix("$(") && text.hasSuffix(")") && Given.shown(String(text.dropFirst(2).dropLast())) != "[redacted]"
+        text.hasPrefix("$(") && text.hasSuffix(")")
+            && ShownText.name(String(text.dropFirst(2).dropLast())) != "[redacted]"
     }
 
     private func probes(

@@ -1,5 +1,6 @@
 import Agent
 import FleetModel
+import Foundations
 
 /// Checks what is configured for ProxySQL Agent with the reader that `drover agent` itself has.
 struct AgentMigration {
@@ -86,7 +87,7 @@ struct AgentMigration {
         while let word = rest.popFirst() {
             let body = word.text.drop { $0 == "-" }
             let name = String(body.prefix { $0 != "=" })
-            var flag = Given(name: "--\(Given.shown(name))", place: word.place)
+            var flag = Given(name: "--\(ShownText.name(name))", place: word.place)
             guard word.text.hasPrefix("-") else {
                 flag.name = "argument"
                 flags.append(flag)
@@ -128,7 +129,7 @@ struct AgentMigration {
             }
         } else if let unread = program.unread {
             checked.add(.changed, "configuration file", at: program.place, "\(unread) was not read")
-        } else if program.flags != nil, let image = program.container?.image, AgentFile.isOriginal(image) {
+        } else if let image = program.container?.image, AgentFile.isOriginal(image) {
             imageDefaults(image, program, &checked)
         }
         for variable in program.environment where variable.name.hasPrefix("AGENT_") || variable.name == "envFrom" {
@@ -173,11 +174,14 @@ struct AgentMigration {
                 !set.contains(key.theirVariable ?? ""), !set.contains("--\(theirs)"), !set.contains("envFrom")
             else { continue }
             let isNeeded = key.standard != value
+            // A script may set it too, and nobody here reads that.
+            let unless = program.flags == nil ? "unless the script sets it, set " : "set "
             checked.add(
-                isNeeded ? .error : .same, Given(name: theirs, place: image.place), drover: key.name,
+                !isNeeded ? .same : program.flags == nil ? .changed : .error,
+                Given(name: theirs, place: image.place), drover: key.name,
                 isNeeded
-                    ? "it comes from /app/config.yaml of the Go agent's image, and Drover's image has no such file: set "
-                        + "\(key.theirVariable ?? key.variable)\(key.isSecret ? "" : "=\(value)")"
+                    ? "it comes from /app/config.yaml of the Go agent's image, and Drover's image has no such file: "
+                        + "\(unless)\(key.theirVariable ?? key.variable)\(key.isSecret ? "" : "=\(value)")"
                     : nil, page: Self.table)
         }
     }
@@ -191,7 +195,7 @@ struct AgentMigration {
             let wrong = given.name.hasPrefix("--") ? String(given.name.dropFirst(2)) : given.name
             let near = Nearest.name(to: wrong, among: known).map { "; did you mean \($0)?" } ?? ""
             var shown = given
-            if !given.name.hasPrefix("--") { shown.name = Given.shown(given.name) }
+            if !given.name.hasPrefix("--") { shown.name = ShownText.key(given.name, among: known) }
             checked.add(
                 .unsupported, shown, "unknown, and ignored by the Go agent too: remove it\(near)", page: Self.table)
             return

@@ -26,21 +26,6 @@ struct Given: Hashable, Sendable {
         self.reference = reference
         self.place = place
     }
-
-    /// A name from outside as far as it may be shown: a line that is no key, or a key with its value in it, is not.
-    static func shown(_ name: String) -> String {
-        let isName =
-            name.utf8.count <= 100
-            && name.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
-                    true
-                default: false
-                }
-            }
-        return isName ? name : "[redacted]"
-    }
 }
 
 /// A word of a command.

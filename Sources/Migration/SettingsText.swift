@@ -1,29 +1,16 @@
 import FleetModel
-import Yams
+import Foundations
 
 /// A YAML text of settings as dotted keys, with lines.
 enum SettingsText {
     /// The values by key; lines begin at that of `place`.
     static func leaves(_ text: String, at place: Given.Place) -> [Given]? {
-        guard let root = try? Yams.compose(yaml: text), root.mapping != nil else { return nil }
-        var leaves: [Given] = []
-        collect(root, "", place, &leaves)
-        return leaves
-    }
-
-    private static func collect(_ node: Node, _ prefix: String, _ place: Given.Place, _ leaves: inout [Given]) {
-        if let mapping = node.mapping {
-            for (key, value) in mapping {
-                let name = key.string ?? "?"
-                collect(value, prefix.isEmpty ? name : "\(prefix).\(name)", place, &leaves)
-            }
-            return
-        }
-        let value = node.sequence.map { $0.map { $0.scalar?.string ?? "" }.joined(separator: ",") }
-        leaves.append(
+        guard let leaves = try? YAMLKeys.leaves(text) else { return nil }
+        return leaves.map { leaf in
             Given(
-                name: prefix, value: (value ?? node.scalar?.string).map { Secret($0) },
-                place: Given.Place(file: place.file, line: place.line + (node.mark?.line ?? 1) - 1)))
+                name: leaf.key, value: Secret(leaf.value ?? ""),
+                place: Given.Place(file: place.file, line: place.line + leaf.line - 1))
+        }
     }
 
     /// The same the other way: dotted keys as nested YAML, in the order that they are given.

@@ -1,7 +1,6 @@
 import Configuration
 package import FleetModel
 import Foundations
-import Yams
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -60,7 +59,9 @@ package struct EffectiveSettings: Sendable {
         if let file {
             do {
                 // Read once: it may be a pipe.
-                let leaves = try Self.leaves(try InputFile.existingText(file))
+                guard let leaves = try YAMLKeys.leaves(try InputFile.existingText(file)) else {
+                    throw UnusableFile(reason: "it is not a set of keys with values")
+                }
                 complaints += Self.unknownKeys(leaves, file)
                 providers.append(("file", InMemoryProvider(name: "file", values: Self.configured(leaves))))
             } catch {
@@ -77,7 +78,7 @@ package struct EffectiveSettings: Sendable {
             }.first
             guard let value = found ?? key.standard.map({ Value(text: $0, source: "default") }) else { continue }
             if let complaint = key.complaint(about: value.text) {
-                let shown = key.isSecret ? "[redacted]" : value.text
+                let shown = key.shown(value.text)
                 complaints.append("\(key.name) is \"\(shown)\" (from the \(value.source)): \(complaint)")
             }
             values[key.name] = value
@@ -85,7 +86,7 @@ package struct EffectiveSettings: Sendable {
         complaints += Self.ingestComplaints(values)
         webhookAddress = Self.webhookAddress(webhook, values, environment)
         if webhook == .atPort, webhookAddress == nil, let port = environment["PORT"], !port.isEmpty {
-            complaints.append("PORT is \"\(port)\": it must be a port")
+            complaints.append("PORT is \"\(ShownText.name(port))\": it must be a port")
         }
         complaints += [Self.openWebhookComplaint(webhook, at: webhookAddress, values, environment)].compactMap(\.self)
         let isOpen = (authentication ?? "none") == "none"
@@ -102,7 +103,7 @@ package struct EffectiveSettings: Sendable {
     package var shown: [(key: SettingKey, value: Value?)] {
         SettingKey.all.map { key in
             var value = values[key.name]
-            if key.isSecret, value != nil { value?.text = "[redacted]" }
+            if let text = value?.text { value?.text = key.shown(text) }
             return (key, value)
         }
     }
@@ -191,41 +192,24 @@ package struct EffectiveSettings: Sendable {
         }.map { "the environment variable \($0) is unknown; 'drover config show' lists the known ones" }
     }
 
-    private static func unknownKeys(_ leaves: [(key: String, value: String?)], _ file: String) -> [String] {
+    private static func unknownKeys(_ leaves: [YAMLLeaf], _ file: String) -> [String] {
         let known = Set(SettingKey.all.map(\.name))
         return leaves.map(\.key).filter { !known.contains($0) && !$0.hasPrefix("agent.") && !agentsToo.contains($0) }
             .map {
-                "the key \($0) in \(file) is unknown; 'drover config show' lists the known ones"
+                "the key \(ShownText.key($0, among: known)) in \(file) is unknown; 'drover config show' lists the known ones"
             }
     }
 
     /// Keys of the agent without its prefix, for one file may be everybody's.
     private static let agentsToo: Set<String> = ["log.source", "log.probes"]
 
-    private static func configured(_ leaves: [(key: String, value: String?)]) -> [AbsoluteConfigKey: ConfigValue] {
+    private static func configured(_ leaves: [YAMLLeaf]) -> [AbsoluteConfigKey: ConfigValue] {
         var values: [AbsoluteConfigKey: ConfigValue] = [:]
-        for (key, value) in leaves {
-            guard let value else { continue }
-            let isSecret = SettingKey.all.first { $0.name == key }?.isSecret ?? false
-            values[AbsoluteConfigKey(ConfigKey(key))] = ConfigValue(.string(value), isSecret: isSecret)
+        for leaf in leaves {
+            guard let value = leaf.value else { continue }
+            let isSecret = SettingKey.all.first { $0.name == leaf.key }?.isSecret ?? false
+            values[AbsoluteConfigKey(ConfigKey(leaf.key))] = ConfigValue(.string(value), isSecret: isSecret)
         }
         return values
-    }
-
-    /// The values of a YAML text by dotted key; nil for a key that says nothing.
-    /// - Throws: the YAML library's error.
-    private static func leaves(_ text: String) throws -> [(key: String, value: String?)] {
-        guard let root = try Yams.compose(yaml: text), root.null == nil else { return [] }
-        return leaves(of: root, prefix: "")
-    }
-
-    private static func leaves(of node: Node, prefix: String) -> [(key: String, value: String?)] {
-        guard let mapping = node.mapping else {
-            let list = node.sequence.map { $0.map { $0.scalar?.string ?? "" }.joined(separator: ",") }
-            return [(prefix, node.null == nil ? list ?? node.scalar?.string : nil)]
-        }
-        return mapping.flatMap { key, value in
-            leaves(of: value, prefix: prefix.isEmpty ? key.string ?? "?" : "\(prefix).\(key.string ?? "?")")
-        }
     }
 }

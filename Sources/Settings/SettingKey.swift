@@ -1,3 +1,5 @@
+import Foundations
+
 /// One thing that can be set: in the YAML file, in the environment or by a flag, each overriding the one before.
 package struct SettingKey: Hashable, Sendable {
     /// What a value must look like.
@@ -47,6 +49,16 @@ package struct SettingKey: Hashable, Sendable {
     /// Chester's names for the same thing, read where ours is not set; the first that is set counts.
     package var chesterVariables: [String] {
         (Self.chesterVariables[name].map { [$0] } ?? []) + (Self.googleVariables[name] ?? [])
+    }
+
+    /// `value` as far as people may see it.
+    package func shown(_ value: String) -> String {
+        if isSecret { return ShownText.redacted }
+        // Arguments of somebody's program may be anything.
+        if name.hasSuffix(".command"), let space = value.firstIndex(of: " ") {
+            return "\(value[..<space]) \(ShownText.redacted)"
+        }
+        return ShownText.address(value)
     }
 
     /// What is wrong with `value`, or nil.
@@ -142,6 +154,8 @@ package struct HostAndPort: Hashable, Sendable, CustomStringConvertible {
             guard host.hasSuffix("]"), host.dropFirst().dropLast().contains(":") else { return nil }
             self.host = String(host.dropFirst().dropLast())
         } else {
+            // A URL, or what has a user, is no host.
+            guard !host.contains(where: { "/@ ".contains($0) }) else { return nil }
             self.host = String(host)
         }
         self.port = port

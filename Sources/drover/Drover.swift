@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundations
 
 /// The command `drover`; each role is a subcommand in a file of its own.
 @main
@@ -26,6 +27,14 @@ struct Drover: AsyncParsableCommand {
         if CommandLine.arguments.dropFirst().first == "agent" {
             return await AgentCommand.main(words: Array(CommandLine.arguments.dropFirst(2)))
         }
-        await main(nil)
+        do {
+            var command = try parseAsRoot()
+            if var waiting = command as? any AsyncParsableCommand { try await waiting.run() } else { try command.run() }
+        } catch {
+            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+            let words = Array(CommandLine.arguments.dropFirst())
+            Console.complain(usage: ShownText.usage(fullMessage(for: error), words: words))
+            exit(withError: ProgramExit.usage.code)
+        }
     }
 }

@@ -149,7 +149,7 @@ struct DumpCommand: AsyncParsableCommand {
     ) throws(DigestError) -> DumpSettings {
         let text = address ?? agent.text("agent.proxysql.address")
         guard let address = AgentAddress(text), address.port > 0 else {
-            throw DigestError(.unusable, "--address is host:port, not \"\(text)\"")
+            throw DigestError(.unusable, "--address is host:port, not \"\(ShownText.address(text))\"")
         }
         var server = MySQLConfiguration(
             host: address.host, port: address.port, username: username ?? agent.text("agent.proxysql.username"),

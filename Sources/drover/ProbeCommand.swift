@@ -1,5 +1,6 @@
 import Agent
 import ArgumentParser
+import Foundations
 import Logging
 import Pacing
 
@@ -37,7 +38,8 @@ struct ProbeCommand: AsyncParsableCommand {
         if arguments.wantsVersion { return Console.say(BuildInformation.text) }
         guard let name, let kind = names[name] else {
             Console.complain(
-                "\(name.map { "'\($0)' is no probe" } ?? "no probe is named"); started, ready and live are")
+                "\(name.map { "\(ShownText.flag($0)) is no probe" } ?? "no probe is named"); started, ready and live are"
+            )
             throw ProgramExit.usage.code
         }
         try await Self.ask(kind, timeout: timeout, isDirect: isDirect, arguments)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Foundations
 import Logging
 import Observability
 import Settings
@@ -22,11 +23,12 @@ struct SettingsOptions: ParsableArguments {
         var flags: [String: String] = [:]
         for text in overrides {
             guard let equals = text.firstIndex(of: "=") else {
-                throw ValidationError("--set takes key=value, not \"\(text)\"")
+                throw ValidationError("--set takes key=value")
             }
             let key = String(text[..<equals])
             guard SettingKey.all.contains(where: { $0.name == key }) else {
-                throw ValidationError("--set: the key \(key) is unknown; 'drover config show' lists the known ones")
+                let shown = ShownText.key(key, among: SettingKey.all.map(\.name))
+                throw ValidationError("--set: the key \(shown) is unknown; 'drover config show' lists the known ones")
             }
             flags[key] = String(text[text.index(after: equals)...])
         }
@@ -50,6 +52,11 @@ enum Console {
     /// Writes a line to standard error.
     static func complain(_ text: String) {
         try? FileHandle.standardError.write(contentsOf: Data("drover: \(text)\n".utf8))
+    }
+
+    /// Writes what is wrong with a command line to standard error.
+    static func complain(usage: String) {
+        try? FileHandle.standardError.write(contentsOf: Data("\(usage)\n".utf8))
     }
 
     /// Writes a line to standard output at once, even into a pipe.

@@ -140,6 +140,22 @@ struct AgentManifestShapesTests {
         #expect(migration.equivalents.isEmpty)
     }
 
+    @Test("what the image brings is missing beside a script too, which may set it: that is said, and is no error")
+    func imageDefaultsBesideScripts() async throws {
+        let container = """
+            command: ["/bin/sh", "-c", "exec /app/proxysql-agent --run_mode=core"]
+            env: [{name: AGENT_SHUTDOWN_DRAIN_TIMEOUT, value: "60"}]
+            """
+        let report = try await check([("pod.yaml", pod(container))]).report
+        for theirs in ["proxysql.password", "shutdown.shutdown_timeout"] {
+            let finding = report.findings.first { $0.theirs == theirs }
+            #expect(finding?.level == .changed)
+            #expect(finding?.message?.contains("unless the script sets it") == true)
+        }
+        #expect(!report.findings.contains { $0.theirs == "shutdown.drain_timeout" })
+        #expect(!report.findings.contains { $0.level == .error })
+    }
+
     @Test("a file that is written is taken by every command")
     func written() async throws {
         let file = "run_mode: core\nlog: {level: WARN, format: JSON}\ncore: {interval: 10}\n"

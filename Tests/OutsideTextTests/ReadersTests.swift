@@ -41,7 +41,8 @@ private struct Reader: Sendable, CustomTestStringConvertible {
             return "\(String(describing: file.caller("fedcba9876543210fedcba9876543210")))"
         },
         Reader(name: "databases.yaml", text: "databases:\n- name: shop\n  users: []\n") { path in
-            "\(try DatabaseFile(try InputFile.existingText(path), environment: [:]))"
+            try DatabaseFile(try InputFile.existingText(path), environment: [:]).groups
+                .map { "\($0.name) \(YAMLText.write($0.document))" }.joined()
         },
         Reader(
             name: "the base cnf",

@@ -18,6 +18,8 @@ package struct AgentAddress: Hashable, Sendable, CustomStringConvertible {
         else { return nil }
         var host = String(text[..<colon])
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+        // A URL, or what has a user, is no host.
+        guard !host.contains(where: { "/@ ".contains($0) }) else { return nil }
         self.init(host: host, port: port)
     }
 

@@ -1,3 +1,5 @@
+import Foundations
+
 /// The command line of `drover agent`: Go's flags, with one dash or two, and Drover's, each `--name=value` or
 /// `--name value`.
 package struct AgentArguments: Hashable, Sendable {
@@ -44,7 +46,9 @@ package struct AgentArguments: Hashable, Sendable {
             case "config": file = try Self.value(attached, name, &rest)
             default:
                 guard let key = AgentSettingKey.all.first(where: { $0.theirs == name || $0.flag == name }) else {
-                    throw Problem(description: "unknown flag --\(name); 'drover agent --help' lists the known ones")
+                    throw Problem(
+                        description:
+                            "unknown flag \(ShownText.flag("--\(name)")); 'drover agent --help' lists the known ones")
                 }
                 if key.theirs == name { inTheirSpelling.insert(key.name) } else { inTheirSpelling.remove(key.name) }
                 if key.kind == .flag {
@@ -68,7 +72,7 @@ package struct AgentArguments: Hashable, Sendable {
     private static func truth(_ attached: String?, _ name: String) throws(Problem) -> Bool {
         guard let attached else { return true }
         guard let truth = AgentSettingKey.truth(attached) else {
-            throw Problem(description: "--\(name) is \"\(attached)\": it must be true or false")
+            throw Problem(description: "--\(name) is \"\(ShownText.flag(attached))\": it must be true or false")
         }
         return truth
     }

@@ -2,7 +2,6 @@ package import FleetModel
 import Foundations
 package import MySQLWire
 import Settings
-import Yams
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -85,7 +84,7 @@ package struct AgentSettings: Sendable {
     package var shown: [(key: AgentSettingKey, value: Value?)] {
         AgentSettingKey.all.map { key in
             var value = values[key.name]
-            if key.isSecret, value != nil { value?.text = "[redacted]" }
+            if let text = value?.text { value?.text = key.isSecret ? ShownText.redacted : ShownText.address(text) }
             return (key, value)
         }
     }
@@ -115,6 +114,8 @@ package struct AgentSettings: Sendable {
 
     // MARK: Parts
 
+    private static let theirKeys = AgentSettingKey.all.compactMap(\.theirs)
+
     private mutating func takeTheirFile(
         _ environment: [String: String], _ read: (String) throws -> String?, _ complaints: inout [String]
     ) {
@@ -128,7 +129,8 @@ package struct AgentSettings: Sendable {
                         $0.theirs?.hasPrefix(key.lowercased() + ".") == true
                     }
                     if !isSection || !text.isEmpty {
-                        warnings.append("the key \(key) in \(path) is unknown and ignored; see 'drover agent --help'")
+                        let shown = ShownText.key(key, among: Self.theirKeys)
+                        warnings.append("the key \(shown) in \(path) is unknown and ignored; see 'drover agent --help'")
                     }
                     continue
                 }
@@ -194,7 +196,8 @@ package struct AgentSettings: Sendable {
             if let known = AgentSettingKey.all.first(where: { $0.name == key }) {
                 values[known.name] = Value(text: text, source: path)
             } else if !SettingKey.all.contains(where: { $0.name == key }) {
-                complaints.append("the key \(key) in \(path) is unknown; 'drover agent --help' lists the known ones")
+                let shown = ShownText.key(key, among: AgentSettingKey.all.map(\.name) + SettingKey.all.map(\.name))
+                complaints.append("the key \(shown) in \(path) is unknown; 'drover agent --help' lists the known ones")
             }
         }
     }
@@ -205,7 +208,7 @@ package struct AgentSettings: Sendable {
             guard let value = values[key.name] else { continue }
             if value.text.isEmpty, key.standard == nil { continue }
             if let complaint = key.complaint(about: value.text) {
-                let shown = key.isSecret ? "[redacted]" : value.text
+                let shown = key.isSecret ? ShownText.redacted : ShownText.address(value.text)
                 complaints.append(
                     "\(key.theirs ?? key.name) is \"\(shown)\" (from \(value.source)): \(complaint)")
             }
@@ -254,36 +257,14 @@ package struct AgentSettings: Sendable {
             return nil
         }
         do {
-            guard let root = try Yams.compose(yaml: text), root.null == nil else { return [:] }
-            guard root.mapping != nil else {
+            guard let leaves = try YAMLKeys.leaves(text) else {
                 complaints.append("the configuration file \(path) is not a set of keys with values")
                 return nil
             }
-            var leaves: [String: String] = [:]
-            Self.collect(root, "", &leaves)
-            return leaves
+            return Dictionary(uniqueKeysWithValues: leaves.map { ($0.key, $0.value ?? "") })
         } catch {
             complaints.append("the configuration file \(path) cannot be read: \(YAMLProblem.sentence(error))")
             return nil
         }
     }
-
-    private static func collect(_ node: Node, _ prefix: String, _ leaves: inout [String: String]) {
-        if let mapping = node.mapping {
-            // What is merged in gives way to what stands beside it, and among several the first counts.
-            for (key, value) in mapping where key.string == "<<" {
-                for merged in value.sequence.map({ Array($0) })?.reversed() ?? [value] {
-                    collect(merged, prefix, &leaves)
-                }
-            }
-            for (key, value) in mapping where key.string != "<<" {
-                collect(value, prefix.isEmpty ? key.string ?? "?" : "\(prefix).\(key.string ?? "?")", &leaves)
-            }
-        } else if let sequence = node.sequence {
-            leaves[prefix] = sequence.map { $0.scalar?.string ?? "" }.joined(separator: ",")
-        } else {
-            leaves[prefix] = node.null == nil ? node.scalar?.string ?? "" : ""
-        }
-    }
-
 }

@@ -106,13 +106,19 @@ indirect enum CredentialDocument: Decodable, Sendable {
         try parse(try bytes(path, because: origin), path, because: origin)
     }
 
+    /// The path, unless people put the credentials themselves there.
+    private static func shown(_ path: String) -> String {
+        let isPath = path.hasPrefix("/") || path.hasPrefix("./") || path.hasPrefix("../") || path.hasSuffix(".json")
+        return isPath && !path.contains("\"") ? "\(path) " : ""
+    }
+
     /// The bytes of the file at `path`.
     static func bytes(_ path: String, because origin: String) throws(GoogleFailure) -> Data {
         do {
             return try Data(contentsOf: URL(filePath: path))
         } catch {
             throw GoogleFailure(
-                .unauthenticated, call: "the credentials file \(path) (from \(origin))",
+                .unauthenticated, call: "the credentials file \(shown(path))(from \(origin))",
                 "it cannot be read; check the path and its permissions")
         }
     }
@@ -121,7 +127,7 @@ indirect enum CredentialDocument: Decodable, Sendable {
     static func parse(
         _ data: Data, _ path: String, because origin: String
     ) throws(GoogleFailure) -> CredentialDocument {
-        let what = "the credentials file \(path) (from \(origin))"
+        let what = "the credentials file \(shown(path))(from \(origin))"
         do {
             return try JSONDecoder().decode(CredentialDocument.self, from: data)
         } catch let DecodingError.keyNotFound(key, _) {

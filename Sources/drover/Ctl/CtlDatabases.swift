@@ -75,7 +75,7 @@ struct CtlDatabases: AsyncParsableCommand {
 
         func run() async throws {
             guard let password = ProcessInfo.processInfo.environment[passwordEnv] else {
-                throw ValidationError("the environment variable \(passwordEnv) is not set")
+                throw ValidationError("the environment variable \(ShownText.variable(passwordEnv)) is not set")
             }
             var servers: [JSONValue] = [
                 ["name": .string(primary ?? database), "address": .string(primaryAddress), "origin": "primary"]
@@ -124,7 +124,7 @@ struct CtlDatabases: AsyncParsableCommand {
                 for text in assignments {
                     let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
                     guard parts.count == 2 else {
-                        throw ControlError(.unusableInput, "--set takes path=value, not \(text)")
+                        throw ControlError(.unusableInput, "--set takes path=value")
                     }
                     var value = try YAMLText.read(String(parts[1]))
                     for name in parts[0].split(separator: ".").reversed() { value = .object([String(name): value]) }

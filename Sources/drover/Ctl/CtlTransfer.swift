@@ -2,6 +2,7 @@ import ArgumentParser
 import ControlClient
 import FleetModel
 import Foundation
+import Foundations
 import Logging
 import MySQLWire
 import ProxySQLAdmin
@@ -14,6 +15,7 @@ struct CtlImport: AsyncParsableCommand {
         commandName: "import",
         abstract: "Reads a running ProxySQL into databases.yaml.",
         discussion: """
+            The admin user's password is read from DROVER_FLEET_PASSWORD, or from the variable that --password-env names. \
             Writes to standard output and changes nothing. What cannot be expressed is named on standard error. \
             Passwords are written as ProxySQL holds them: keep the file to yourself.
 
@@ -45,13 +47,16 @@ struct CtlImport: AsyncParsableCommand {
         guard Set(places.map(\.name)).count == places.count else {
             throw ValidationError("--database names one database twice")
         }
-        guard let colon = fromProxysql.lastIndex(of: ":"), let port = Int(fromProxysql[colon...].dropFirst()) else {
-            throw ValidationError("--from-proxysql takes host:port, not \(fromProxysql)")
+        guard let colon = fromProxysql.lastIndex(of: ":"), let port = Int(fromProxysql[colon...].dropFirst()),
+            // A URL, or what has a user, is no host.
+            !fromProxysql.contains(where: { "/@ ".contains($0) })
+        else {
+            throw ValidationError("--from-proxysql takes host:port")
         }
-        let password = ProcessInfo.processInfo.environment[passwordEnv] ?? ""
+        let password = ProcessInfo.processInfo.environment[passwordEnv]
         do {
             var server = MySQLConfiguration(
-                host: String(fromProxysql[..<colon]), port: port, username: username, password: password)
+                host: String(fromProxysql[..<colon]), port: port, username: username, password: password ?? "")
             try ClientTLSSettings(mode: tls, caFile: tlsCa).apply(to: &server)
             let node = try await AdminClient(
                 server, node: fromProxysql, timeout: .seconds(10), logger: Logger(label: "drover"))
@@ -60,7 +65,8 @@ struct CtlImport: AsyncParsableCommand {
             for remark in found.remarks { Console.complain(remark) }
             try FileHandle.standardOutput.write(contentsOf: Data(YAMLText.write(found.document).utf8))
         } catch let error as AdminError {
-            Console.complain(error.message)
+            let unset = "; the variable \(ShownText.variable(passwordEnv)) with its password is not set"
+            Console.complain(error.message + (password == nil ? unset : ""))
             throw ProgramExit.unreachable.code
         } catch let error as MySQLWireError {
             Console.complain("--tls: \(error.message)")
