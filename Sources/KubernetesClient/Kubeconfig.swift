@@ -23,6 +23,16 @@ struct Kubeconfig: Sendable {
             case currentContext = "current-context"
             case clusters, users, contexts
         }
+
+        /// What stands in one list under one name twice, which kubectl refuses.
+        var twice: String? {
+            func first(_ kind: String, _ names: [String]?) -> String? {
+                var seen: Set<String> = []
+                return names?.first { !seen.insert($0).inserted }.map { "\(kind) \($0)" }
+            }
+            return first("cluster", clusters?.map(\.name)) ?? first("user", users?.map(\.name))
+                ?? first("context", contexts?.map(\.name))
+        }
     }
 
     /// `{name: N, cluster|user|context: {…}}`.
@@ -144,12 +154,17 @@ struct Kubeconfig: Sendable {
             merged.paths.append(path)
             // An empty file is a valid one.
             guard !KubernetesConfiguration.trimmed(text).isEmpty else { continue }
+            let document: Document
             do {
-                merged.merge(
-                    try YAMLDecoder().decode(Document.self, from: text), folder: Self.folder(of: path))
+                document = try YAMLDecoder().decode(Document.self, from: text)
             } catch {
                 throw KubernetesError(.configuration, attempt, "it is not a kubeconfig: \(YAMLProblem.sentence(error))")
             }
+            if let name = document.twice {
+                throw KubernetesError(
+                    .configuration, attempt, "it has the \(name) twice, and nothing says which is meant")
+            }
+            merged.merge(document, folder: Self.folder(of: path))
         }
         guard !merged.paths.isEmpty else {
             throw KubernetesError(
@@ -215,6 +230,10 @@ struct Kubeconfig: Sendable {
         guard let user = users[userName] else { throw missing("it has no user \(userName)") }
         if user.authProvider != nil {
             throw missing("its user \(userName) needs an auth-provider; use an exec plugin or a token")
+        }
+        let (hasToken, hasName) = (user.token?.isEmpty == false, user.username?.isEmpty == false)
+        guard [hasToken, hasName, user.exec != nil].count(where: { $0 }) <= 1 else {
+            throw missing("its user \(userName) has more than one of token, username and exec; kubectl takes one")
         }
         configuration.impersonation = try Self.impersonation(user, userName, attempt)
         configuration.clientCertificate = try certificate(user, userName, attempt)
