@@ -26,9 +26,13 @@ enum StoreFormat {
         let format = try format(database)
         let isNewer = try format > current || migrations.hasBeenSuperseded(database)
         guard isNewer else { return }
+        // Within one format a newer drover may have added what this one has no name for.
+        let why =
+            format > current
+            ? "format \(format), this one knows up to \(current)" : "it has what this one does not know"
         throw StoreError.unavailable(
-            reason: "\(what) was written by a newer drover (format \(format), this one knows up to \(current)), and "
-                + "this one would damage it; run the newer drover again, or restore the copy of the folder that was "
+            reason:
+                "\(what) was written by a newer drover (\(why)), and this one would damage it; run the newer drover again, or restore the copy of the folder that was "
                 + "made before the upgrade")
     }
 

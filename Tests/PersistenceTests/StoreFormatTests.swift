@@ -66,9 +66,13 @@ struct StoreFormatTests {
     @Test(
         "a newer store is refused with what to do, and is left as it is",
         arguments: [
-            "PRAGMA user_version = 99", "INSERT INTO grdb_migrations (identifier) VALUES ('of another year')",
+            ("PRAGMA user_version = 99", "(format 99, this one knows up to 1)"),
+            (
+                "INSERT INTO grdb_migrations (identifier) VALUES ('of another year')",
+                "(it has what this one does not know)"
+            ),
         ])
-    func newer(_ change: String) async throws {
+    func newer(_ change: String, _ why: String) async throws {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("drover-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: path) }
         do {
@@ -86,6 +90,7 @@ struct StoreFormatTests {
             } catch {
                 #expect("\(error)".contains("written by a newer drover"), "\(error)")
                 #expect("\(error)".contains("before the upgrade"))
+                #expect("\(error)".contains(why))
             }
         }
         refused { _ = try SQLiteStore(directory: StateDirectory(path: path)) }
