@@ -10,10 +10,17 @@ package struct Operator: Sendable {
         /// Asks a yes-or-no question; false where nobody can answer.
         package var ask: @Sendable (String) -> Bool
 
+        /// Asks for a word; nil where nobody can answer.
+        package var read: @Sendable (String) -> String?
+
         /// Makes a terminal.
-        package init(say: @escaping @Sendable (String) -> Void, ask: @escaping @Sendable (String) -> Bool) {
+        package init(
+            say: @escaping @Sendable (String) -> Void, ask: @escaping @Sendable (String) -> Bool,
+            read: @escaping @Sendable (String) -> String? = { _ in nil }
+        ) {
             self.say = say
             self.ask = ask
+            self.read = read
         }
     }
 
