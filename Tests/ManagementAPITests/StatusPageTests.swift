@@ -8,6 +8,29 @@ import Testing
 
 @Suite("The status page")
 struct StatusPageTests {
+    @Test("of very many incidents the page shows the newest, and says how many are open")
+    func flood() async throws {
+        try await withAPI { client, store in
+            let shop = try InstanceName("shop")
+            let now = Timestamp(secondsSinceEpoch: 1_800_000_000)
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                for number in 0..<230 {
+                    tasks.addTask {
+                        let alert = Alert(
+                            incidentID: "i-\(number)", policyName: "p", state: .open, startedAt: now, closedAt: nil,
+                            primaryInstance: shop, group: shop, replicaBaseName: "shop-", action: .add,
+                            documentation: "{}")
+                        _ = try await store.record(alert, at: now)
+                    }
+                }
+                try await tasks.waitForAll()
+            }
+            let page = try await client.call(.get, "/ui").text
+            #expect(page.contains("<b>230</b> open incidents<"))
+            #expect(page.contains("<p>30 more open incidents are not shown.</p>"))
+        }
+    }
+
     @Test("it shows groups, nodes, incidents, decisions and events, and whatever they are called stays text")
     func content() async throws {
         let board = PublicationBoard()

@@ -45,7 +45,7 @@ struct StatusPage: Sendable {
         <section id="groups" aria-labelledby="groups-title">
         <h2 id="groups-title">Groups</h2>
         \(state.groups.isEmpty ? Self.noGroups : HTML(state.groups.map(group)))
-        \(state.more == 0 ? "" : "<p>\(state.more) more groups are not shown.</p>")
+        \(Self.unshown(state.more, "groups"))
         </section>
         <section id="nodes" aria-labelledby="nodes-title">
         <h2 id="nodes-title">Nodes</h2>
@@ -54,7 +54,7 @@ struct StatusPage: Sendable {
         <section id="incidents" aria-labelledby="incidents-title">
         <h2 id="incidents-title">Open incidents</h2>
         \(state.openIncidents == 0 ? Self.noIncidents : HTML(state.incidents.map(incident)))
-        \(hidden == 0 ? "" : "<p>\(hidden) more open incidents are not shown.</p>")
+        \(Self.unshown(state.openIncidents - state.incidents.count, "open incidents"))
         </section>
         <section id="decisions" aria-labelledby="decisions-title">
         <h2 id="decisions-title">Recent decisions</h2>
@@ -75,8 +75,11 @@ struct StatusPage: Sendable {
         <p class="empty">None: no alert asks for more or fewer replicas.</p>
         """
 
-    /// Open incidents that are older than the newest ones of all.
-    private var hidden: Int { max(0, state.openIncidents - state.incidents.count) }
+    /// Says what else there is. A function, because a literal that is interpolated counts as text and would be escaped.
+    private static func unshown(_ number: Int, _ what: String) -> HTML {
+        guard number > 0 else { return "" }
+        return "<p>\(number) more \(what) are not shown.</p>"
+    }
 
     /// What a person looks for first.
     private var summary: HTML {
