@@ -90,10 +90,13 @@ package actor ConcernWatch: Service {
     private func lookAtUnregistered(_ registered: [InstanceName]) async throws(StoreError) -> Set<InstanceName> {
         let known = Set(registered)
         var concerns: [InstanceName: FleetConcern] = [:]
-        // Newest first: what is kept in the end is the oldest of each.
-        for incident in try await sources.incidents.recent(limit: 200)
-        where incident.state == .open && !known.contains(incident.group) {
-            concerns[incident.group] = .unregistered(incident, registered: registered)
+        // Counting costs little; the incidents themselves are read when there is something to tell.
+        if try await sources.incidents.openIncidents().keys.contains(where: { !known.contains($0) }) {
+            // Newest first: what is kept in the end is the oldest of each.
+            for incident in try await sources.incidents.recent(limit: 200)
+            where incident.state == .open && !known.contains(incident.group) {
+                concerns[incident.group] = .unregistered(incident, registered: registered)
+            }
         }
         let names = Set(concerns.keys).union(books.keys.filter { !known.contains($0) })
         let now = time.wallClock.now()
