@@ -44,7 +44,7 @@ if [ -n "${2:-}" ]; then
         role=$(basename "$file" .yaml)
         # Nothing of this script's own environment: an unknown DROVER_ variable is refused.
         env -i PATH="$PATH" DROVER_INGEST_AUTH_TOKEN=x \
-            "$2" config validate --role "${role/drover/serve}" --config "$file" >/dev/null
+            "$2" config validate --elsewhere --role "${role/drover/serve}" --config "$file" >/dev/null
     done
     say "each role takes its overlays' settings"
 fi

@@ -88,6 +88,7 @@ check "a dry run on a Chester's data in the Datastore emulator" \
 check "the management API against its own description" \
     "schemathesis" "schemathesis: it could not be installed from PyPI" \
     scripts/check_api.sh "$drover" .cache/schemathesis
+check "what serve refuses to start with" "" "" scripts/check_start.py "$drover"
 check "that no command shows a secret" "" "" scripts/check_secrets.py "$drover"
 check "an upgrade of the store and the way back" "" "" scripts/check_upgrade.py "$drover"
 check "every verb of every route, in a sandbox" "" "" scripts/check_verbs.py "$drover"

@@ -38,6 +38,22 @@ package final class StateDirectory: Sendable {
         }
     }
 
+    /// Why the folder could not be taken, as far as that shows without making or taking it; nil where it could. That
+    /// another process owns it is no complaint.
+    package static func complaint(about path: String) -> String? {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            guard errno == ENOENT else { return "the state directory \(path) cannot be made: \(lastError())" }
+            let slash = path.lastIndex(of: "/")
+            let parent = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+            return access(parent, W_OK | X_OK) == 0
+                ? nil : "the state directory \(path) cannot be made: \(lastError()); name another one"
+        }
+        guard status.st_mode & S_IFMT == S_IFDIR else { return "the state directory \(path) is no folder" }
+        return access(path, W_OK | X_OK) == 0
+            ? nil : "the state directory \(path) cannot be written: \(lastError())"
+    }
+
     /// Takes the folder's rights from everybody but its owner.
     /// - Returns: a sentence about rights that were wider.
     private static func tighten(_ path: String) -> String? {

@@ -32,6 +32,8 @@ package struct EffectiveSettings: Sendable {
     }
 
     var values: [String: Value]
+    /// Whether the file has settings of the agent, and nobody set anything else but how to log.
+    package private(set) var isOnlyForAgents = false
     /// Where the alert webhook listens; nil where the role has none.
     package private(set) var webhookAddress: HostAndPort?
 
@@ -63,6 +65,7 @@ package struct EffectiveSettings: Sendable {
                     throw UnusableFile(reason: "it is not a set of keys with values")
                 }
                 complaints += Self.unknownKeys(leaves, file)
+                isOnlyForAgents = leaves.contains { $0.key.hasPrefix("agent.") }
                 providers.append(("file", InMemoryProvider(name: "file", values: Self.configured(leaves))))
             } catch {
                 let reason = (error as? UnusableFile).map { "\($0)" } ?? YAMLProblem.sentence(error)
@@ -83,6 +86,9 @@ package struct EffectiveSettings: Sendable {
             }
             values[key.name] = value
         }
+        isOnlyForAgents =
+            isOnlyForAgents
+            && values.allSatisfy { $0.value.source == "default" || $0.key.hasPrefix("log.") }
         complaints += Self.ingestComplaints(values)
         webhookAddress = Self.webhookAddress(webhook, values, environment)
         if webhook == .atPort, webhookAddress == nil, let port = environment["PORT"], !port.isEmpty {

@@ -24,6 +24,13 @@ struct Backend {
     /// What has to run beside the roles.
     var services: [any Service] = []
 
+    /// - Throws: `Complaint` about kinds that do not go together.
+    static func checkKinds(_ settings: EffectiveSettings) throws {
+        if settings.queuesInPubSub, !settings.keepsInDatastore {
+            throw Complaint("queue.kind is pubsub and store.kind is sqlite: Pub/Sub goes with store.kind datastore")
+        }
+    }
+
     /// Opens what the settings ask for; `receives` when the scaler is among the roles, `editsGroups` when the API is.
     ///
     /// As a guest, it works on the embedded store that another process may own.
@@ -31,9 +38,7 @@ struct Backend {
         _ settings: EffectiveSettings, receives: Bool, editsGroups: Bool = true, asGuest: Bool = false,
         _ logger: Logger
     ) throws -> Backend {
-        if settings.queuesInPubSub, !settings.keepsInDatastore {
-            throw Complaint("queue.kind is pubsub and store.kind is sqlite: Pub/Sub goes with store.kind datastore")
-        }
+        try checkKinds(settings)
         let directory = try StateDirectory(
             path: settings.text("state.directory"), asGuest: asGuest && !settings.keepsInDatastore)
         if let notice = directory.notice { logger.notice("\(notice)") }

@@ -67,15 +67,29 @@ struct ConfigCommand: AsyncParsableCommand {
     /// `drover config validate`.
     struct Validate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Checks the settings: exit code 0 if they are right, 78 if not.")
+            abstract: "Checks the settings: exit code 0 if they are right, 78 if not.",
+            discussion: """
+                It looks at what the role looks at before it starts: files, folder of the store, credentials and who \
+                may call the API too. It keeps nothing and asks nobody. A file with nothing but the agent's settings is \
+                judged as the agent's.
+                """)
 
         @OptionGroup var settings: SettingsOptions
 
         @Option(help: "Whose settings they are.")
         var role = Role.serve
 
+        @Flag(help: "For another machine: leaves out files, folders, credentials and what is not set.")
+        var elsewhere = false
+
         func run() async throws {
-            _ = try await settings.effective(servesAPI: role.servesAPI, webhook: role.webhook)
+            let effective = try await settings.effective(servesAPI: role.servesAPI, webhook: role.webhook)
+            if !elsewhere, !effective.isOnlyForAgents {
+                let checks = StartChecks(settings: effective, role: role)
+                let complaints = await checks.complaints()
+                for text in checks.remarks + complaints { Console.complain(text) }
+                guard complaints.isEmpty else { throw ProgramExit.settings.code }
+            }
             Console.say("the settings are valid")
         }
     }

@@ -43,6 +43,17 @@ extension EffectiveSettings {
         }
     }
 
+    /// Reads what `fleet(_:)` and `nodeDirectory()` read, and makes no client.
+    /// - Throws: as they do.
+    func checkFleet() throws {
+        if text("fleet.strategy") != "admin" || optionalText("fleet.pod-selector") != nil {
+            _ = try KubernetesConfiguration.standard(
+                kubeconfig: optionalText("fleet.kubeconfig"), environment: ProcessInfo.processInfo.environment)
+        }
+        _ = try optionalText("fleet.base-cnf").map(Self.baseFile)
+        _ = try clientTLS("fleet.tls", "fleet.allow-public-key-retrieval")
+    }
+
     /// Which nodes there are: the pods of `fleet.pod-selector` where it is set or the strategy implies it, else those
     /// of `fleet.nodes`.
     /// - Throws: when the API server's credentials cannot be read.

@@ -124,13 +124,15 @@ extension EffectiveSettings {
     }
 
     /// How notifications prove where they come from.
-    func ingestAuthentication(_ logger: Logger) async throws -> IngestAuthentication {
+    ///
+    /// Without `asks`, nobody is asked for the secret that `ingest.secret-id` names.
+    func ingestAuthentication(_ logger: Logger, asks: Bool = true) async throws -> IngestAuthentication {
         var authentication = IngestAuthentication(token: secret("ingest.auth-token"))
         let isOff = isSet("ingest.auth-enabled") && !flag("ingest.auth-enabled")
         if authentication.token == nil, !isOff, let id = optionalText("ingest.secret-id") {
             let secrets = SecretManager(
                 request: try request(.other, "secretmanager.endpoint", logger), project: try project())
-            authentication.token = try await secrets.secret(id)
+            authentication.token = asks ? try await secrets.secret(id) : Secret("")
         }
         if let username = secret("ingest.basic-username"), let password = secret("ingest.basic-password") {
             authentication.basic = (username, password)
