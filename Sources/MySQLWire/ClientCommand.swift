@@ -57,6 +57,18 @@ public struct MySQLResult: Sendable {
     public var affectedRows: UInt64 { completion.affectedRows }
 }
 
+extension MySQLResult {
+    /// A result as it would come over the wire, for a server in the same process; nil is NULL.
+    /// - Throws: `MySQLWireError` when a row does not have a cell for each column.
+    package init(columns names: [String], rows texts: [[String?]], affectedRows: UInt64 = 0) throws(MySQLWireError) {
+        columns = names.map { MySQLColumn(name: $0) }
+        completion = MySQLCompletion(affectedRows: affectedRows)
+        rows = []
+        let shared = MySQLColumns(columns)
+        for text in texts { rows.append(try MySQLRow(columns: shared, payload: MySQLRow.payload(text))) }
+    }
+}
+
 /// The rows of a streamed result; each can be read once.
 public struct MySQLRowSequence: AsyncSequence, Sendable {
     /// The result's columns.

@@ -23,9 +23,10 @@ package final class Progress: Sendable {
         let waiting = state.withLock { state in
             state.count += 1
             defer { state.waiting = [:] }
-            return state.waiting.values
+            return state.waiting
         }
-        for continuation in waiting { continuation.resume() }
+        // In the order in which they came: a set order that every run has.
+        for (_, continuation) in waiting.sorted(by: { $0.key < $1.key }) { continuation.resume() }
     }
 
     /// Waits until the count is beyond `seen`, for `timeout` or for cancellation, whichever is first.

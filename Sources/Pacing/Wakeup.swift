@@ -21,7 +21,8 @@ package final class Wakeup: Sendable {
             state.isSignalled = waiting.isEmpty
             return waiting
         }
-        for continuation in waiting.values { continuation.resume() }
+        // In the order in which they came: a set order that every run has.
+        for (_, continuation) in waiting.sorted(by: { $0.key < $1.key }) { continuation.resume() }
     }
 
     /// Waits for the signal, for `timeout` or for cancellation, whichever is first.

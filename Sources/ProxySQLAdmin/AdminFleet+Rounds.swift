@@ -202,7 +202,7 @@ extension AdminFleet {
 
     /// The fleet's nodes are not all read at the same moment.
     private func due(_ interval: Duration) -> NodeState.Due {
-        .init(watch: Stopwatch(clock), after: interval * Double.random(in: 0.75...1))
+        .init(watch: Stopwatch(clock), after: interval * means.chance(0.75...1))
     }
 
     private func note(_ round: NodeRound, of node: FleetNode) {
@@ -237,7 +237,7 @@ extension AdminFleet {
             var silence = state.silence ?? Silence(since: now)
             silence.goesOn(
                 at: now, reason: error.message, longest: settings.statementTimeout,
-                jitter: Double.random(in: 0.5...1))
+                jitter: means.chance(0.5...1))
             state.silence = silence
             state.awaySince = state.awaySince ?? silence.since
             let isDown = now.since(silence.since) >= settings.unreachableAfter
@@ -305,11 +305,7 @@ extension AdminFleet {
     func connection(to node: FleetNode) async throws(AdminError) -> any AdminConnection {
         // The node may have been restarted since the last round.
         if let present = connections[node], present.isOpen { return present }
-        var configuration = MySQLConfiguration(
-            host: node.host, port: node.port, username: settings.username, password: settings.password.reveal())
-        settings.tls.apply(to: &configuration)
-        let made = try await AdminClient(
-            configuration, node: node.name, timeout: settings.statementTimeout, logger: logger)
+        let made = try await means.connect(node, settings, logger)
         connections[node] = made
         return made
     }

@@ -77,11 +77,33 @@ package actor AdminFleet: ProxyFleet, FleetRounds {
         }
     }
 
+    /// What the fleet does not do by itself, so that it can be played without sockets and without chance.
+    package struct Means: Sendable {
+        /// Connects to a node as `Settings` say, within the statement's timeout.
+        package var connect: @Sendable (FleetNode, Settings, Logger) async throws(AdminError) -> any AdminConnection
+        /// A number of a range, by chance: it keeps nodes from being asked in step.
+        package var chance: @Sendable (ClosedRange<Double>) -> Double
+
+        /// Over the wire, and by the machine's own chance.
+        package init() {
+            connect = { node, settings, logger throws(AdminError) in
+                var configuration = MySQLConfiguration(
+                    host: node.host, port: node.port, username: settings.username,
+                    password: settings.password.reveal())
+                settings.tls.apply(to: &configuration)
+                return try await AdminClient(
+                    configuration, node: node.name, timeout: settings.statementTimeout, logger: logger)
+            }
+            chance = { Double.random(in: $0) }
+        }
+    }
+
     var nodes: [FleetNode]
     let settings: Settings
     let wallClock: any WallClock
     let clock: any Clock<Duration>
     let logger: Logger
+    let means: Means
     var connections: [FleetNode: any AdminConnection] = [:]
     var states: [FleetNode: NodeState] = [:]
     /// Where `stamp` was after each node's last LOAD; asked for every group and node, so it stands beside the states.
@@ -107,10 +129,10 @@ package actor AdminFleet: ProxyFleet, FleetRounds {
     /// Makes the fleet; nothing is connected before it runs.
     package init(
         nodes: [FleetNode], settings: Settings, wallClock: any WallClock,
-        clock: any Clock<Duration> = ContinuousClock(),
-        logger: Logger
+        clock: any Clock<Duration> = ContinuousClock(), logger: Logger, means: Means = Means()
     ) {
         self.nodes = nodes
+        self.means = means
         self.settings = settings
         self.wallClock = wallClock
         self.clock = clock
@@ -199,7 +221,7 @@ package actor AdminFleet: ProxyFleet, FleetRounds {
     }
 
     func wakeAll(but own: FleetNode? = nil) {
-        for (node, state) in states where node != own { state.wakeup.wake() }
+        for node in nodes where node != own { states[node]?.wakeup.wake() }
     }
 
     // MARK: What is known

@@ -247,7 +247,7 @@ extension GroupWorker {
         logger.warning(
             "provider call failed",
             metadata: ["replica.name": "\(replica.name)", "error": "\(error)", "error.code": "\(error.code.rawValue)"])
-        let doubled = settings.operationPoll * (1 << min(failedCalls.add(replica), 6)) * Double.random(in: 0.5...1)
+        let doubled = settings.operationPoll * (1 << min(failedCalls.add(replica), 6)) * around.chance(0.5...1)
         // Whose turn it is at the primary changes often; everything else is better for some quiet.
         let wait = error.code == .operationInProgress ? settings.operationPoll : min(doubled, .seconds(300))
         return .waits(

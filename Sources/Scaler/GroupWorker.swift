@@ -36,6 +36,8 @@ package actor GroupWorker {
         package var fence: Fence?
         /// What decisions are made with.
         package var deciding = Decider.Surroundings()
+        /// A number of a range, by chance: it keeps groups from calling the provider in step.
+        package var chance: @Sendable (ClosedRange<Double>) -> Double = { Double.random(in: $0) }
         /// A clock that nobody sets; without it, durations go by the wall clock.
         package var steady: Stopwatch?
 

@@ -38,13 +38,18 @@ package struct Scaler: Service {
     /// Runs until graceful shutdown or cancellation; returns then, with nothing half-done that a restart would not
     /// finish.
     package func run() async throws {
+        await run { work in await cancelWhenGracefulShutdown(work) }
+    }
+
+    /// The same for as long as `whole` runs what it is given, for whoever has no service group.
+    package func run(as whole: (@escaping @Sendable () async -> Void) async -> Void) async {
         guard let lock, let fence = around.fence else {
-            return await cancelWhenGracefulShutdown { await scale() }
+            return await whole { await scale() }
         }
         let leadership = Leadership(
             lock: lock, fence: fence, timing: settings.lease, clock: clock,
             wallClock: around.wallClock, logger: logger)
-        await cancelWhenGracefulShutdown { await leadership.whileLeading { await scale() } }
+        await whole { await leadership.whileLeading { await scale() } }
         await leadership.resign()
     }
 
