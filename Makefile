@@ -1,4 +1,4 @@
-.PHONY: setup build build-tests demo test test-integration reference bench lint format release clean
+.PHONY: setup build build-tests demo test soak test-integration reference bench lint format release clean
 
 SWIFT_SOURCES := Package.swift Sources Tests
 
@@ -18,6 +18,11 @@ demo: build ## Plays the main story on loopback and checks every fact of it
 test: setup ## Builds and runs every test that needs no other system
 	@scripts/swift-test.sh
 	@echo "test: all tests passed"
+
+soak: setup ## Plays long lives of an installation: SEEDS=100 WEEKS=4, or the one of SEED=N; LOG=N lines of a failure
+	@SWIFT_DETERMINISTIC_HASHING=1 DROVER_SOAK_SEEDS=$(or $(SEEDS),100) DROVER_SOAK_WEEKS=$(or $(WEEKS),4) \
+		DROVER_SOAK_LOG=$(LOG) $(if $(SEED),DROVER_SEED=$(SEED)) \
+		scripts/swift-test.sh --filter LifeOfAnInstallationTests/lives
 
 test-integration: setup ## Runs the suites against the real systems that are present or can be installed
 	@scripts/test-integration.sh

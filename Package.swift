@@ -376,6 +376,13 @@ let package = Package(
                 .hummingbird, .hummingbirdCore, .hummingbirdTesting, .httpTypes, .logging, .nioCore,
                 .nioHTTP1, .nioPosix, .serviceLifecycle,
             ]),
+        // A whole installation in one process and virtual time.
+        tests(
+            "InstallationTests",
+            [
+                "FakeProxySQL", "FleetModel", "ManagementAPI", "MySQLWire", "Pacing", "Persistence", "ProxySQLAdmin",
+                "Scaler", .hummingbird, .httpTypes, .logging, .nioCore, .nioEmbedded,
+            ]),
         tests(
             "SandboxTests",
             [
