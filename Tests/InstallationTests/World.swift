@@ -24,6 +24,9 @@ final class World: Sendable {
         var records: [InstanceName: GroupRecord] = [:]
     }
 
+    /// Whether everything is printed at once, for a life that does not end.
+    private static let isTold = ProcessInfo.processInfo.environment["DROVER_SOAK_TRACE"] != nil
+
     let seed: UInt64
     let executor = VirtualExecutor()
     let clock = VirtualClock()
@@ -50,6 +53,7 @@ final class World: Sendable {
 
     func note(_ sentence: String) {
         let line = "\(time) \(sentence)"
+        if Self.isTold { print(line) }
         state.withLock { $0.log.append(line) }
     }
 
@@ -74,14 +78,17 @@ final class World: Sendable {
     var groups: [GroupRecord] { records.values.sorted { $0.name < $1.name } }
 
     func saved(_ record: GroupRecord) {
-        state.withLock { state in
+        let changes = state.withLock { state in
+            var changes: [String] = []
             for replica in record.replicas {
                 let before = state.records[record.name]?.replicas.first { $0.name == replica.name }
                 guard before?.state != replica.state else { continue }
-                state.log.append("\(time) \(replica.name) is \(replica.state.rawValue)")
+                changes.append("\(replica.name) is \(replica.state.rawValue)")
             }
             state.records[record.name] = record
+            return changes
         }
+        for change in changes { note(change) }
     }
 
     func removed(_ name: InstanceName) { state.withLock { $0.records[name] = nil } }
