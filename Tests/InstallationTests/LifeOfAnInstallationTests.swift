@@ -36,7 +36,7 @@ struct LifeOfAnInstallationTests {
     /// For the long form: how many seeds, and how many weeks each.
     private static let soak = environment["DROVER_SOAK_SEEDS"].flatMap { UInt64($0) }
     private static let weeks = environment["DROVER_SOAK_WEEKS"].flatMap { Double($0) } ?? 4
-    private static let days = soak == nil && seed == nil ? 1.5 : weeks * 7
+    private static let days = soak == nil && seed == nil ? 0.8 : weeks * 7
 
     private static var seeds: [UInt64] {
         if let seed { return [seed] }

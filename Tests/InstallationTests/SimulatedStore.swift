@@ -102,6 +102,14 @@ extension SimulatedStore: IncidentStore {
         try await call { store throws(StoreError) in try await store.active(group: group) }
     }
 
+    func active(group: InstanceName, limit: Int) async throws(StoreError) -> ActiveIncidents {
+        try await call { store throws(StoreError) in try await store.active(group: group, limit: limit) }
+    }
+
+    func openIncidents() async throws(StoreError) -> [InstanceName: OpenIncidents] {
+        try await call { store throws(StoreError) in try await store.openIncidents() }
+    }
+
     func recent(limit: Int) async throws(StoreError) -> [Incident] {
         try await call { store throws(StoreError) in try await store.recent(limit: limit) }
     }
