@@ -100,6 +100,10 @@ struct Rest: Sendable {
     private func differences(_ node: SimulatedNode, _ records: [GroupRecord]) async -> [String] {
         var wrong: [String] = []
         let configurations = records.map(\.configuration)
+        // Rows of a group that is gone stay on a node that was away when it went, or came back with an old disk.
+        let ours = records.map { record in
+            "comment LIKE '%[drover \(record.name)]' OR comment LIKE '%[drover \(record.name) draining]'"
+        }.joined(separator: " OR ")
         for (prefix, place) in [("", "memory"), ("runtime_", "runtime"), ("disk.", "disk")] {
             if place == "disk", node.mood == .refusesSaves { continue }
             let isRuntime = place == "runtime"
@@ -115,7 +119,7 @@ struct Rest: Sendable {
             for (index, table) in SimulatedNode.tables.enumerated() {
                 let condition = index == 1 ? " AND frontend=1" : ""
                 let rows = await node.type(
-                    "SELECT \(columns[index]) FROM \(prefix)\(table) WHERE comment LIKE '%[drover %]'\(condition)")
+                    "SELECT \(columns[index]) FROM \(prefix)\(table) WHERE (\(ours))\(condition)")
                 let held = rows.map { row in
                     row.enumerated().map { index == 1 && $0 == 1 ? UserRow.hash($1 ?? "") : $1 ?? "" }
                         .joined(separator: " ")
