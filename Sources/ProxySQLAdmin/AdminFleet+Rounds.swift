@@ -51,6 +51,10 @@ struct NodeState: Sendable {
         var isOver: Bool { left <= .zero }
     }
 
+    /// Whether it counted as down when it was asked last, and has said nothing since although it is asked again and
+    /// again: one that hangs takes longer to be asked than a publication waits, and would never be down to any.
+    var staysDown: Bool { silence != nil && absence?.condition == .down }
+
     func publication(of configuration: FleetConfiguration, by node: String) -> NodePublication {
         var result: NodePublication
         if let absence {

@@ -256,7 +256,7 @@ package actor AdminFleet: ProxyFleet, FleetRounds {
                 nodes: [NodePublication(node: "pods", condition: .unknown, detail: nodesProblem)])
         }
         let present = nodes.map { node in
-            guard let state = states[node], isSettled(node, needed, countsToo: countsToo) else {
+            guard let state = states[node], isSettled(node, needed, countsToo: countsToo) || state.staysDown else {
                 let elapsed = states[node]?.round.map { ", for \($0.elapsed.wholeMilliseconds) ms now" } ?? ""
                 return NodePublication(
                     node: node.name, condition: .unknown, detail: "\(node.name) has not answered yet\(elapsed)")
