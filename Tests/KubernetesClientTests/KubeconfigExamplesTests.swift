@@ -116,7 +116,9 @@ private struct Example: Sendable, CustomTestStringConvertible {
         Example(
             "a server without its scheme", one(cluster: "{server: \"one.example:8443\"}", user: "{}"),
             .refused("https://")),
-        Example("a certificate without its key", one(user: "{client-certificate-data: YQ==}"), .refused("both a client certificate and its key")),
+        Example(
+            "a certificate without its key", one(user: "{client-certificate-data: YQ==}"),
+            .refused("both a client certificate and its key")),
         Example(
             "data that is no base64", one(user: "{client-certificate-data: \"!\", client-key-data: Yg==}"),
             .refused("base64")),
