@@ -17,6 +17,13 @@ extension GroupWorker {
             logger.debug("withdrawal incomplete", metadata: ["publication": "\(Self.incomplete(publication))"])
             return .waits(Self.incomplete(publication), next: settings.publicationRetry)
         }
+        // One that is just being restarted comes back with the rows that are on its disk, and nobody would look for them.
+        let returning = publication.returning(at: around.wallClock.now(), restart: settings.nodeRestart).sorted()
+        guard returning.isEmpty else {
+            return .waits(
+                "\(returning.joined(separator: ", ")) may be back with its rows at any moment",
+                next: settings.publicationRetry)
+        }
         if let report = try await endTrust(stored) { return report }
         try await around.groups.remove(record.name, ifVersion: stored.version)
         return .did("no node knows \(record.name) any more: it is removed")

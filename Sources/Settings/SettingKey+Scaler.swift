@@ -61,7 +61,7 @@ extension SettingKey {
         SettingKey(
             "scaler.node-restart-seconds", .seconds(0...3_600), "60",
             "How long a node that refuses connections may take to be back with what is on its disk; until it was away "
-                + "for longer, no replica is deleted."),
+                + "for longer, no replica is deleted and no group is forgotten."),
         SettingKey(
             "scaler.unreachable-after-seconds", .seconds(1...86_400), "300",
             "After this a node that does not answer is taken for down."),

@@ -174,6 +174,22 @@ struct NodeBehindTests {
         #expect(deletions() == 1)
     }
 
+    @Test("a group is not forgotten while a node that is down may be back with its rows, and then it is")
+    func removal() async throws {
+        let nodes = try await TwoNodes()
+        nodes.world.state.withLock { [name = nodes.name] in
+            $0.groups[name]?.document.removal = GroupRemoval(
+                requestedAt: nodes.world.wallClock.now(), deletesReplicas: false)
+        }
+        let isThere = { nodes.world.state.withLock { [name = nodes.name] in $0.groups[name] != nil } }
+        nodes.stand(.down, since: nodes.world.wallClock.now())
+        for _ in 0..<10 { _ = try await nodes.worker.step() }
+        #expect(isThere())
+        nodes.world.wallClock.advance(by: .seconds(61))
+        for _ in 0..<10 { _ = try await nodes.worker.step() }
+        #expect(!isThere())
+    }
+
     @Test("a node that stays down longer than a restart takes holds up nothing")
     func staysDown() async throws {
         let nodes = try await TwoNodes()
