@@ -150,7 +150,7 @@ package struct FleetConcern: Hashable, Sendable {
     /// The concern of an alert that fires for a group which is none of those `registered`.
     package static func unregistered(_ incident: Incident, registered: [InstanceName]) -> FleetConcern {
         FleetConcern(
-            key: Key(code: .decisionMissing, subject: ""), since: incident.startedAt,
+            key: Key(code: .decisionMissing, subject: ""), since: incident.heardLast ?? incident.updatedAt,
             sentence: "is not registered, and alert \"\(incident.policyName)\" fires for it, so nothing is decided. "
                 + FleetEvent.advice(registered).dropLast(),
             fields: [.incident: incident.id])
@@ -159,7 +159,7 @@ package struct FleetConcern: Hashable, Sendable {
     private static func old(_ incidents: [Incident]) -> [FleetConcern] {
         incidents.filter { $0.state == .open }.map { incident in
             FleetConcern(
-                key: Key(code: .incidentOld, subject: incident.id), since: incident.startedAt,
+                key: Key(code: .incidentOld, subject: incident.id), since: incident.heardLast ?? incident.updatedAt,
                 sentence: "has incident \(incident.id) of alert \"\(incident.policyName)\" open; if the alert fires no "
                     + "more, close the incident with drover ctl incidents close \(incident.id)",
                 fields: [.incident: incident.id])
@@ -219,9 +219,12 @@ package struct ConcernBook: Hashable, Sendable {
             let began =
                 concern.key.code == .decisionMissing
                 ? concern.since : min(since[concern.key] ?? concern.since, concern.since)
-            present[concern.key] = began
             let lasted = now.since(began)
-            guard lasted >= limits.limit(for: concern.key.code), told.insert(concern.key).inserted else { continue }
+            let isLong = lasted >= limits.limit(for: concern.key.code)
+            // What was decided meanwhile ends one that was told, though its alert fires on.
+            if concern.key.code == .decisionMissing, !isLong { continue }
+            present[concern.key] = began
+            guard isLong, told.insert(concern.key).inserted else { continue }
             events.append(Self.raised(concern, lasted, group, now))
         }
         for key in told.filter({ present[$0] == nil }).sorted(by: { $0.order < $1.order }) {

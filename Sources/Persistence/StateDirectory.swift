@@ -43,9 +43,10 @@ package final class StateDirectory: Sendable {
     package static func complaint(about path: String) -> String? {
         var status = stat()
         guard stat(path, &status) == 0 else {
-            guard errno == ENOENT else { return "the state directory \(path) cannot be made: \(lastError())" }
-            let slash = path.lastIndex(of: "/")
-            let parent = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+            guard errno == ENOENT, !path.isEmpty else { return "the state directory \(path) cannot be made: \(lastError())" }
+            let name = path.reversed().drop { $0 == "/" }
+            let above = String(name.drop { $0 != "/" }.reversed())
+            let parent = above.isEmpty ? "." : above
             return access(parent, W_OK | X_OK) == 0
                 ? nil : "the state directory \(path) cannot be made: \(lastError()); name another one"
         }

@@ -39,10 +39,11 @@ package struct EffectiveSettings: Sendable {
 
     /// Reads and checks everything: the YAML file at `file`, then the environment, then `flags` by key.
     /// A role that serves no API may answer for its health on any address; `webhook` says where its webhook is.
+    /// What is wanted `elsewhere` may have its credentials from an environment that is not here.
     /// - Throws: `SettingsError` that names every unknown key and every impossible value with its source.
     package init(
         flags: [String: String], environment: [String: String], file: String?, servesAPI: Bool = true,
-        webhook: Webhook = .none
+        webhook: Webhook = .none, elsewhere: Bool = false
     ) async throws {
         let environment = OutsideText.variables(environment)
         var providers: [(source: String, provider: any ConfigProvider)] = [
@@ -94,7 +95,9 @@ package struct EffectiveSettings: Sendable {
         if webhook == .atPort, webhookAddress == nil, let port = environment["PORT"], !port.isEmpty {
             complaints.append("PORT is \"\(ShownText.name(port))\": it must be a port")
         }
-        complaints += [Self.openWebhookComplaint(webhook, at: webhookAddress, values, environment)].compactMap(\.self)
+        if !elsewhere, let open = Self.openWebhookComplaint(webhook, at: webhookAddress, values, environment) {
+            complaints.append(open)
+        }
         let isOpen = (authentication ?? "none") == "none"
         if servesAPI, isOpen, let address = values["api.address"].flatMap({ HostAndPort($0.text) }), !address.isLoopback
         {

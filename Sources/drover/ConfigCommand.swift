@@ -1,3 +1,4 @@
+import Agent
 import ArgumentParser
 import Foundation
 import Settings
@@ -44,7 +45,8 @@ struct ConfigCommand: AsyncParsableCommand {
         var output = Output.table
 
         func run() async throws {
-            let effective = try await settings.effective(servesAPI: role.servesAPI, webhook: role.webhook)
+            let effective = try await settings.effective(
+                servesAPI: role.servesAPI, webhook: role.webhook, elsewhere: true)
             switch output {
             case .table:
                 for (key, value) in effective.shown {
@@ -76,15 +78,22 @@ struct ConfigCommand: AsyncParsableCommand {
 
         @OptionGroup var settings: SettingsOptions
 
-        @Option(help: "Whose settings they are.")
-        var role = Role.serve
+        @Option(help: "Whose settings they are; serve when absent.")
+        var role: Role?
 
         @Flag(help: "For another machine: leaves out files, folders, credentials and what is not set.")
         var elsewhere = false
 
         func run() async throws {
-            let effective = try await settings.effective(servesAPI: role.servesAPI, webhook: role.webhook)
-            if !elsewhere, !effective.isOnlyForAgents {
+            let named = role
+            let role = named ?? .serve
+            let effective = try await settings.effective(
+                servesAPI: role.servesAPI, webhook: role.webhook, elsewhere: elsewhere)
+            if named == nil, effective.isOnlyForAgents {
+                var arguments = try AgentCommand.arguments([])
+                arguments.file = settings.path
+                _ = try AgentCommand.settings(arguments, needsMode: false)
+            } else if !elsewhere {
                 let checks = StartChecks(settings: effective, role: role)
                 let complaints = await checks.complaints()
                 for text in checks.remarks + complaints { Console.complain(text) }

@@ -50,7 +50,7 @@ extension EffectiveSettings {
             _ = try KubernetesConfiguration.standard(
                 kubeconfig: optionalText("fleet.kubeconfig"), environment: ProcessInfo.processInfo.environment)
         }
-        _ = try optionalText("fleet.base-cnf").map(Self.baseFile)
+        if text("fleet.strategy") == "kubernetes" { _ = try optionalText("fleet.base-cnf").map(Self.baseFile) }
         _ = try clientTLS("fleet.tls", "fleet.allow-public-key-retrieval")
     }
 

@@ -15,10 +15,17 @@ struct SettingsOptions: ParsableArguments {
         help: ArgumentHelp("A setting, overriding file and environment; may be repeated.", valueName: "key=value"))
     var overrides: [String] = []
 
+    /// The file that is read; nil for none.
+    var path: String? {
+        let usual = "/etc/drover/drover.yaml"
+        return config ?? ProcessInfo.processInfo.environment["DROVER_CONFIG_FILE"]
+            ?? (FileManager.default.fileExists(atPath: usual) ? usual : nil)
+    }
+
     /// Reads and checks the settings.
     /// - Throws: `ExitCode` 78 after every complaint was printed.
     func effective(
-        servesAPI: Bool = true, webhook: EffectiveSettings.Webhook = .none
+        servesAPI: Bool = true, webhook: EffectiveSettings.Webhook = .none, elsewhere: Bool = false
     ) async throws -> EffectiveSettings {
         var flags: [String: String] = [:]
         for text in overrides {
@@ -33,13 +40,10 @@ struct SettingsOptions: ParsableArguments {
             flags[key] = String(text[text.index(after: equals)...])
         }
         let environment = ProcessInfo.processInfo.environment
-        let usual = "/etc/drover/drover.yaml"
-        let file =
-            config ?? environment["DROVER_CONFIG_FILE"]
-            ?? (FileManager.default.fileExists(atPath: usual) ? usual : nil)
         do {
             return try await EffectiveSettings(
-                flags: flags, environment: environment, file: file, servesAPI: servesAPI, webhook: webhook)
+                flags: flags, environment: environment, file: path, servesAPI: servesAPI, webhook: webhook,
+                elsewhere: elsewhere)
         } catch let error as SettingsError {
             for complaint in error.complaints { Console.complain(complaint) }
             throw ProgramExit.settings.code

@@ -24,9 +24,9 @@ struct StartChecks {
                 complaints.append("\(error)")
             }
         }
+        if role.servesAPI || settings.keepsInDatastore { await check { _ = try settings.defaultPolicy() } }
         if role.servesAPI {
             let access = ManagementAccess(settings: settings, logger: logger)
-            await check { _ = try settings.defaultPolicy() }
             await check { _ = try access.authenticator() }
             await check { _ = try access.tls() }
         }

@@ -19,6 +19,15 @@ struct SharedFolderTests {
         try await body(owner, try StateDirectory(path: path, asGuest: true))
     }
 
+    @Test("a folder is complained about where it could not be made, however its name ends")
+    func complaints() throws {
+        let above = FileManager.default.temporaryDirectory.path
+        #expect(StateDirectory.complaint(about: "\(above)/drover-\(UUID().uuidString)/") == nil)
+        #expect(StateDirectory.complaint(about: "drover-\(UUID().uuidString)//") == nil)
+        #expect(StateDirectory.complaint(about: "\(above)/\(UUID().uuidString)/state/") != nil)
+        #expect(StateDirectory.complaint(about: "") != nil)
+    }
+
     private func record(_ name: String, base: Int = 0) throws -> GroupRecord {
         let group = try InstanceName(name)
         return GroupRecord(

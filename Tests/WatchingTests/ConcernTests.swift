@@ -182,6 +182,47 @@ extension ConcernTests {
         #expect(events.first?.sentence.contains("has alert \"CPU\" firing and nothing was decided") == true)
         #expect(look(12, [], in: group).map(\.kind) == [.concernOver])
     }
+
+    @Test("a decision ends what was told of a missing one, though the alert fires on")
+    func decided() throws {
+        let group = try record()
+        let alert = Alert(
+            incidentID: "0-a", policyName: "CPU", state: .open, startedAt: start, closedAt: nil,
+            primaryInstance: try name("main"), group: try name("main"), replicaBaseName: "main-", action: .add,
+            documentation: "")
+        let incident = Incident(alert: alert, at: start)
+        var book = ConcernBook()
+        func look(_ minute: Int, _ decision: DecisionEntry? = nil) -> [FleetEvent.Kind] {
+            book.look(
+                FleetConcern.all(
+                    in: group, incidents: [incident], decision: decision, publication: nil, at: after(minute)),
+                of: group.name, limits: .init(), at: after(minute)
+            ).map(\.kind)
+        }
+        #expect(look(11) == [.decisionMissing])
+        let made = after(12).millisecondsSinceEpoch
+        let json = """
+            {"group":"main","firstAt":\(made),"lastAt":\(made),"count":1,"reason":"DRY_RUN","current":0,"desired":0,
+            "wishes":[],"sentence":"s","inputs":{"incidents":[],"readings":[],"replicas":{},"fixedReaders":0}}
+            """
+        let decision = try JSONDecoder().decode(DecisionEntry.self, from: Data(json.utf8))
+        #expect(look(13, decision) == [.concernOver])
+        #expect(book.open.isEmpty)
+        #expect(look(30, decision) == [.decisionMissing], "and a new wait began with it")
+    }
+
+    @Test("an incident is old by what was heard of it, not by the beginning that it names")
+    func oldByHearing() throws {
+        let alert = Alert(
+            incidentID: "0-a", policyName: "CPU", state: .open, startedAt: Timestamp(secondsSinceEpoch: 1),
+            closedAt: nil,
+            primaryInstance: try name("main"), group: try name("main"), replicaBaseName: "main-", action: .add,
+            documentation: "")
+        let concerns = FleetConcern.all(
+            in: try record(), incidents: [Incident(alert: alert, at: start)], decision: nil, publication: nil,
+            at: after(1))
+        #expect(concerns.filter { $0.key.code == .incidentOld }.map(\.since) == [start])
+    }
 }
 
 @Suite("The watch over stored groups", .timeLimit(.minutes(1)))

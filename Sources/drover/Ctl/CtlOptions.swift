@@ -50,6 +50,8 @@ struct CtlOptions: ParsableArguments {
             let token = try token()
             var configuration = HTTPClient.Configuration()
             configuration.redirectConfiguration = .disallow
+            // Who is refused knows at once.
+            configuration.connectionPool.retryConnectionEstablishment = false
             if let caFile {
                 var tls = TLSConfiguration.makeClientConfiguration()
                 guard let authorities = try? NIOSSLCertificate.fromPEMFile(caFile), !authorities.isEmpty else {
