@@ -140,7 +140,8 @@ package struct APIClient: Sendable {
 
     /// Why a call did not get through, and what to do.
     static func explained(_ error: any Error) -> String {
-        let text = ShownText.failure(error)
+        var text = ShownText.failure(error)
+        if text.contains("Connection refused") { text = "the connection was refused" }
         // BoringSSL's own words are a line of its source.
         return text.contains("CERTIFICATE_VERIFY_FAILED")
             ? "the server's certificate is not trusted; --ca-file names the authority of a private one"

@@ -43,7 +43,9 @@ package final class StateDirectory: Sendable {
     package static func complaint(about path: String) -> String? {
         var status = stat()
         guard stat(path, &status) == 0 else {
-            guard errno == ENOENT, !path.isEmpty else { return "the state directory \(path) cannot be made: \(lastError())" }
+            guard errno == ENOENT, !path.isEmpty else {
+                return "the state directory \"\(path)\" cannot be made: \(lastError())"
+            }
             let name = path.reversed().drop { $0 == "/" }
             let above = String(name.drop { $0 != "/" }.reversed())
             let parent = above.isEmpty ? "." : above

@@ -193,6 +193,10 @@ struct DataPlaneTests {
         #expect(!isReady([servers, none], []), "it had some, and no core is there to tell otherwise")
         #expect(isReady([servers, none], [servers, none]), "they were taken away everywhere")
         #expect(isReady([servers, none], []))
+        let ofFile = stamp("mysql_users", 1, "0xCD")
+        #expect(isReady([servers, none], [servers, ofFile]), "what was not loaded nobody can pull")
+        let goneSince = NodeObservation.Stamp(module: "mysql_users", version: 9, epoch: 0, checksum: "0xCD")
+        #expect(isReady([servers, none], [servers, goneSince, none]), "the row of a core that is gone")
         // Reads go to the writer then, which serves them.
         #expect(isReady([servers, users], [servers, users, stamp("mysql_query_rules", 2, "0xEF")]))
     }

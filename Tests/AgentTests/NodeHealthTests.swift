@@ -110,6 +110,10 @@ struct NodeHealthTests {
         health.observation?.uptimeSeconds = 5
         #expect(!policy.answer(.started, health, at: now).passes)
         #expect(policy.answer(.started, health, at: now).message.contains("mysql_users"))
+        let later = now.advanced(by: .seconds(26))
+        health.dataPlane.probed(.answered, at: later)
+        // Nor for an admin interface that says nothing more.
+        #expect(!policy.answer(.ready, health, at: later).message.contains("mysql_users"))
         health.observation?.uptimeSeconds = 31
         #expect(policy.answer(.started, health, at: now).passes)
         health.observation?.uptimeSeconds = 5

@@ -257,6 +257,7 @@ struct ChesterDataTests {
             #expect(found?.primaryInstance.text == "sql-development")
             #expect(found?.lastReplicaName == "sql-development-uuid")
             #expect(found?.startedAt.secondsSinceEpoch == 1_600_000_000)
+            #expect(found?.heardLast == nil, "nothing tells when it was heard of, whoever changed it when")
             let active = try await stores.incidents.active(group: InstanceName("group-a"))
             #expect(active.count == 1)
         }

@@ -157,24 +157,25 @@ package struct HealthPolicy: Hashable, Sendable {
         if health.observation == nil, let refusal = refusal(health) {
             return Verdict(passes: true, status: "ok", message: refusal)
         }
-        if let arrival = arrival(health) { return .error(arrival) }
+        if let arrival = arrival(health, at: now) { return .error(arrival) }
         return Verdict(passes: true, status: "ok", message: "ok")
     }
 
     /// What a node that has not started yet still waits for.
-    private func arrival(_ health: NodeHealth) -> String? {
+    private func arrival(_ health: NodeHealth, at now: Timestamp) -> String? {
         guard requiresConfiguration, !health.hasStarted else { return nil }
         if health.observation?.hasConfiguration != true {
             return "no configuration was received yet: servers, users and query rules are empty"
         }
-        return Self.awaited(health)
+        return Self.awaited(health, at: now)
     }
 
     /// What the cores have and the node does not yet. Not for ever: pulling a module may be switched off.
-    private static func awaited(_ health: NodeHealth) -> String? {
-        guard let seen = health.observation, !seen.awaited.isEmpty, seen.uptimeSeconds < arrivalSeconds else {
-            return nil
-        }
+    /// The time goes on while the admin interface says nothing more.
+    private static func awaited(_ health: NodeHealth, at now: Timestamp) -> String? {
+        guard let seen = health.observation, !seen.awaited.isEmpty,
+            now.since(seen.at) + .seconds(seen.uptimeSeconds) < .seconds(arrivalSeconds)
+        else { return nil }
         return "\(seen.awaited.joined(separator: ", ")) of the cores did not arrive yet"
     }
 
@@ -210,7 +211,7 @@ package struct HealthPolicy: Hashable, Sendable {
             return .error(silence)
         }
         guard let observation = health.observation else { return .error("the node was not looked at yet") }
-        if let emptiness = emptiness(health, observation) { return .error(emptiness) }
+        if let emptiness = emptiness(health, observation, at: now) { return .error(emptiness) }
         let missing = requiredHostgroups.filter { hostgroup in
             !observation.backends.contains { $0.hostgroup == hostgroup && $0.status == "ONLINE" && $0.count > 0 }
         }
@@ -223,9 +224,9 @@ package struct HealthPolicy: Hashable, Sendable {
 
     /// Why a node that gets its content from others has nothing to serve clients with. Where its cores are known to have
     /// nothing either, before the first group, there is nothing to wait for.
-    private func emptiness(_ health: NodeHealth, _ observation: NodeObservation) -> String? {
+    private func emptiness(_ health: NodeHealth, _ observation: NodeObservation, at now: Timestamp) -> String? {
         guard requiresConfiguration else { return nil }
-        if !health.hasStarted, let awaited = Self.awaited(health) { return awaited }
+        if !health.hasStarted, let awaited = Self.awaited(health, at: now) { return awaited }
         if observation.count() == 0, observation.cores != .empty {
             return "no backends yet: no servers were received from the cores"
         }

@@ -157,8 +157,12 @@ package struct NodeObservation: Hashable, Sendable {
         // The modules arrive one after the other; without users a node that has servers turns everybody away.
         let own = stamps.filter(\.hasContent).map(\.module)
         awaited = Self.contents.filter { offered.contains($0) && !own.contains($0) }
+        // What a core only has on its disk never comes, and the row of one that is gone stays for a while: the newest that
+        // was loaded tells.
         lacking = Self.vital.filter { module in
-            filled.contains { $0.module == module } && !stamps.contains { $0.module == module && $0.hasRows }
+            let loaded = peers.filter { $0.module == module && $0.version > 1 }
+            let newest = loaded.max { ($0.epoch, $0.version) < ($1.epoch, $1.version) }
+            return newest?.hasRows == true && !stamps.contains { $0.module == module && $0.hasRows }
         }
     }
 

@@ -187,6 +187,8 @@ extension ChesterIncident {
         incident.lastReplicaName = last_read_replica_name
         incident.lastAddress = last_ip_address
         incident.updatedBy = last_updated_by
+        // There is no place for it: `updatedAt` tells it where the webhook wrote last.
+        incident.heardAt = nil
         return incident
     }
 
