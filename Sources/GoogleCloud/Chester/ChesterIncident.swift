@@ -187,8 +187,8 @@ extension ChesterIncident {
         incident.lastReplicaName = last_read_replica_name
         incident.lastAddress = last_ip_address
         incident.updatedBy = last_updated_by
-        // There is no place for it: `updatedAt` tells it where the webhook wrote last.
-        incident.heardAt = nil
+        // There is no place for it: it is known only where our webhook wrote last.
+        if last_updated_by != "ingest" { incident.heardAt = nil }
         return incident
     }
 
