@@ -1,38 +1,24 @@
+import MySQLWire
 import NIOCore
 import NIOPosix
-import Synchronization
 
 /// Accepts connections and never says a word, as the kernel does for a process that is stopped.
 final class SilentListener: Sendable {
     private let listener: any Channel
-    private let accepted: Accepted
+    private let accepted: AcceptedClients
 
-    /// The connections so far.
-    private final class Accepted: Sendable {
-        private let channels = Mutex<[any Channel]>([])
-
-        func add(_ channel: any Channel) { channels.withLock { $0.append(channel) } }
-
-        func takeAll() -> [any Channel] {
-            channels.withLock { channels in
-                defer { channels = [] }
-                return channels
-            }
-        }
-    }
-
-    private init(listener: any Channel, accepted: Accepted) {
+    private init(listener: any Channel, accepted: AcceptedClients) {
         self.listener = listener
         self.accepted = accepted
     }
 
     /// Listens on an address that nobody else listens on.
     static func listen(host: String, port: Int) async throws -> SilentListener {
-        let accepted = Accepted()
+        let accepted = AcceptedClients()
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
-                accepted.add(channel)
+                accepted.take(channel)
                 return channel.eventLoop.makeSucceededVoidFuture()
             }
             .bind(host: host, port: port).get()
@@ -50,6 +36,6 @@ final class SilentListener: Sendable {
     /// Stops listening and drops everybody.
     func stop() async {
         try? await listener.close().get()
-        for channel in accepted.takeAll() { channel.close(promise: nil) }
+        accepted.dropAll()
     }
 }

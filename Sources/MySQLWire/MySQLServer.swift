@@ -53,15 +53,17 @@ package final class MySQLServer: Sendable {
     private let listener: NIOAsyncChannel<any Channel, Never>
     private let makeSession: @Sendable (String) -> any MySQLServerSession
     private let logger: Logger
-    private let open = Mutex<[ObjectIdentifier: any Channel]>([:])
+    private let clients: AcceptedClients
     private let connections = Atomic<UInt32>(0)
 
     private init(
-        configuration: Configuration, listener: NIOAsyncChannel<any Channel, Never>, logger: Logger,
+        configuration: Configuration, listener: NIOAsyncChannel<any Channel, Never>, clients: AcceptedClients,
+        logger: Logger,
         makeSession: @escaping @Sendable (String) -> any MySQLServerSession
     ) {
         self.configuration = configuration
         self.listener = listener
+        self.clients = clients
         self.makeSession = makeSession
         self.logger = logger
     }
@@ -72,23 +74,26 @@ package final class MySQLServer: Sendable {
         _ configuration: Configuration, on group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
         logger: Logger, makeSession: @escaping @Sendable (String) -> any MySQLServerSession
     ) async throws -> MySQLServer {
+        let clients = AcceptedClients()
         let listener = try await ServerBootstrap(group: group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .bind(host: configuration.host, port: configuration.port) { channel in
                 // Wrapped for async use only when it is served: a wrapped connection must not be dropped, and one that
                 // is accepted while the server is cancelled is.
-                channel.setOption(.autoRead, value: false).map { channel }
+                clients.take(channel)
+                return channel.setOption(.autoRead, value: false).map { channel }
             }
         return MySQLServer(
-            configuration: configuration, listener: listener, logger: logger, makeSession: makeSession)
+            configuration: configuration, listener: listener, clients: clients, logger: logger, makeSession: makeSession
+        )
     }
 
     /// The port that is listened on.
     package var port: Int { listener.channel.localAddress?.port ?? configuration.port }
 
     /// Open client connections.
-    package var connectionCount: Int { open.withLock { $0.count } }
+    package var connectionCount: Int { clients.count }
 
     /// Serves clients until the listener is closed and the last client is gone, or until cancellation.
     package func run() async throws {
@@ -109,7 +114,7 @@ package final class MySQLServer: Sendable {
     /// Refuses new clients and drops those that are connected, as a process does that dies.
     package func stop() async {
         try? await listener.channel.close()
-        for channel in open.withLock({ Array($0.values) }) { channel.close(promise: nil) }
+        clients.dropAll()
     }
 
     /// The configuration as it is for a client that comes now.
@@ -143,9 +148,6 @@ package final class MySQLServer: Sendable {
             logger.debug("a client connection could not be taken", metadata: ["error": "\(error)"])
             return channel.close(promise: nil)
         }
-        let key = ObjectIdentifier(client.channel)
-        open.withLock { $0[key] = client.channel }
-        defer { open.withLock { _ = $0.removeValue(forKey: key) } }
         do {
             // The session is cancelled as soon as the client is gone, even while it answers.
             try await client.executeThenClose { inbound, outbound in

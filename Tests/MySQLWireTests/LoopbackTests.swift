@@ -2,6 +2,7 @@ import FoundationEssentials
 import Logging
 import MySQLWire
 import NIOCore
+import NIOPosix
 import NIOSSL
 import Testing
 import _CryptoExtras
@@ -58,6 +59,19 @@ struct LoopbackTests {
             host: "127.0.0.1", port: port, username: "radmin", password: password)
         configuration.allowsPublicKeyRetrieval = allowsPublicKeyRetrieval
         return try await MySQLConnection.connect(configuration, logger: Logger(label: "test"))
+    }
+
+    @Test("a client that was accepted and not served yet is dropped when the server stops")
+    func stoppedBeforeServed() async throws {
+        let server = try await MySQLServer.listen(
+            .init(host: "127.0.0.1", port: 0, manner: .init(serverVersion: "5.5.30")), logger: Logger(label: "test")
+        ) { _ in EchoSession() }
+        let client = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: "127.0.0.1", port: server.port).get()
+        while server.connectionCount == 0 { try await Task.sleep(for: .milliseconds(5)) }
+        await server.stop()
+        try await client.closeFuture.get()
+        try? await server.run()
     }
 
     @Test(
