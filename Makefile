@@ -33,8 +33,9 @@ reference: build ## Writes docs/reference from the sources
 bench: ## Prints figures as ratios against a named reference in the same run
 	@scripts/bench.sh
 
-lint: ## Fails on anything that the formatter or the linter would change
+lint: ## Fails on anything that the formatter or the linter would change, and on imports across the walls
 	swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
+	scripts/check_walls.py
 	@echo "lint: clean"
 
 format: ## Rewrites the sources as the linter wants them

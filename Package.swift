@@ -31,7 +31,6 @@ extension Target.Dependency {
     static let nioEmbedded = product(name: "NIOEmbedded", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
-    static let nioTLS = product(name: "NIOTLS", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
     static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let serviceLifecycleTestKit = product(
@@ -94,11 +93,11 @@ let package = Package(
 
         // The base: text from outside, codecs, configuration, logs and metrics, time.
         module("Foundations", [.systemPackage, .yams]),
-        module("MySQLWire", [.nioCore, .nioPosix, .nioSSL, .nioTLS, .crypto, .cryptoExtras, .logging, "Pacing"]),
-        module("Settings", ["Foundations", .configuration, .systemPackage, .yams, "FleetModel"]),
+        module("MySQLWire", [.nioCore, .nioPosix, .nioSSL, .crypto, .cryptoExtras, .logging]),
+        module("Settings", ["Foundations", .configuration, .yams, "FleetModel"]),
         module("Observability", [.logging, .metrics, .coreMetrics, .tracing, "FleetModel"]),
         module("Endpoints", [.hummingbird, .httpTypes, .nioCore, "Observability"]),
-        module("Pacing", [.serviceLifecycle, .logging, "FleetModel"]),
+        module("Pacing", ["FleetModel"]),
         module(
             "HTTPServing",
             [
@@ -124,7 +123,7 @@ let package = Package(
             "KubernetesClient",
             [
                 "Foundations",
-                .asyncHTTPClient, .nioCore, .nioHTTP1, .nioSSL, .logging, .metrics, .serviceLifecycle, .subprocess,
+                .asyncHTTPClient, .nioCore, .nioHTTP1, .nioSSL, .logging, .serviceLifecycle, .subprocess,
                 .systemPackage, .yams, "FleetModel", "JSONValues", "Observability", "Pacing",
             ]),
 
@@ -160,12 +159,12 @@ let package = Package(
             [
                 .asyncHTTPClient, .logging, .nioCore, .nioHTTP1, .serviceLifecycle,
                 "FleetModel", "JSONValues", "KubernetesClient", "MySQLWire", "Pacing", "Observability", "ProxySQLAdmin",
-                "GoogleCloud", "Persistence",
+                "GoogleCloud",
             ]),
         module(
             "Ingest",
             [
-                .hummingbird, .logging, .nioCore, "Endpoints", "FleetModel", "Pacing", "Observability", "Persistence",
+                .hummingbird, .logging, .nioCore, "Endpoints", "FleetModel", "Pacing", "Observability",
             ]),
         module(
             "ManagementAPI",
@@ -174,7 +173,7 @@ let package = Package(
                 .hummingbird, .httpTypes, .logging, .nioCore, .nioHTTP1, .nioSSL, .serviceLifecycle, .crypto,
                 .cryptoExtras,
                 "Endpoints", "FleetModel", "JSONValues", "Pacing",
-                "Observability", "Persistence", "ProxySQLAdmin",
+                "Persistence", "ProxySQLAdmin",
             ]),
 
         // What `drover ctl` does with the API.
@@ -182,9 +181,9 @@ let package = Package(
             "ControlClient",
             [
                 "Foundations",
-                .asyncHTTPClient, .nioCore, .nioHTTP1, .yams, .logging, "FleetModel", "JSONValues", "ManagementAPI",
+                .asyncHTTPClient, .nioCore, .nioHTTP1, .yams, "FleetModel", "JSONValues", "ManagementAPI",
                 "MySQLWire",
-                "ProxySQLAdmin",
+                "ProxySQLAdmin", "Pacing",
             ]),
 
         module(
@@ -192,8 +191,8 @@ let package = Package(
             [
                 "Foundations",
                 .asyncHTTPClient, .hummingbird, .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle,
-                .unixSignals, .yams,
-                "Endpoints", "FleetModel", "HTTPServing", "JSONValues", "KubernetesClient", "MySQLWire", "Pacing",
+                .unixSignals, "Endpoints", "FleetModel", "HTTPServing", "JSONValues", "KubernetesClient", "MySQLWire",
+                "Pacing",
                 "Observability",
                 "ProxySQLAdmin",
                 "Settings",
@@ -208,12 +207,12 @@ let package = Package(
         module(
             "FakeProxySQL",
             [
-                .grdb, .nioCore, .nioPosix, .nioSSL, .logging, .serviceLifecycle, "FleetModel", "MySQLWire", "Pacing",
+                .grdb, .nioCore, .nioPosix, .nioSSL, .logging, "FleetModel", "MySQLWire", "Pacing",
             ]),
         module(
             "FakeGoogle",
             [
-                .crypto, .httpTypes, .hummingbird, .nioCore, .logging, .serviceLifecycle, .swiftASN1, .x509,
+                .crypto, .httpTypes, .hummingbird, .nioCore, .serviceLifecycle, .swiftASN1, .x509,
                 "FleetModel", "JSONValues", "Pacing",
             ]),
         module(
@@ -227,13 +226,8 @@ let package = Package(
             [
                 .hummingbird, .asyncHTTPClient, .logging, .serviceLifecycle, .subprocess, .systemPackage, .nioCore,
                 .nioPosix, .nioHTTP1,
-                .unixSignals,
-                "Endpoints", "FleetModel", "HTTPServing", "JSONValues", "Pacing", "Observability", "Settings",
-                "Persistence",
-                "ProxySQLAdmin",
-                "MySQLWire",
-                "FakeProxySQL", "FakeGoogle", "FakeKubernetes", "KubernetesClient", "GoogleCloud", "Scaler", "Ingest",
-                "ManagementAPI",
+                "Endpoints", "FleetModel", "HTTPServing", "JSONValues", "Pacing", "MySQLWire",
+                "FakeProxySQL", "FakeGoogle", "FakeKubernetes", "KubernetesClient", "GoogleCloud",
             ]),
 
         module("Simulation", ["FleetModel"]),
@@ -242,17 +236,16 @@ let package = Package(
             name: "drover",
             dependencies: [
                 "Foundations",
-                .argumentParser, .asyncHTTPClient, .configuration, .hummingbird, .hummingbirdCore, .hummingbirdTLS,
+                .argumentParser, .asyncHTTPClient, .hummingbird, .hummingbirdCore, .hummingbirdTLS,
                 .logging, .metrics,
-                .nioCore, .yams,
-                .serviceLifecycle, .unixSignals, .systemPackage, .nioSSL,
+                .nioCore, .serviceLifecycle, .unixSignals, .nioSSL,
                 "Endpoints", "FleetModel", "HTTPServing", "JSONValues", "MySQLWire", "Settings", "Observability",
                 "Pacing",
                 "Persistence",
                 "ProxySQLAdmin",
-                "GoogleCloud", "Agent", "Scaler", "Ingest", "ManagementAPI", "Sandbox", "FakeProxySQL", "FakeGoogle",
-                "DigestExport", "Migration", "Simulation", "Hooks", "Plugins",
-                "CBuild", "ControlClient", "Manual", "Notifications", "Watching",
+                "GoogleCloud", "Agent", "Scaler", "Ingest", "ManagementAPI", "Sandbox", "DigestExport", "Migration",
+                "Simulation", "Hooks", "Plugins",
+                "CBuild", "ControlClient", "Manual", "Notifications", "Watching", "KubernetesClient", .nioHTTP1,
             ],
             swiftSettings: strict),
 
@@ -282,19 +275,17 @@ let package = Package(
                 "Agent", "ControlClient", "FleetModel", "Foundations", "KubernetesClient", "ManagementAPI", "Migration",
                 "Pacing", "ProxySQLAdmin", "Settings", "Simulation", .logging,
             ]),
-        tests("FoundationsTests", ["Foundations", .systemPackage]),
+        tests("FoundationsTests", ["Foundations"]),
         tests("FleetModelTests", ["FleetModel"]),
         tests("JSONValuesTests", ["JSONValues"]),
         tests(
             "MySQLWireTests",
             [
-                "MySQLWire", .cryptoExtras, .nioCore, .nioPosix, .nioSSL, .logging, .subprocess,
-                .systemPackage,
-                "Pacing",
+                "MySQLWire", .cryptoExtras, .nioCore, .nioPosix, .nioSSL, .logging,
             ]),
-        tests("SettingsTests", ["Foundations", "Settings", .configuration, .systemPackage, "FleetModel"]),
-        tests("ObservabilityTests", ["Observability", .logging, .metrics, .coreMetrics, .tracing, .inMemoryTracing]),
-        tests("MigrationTests", ["Migration", "Agent", "Settings"]),
+        tests("SettingsTests", ["Settings", "FleetModel"]),
+        tests("ObservabilityTests", ["Observability", .logging, .coreMetrics, .tracing, .inMemoryTracing]),
+        tests("MigrationTests", ["Migration", "Agent"]),
         tests("ManualTests", ["Manual", "drover"]),
         tests(
             "HTTPServingTests",
@@ -303,17 +294,17 @@ let package = Package(
                 .serviceLifecycle, .serviceLifecycleTestKit,
             ]),
         tests("SimulationTests", ["Simulation", "FleetModel"]),
-        tests("PacingTests", ["Pacing", "FleetModel", .serviceLifecycle, .logging]),
+        tests("PacingTests", ["Pacing", "FleetModel"]),
         tests("PersistenceTests", ["Persistence", "FleetModel", "JSONValues", "Pacing", .grdb, .logging]),
         tests(
             "ProxySQLAdminTests",
             [
-                "ProxySQLAdmin", "FakeProxySQL", "MySQLWire", "FleetModel", "Pacing", .nioCore, .nioPosix, .logging,
+                "ProxySQLAdmin", "FakeProxySQL", "MySQLWire", "FleetModel", .nioCore, .nioPosix, .logging,
             ]),
         tests(
             "FakeProxySQLTests",
             [
-                "FakeProxySQL", "MySQLWire", "FleetModel", "Pacing", .nioCore, .nioPosix, .logging,
+                "FakeProxySQL", "MySQLWire", "FleetModel", "Pacing", .logging,
             ]),
         tests(
             "GoogleCloudTests",
@@ -322,7 +313,7 @@ let package = Package(
                 "Pacing",
                 "Persistence", "ProxySQLAdmin",
                 "Scaler", .asyncHTTPClient, .crypto, .cryptoExtras, .serviceLifecycle, .serviceLifecycleTestKit,
-                .hummingbird, .nioCore, .nioHTTP1, .logging,
+                .hummingbird, .nioCore, .nioHTTP1, .logging, .httpTypes,
             ]),
         tests(
             "KubernetesClientTests",
@@ -343,18 +334,17 @@ let package = Package(
         tests("PluginsTests", ["Plugins", "Agent", "Hooks", "Pacing", "FleetModel", .logging]),
         tests(
             "DigestExportTests",
-            ["DigestExport", "FakeProxySQL", "MySQLWire", "FleetModel", "Pacing", .nioCore, .nioPosix, .logging]),
+            ["DigestExport", "FakeProxySQL", "MySQLWire", "FleetModel", .nioCore, .logging]),
         tests(
             "ScalerTests",
             [
-                "Scaler", "Persistence", "FleetModel", "JSONValues", "Pacing", "GoogleCloud", "ProxySQLAdmin",
-                "FakeGoogle",
-                "FakeProxySQL", "FakeKubernetes", "KubernetesClient", .asyncHTTPClient, .logging,
+                "Scaler", "Persistence", "FleetModel", "JSONValues", "Pacing", "ProxySQLAdmin",
+                "FakeKubernetes", "KubernetesClient", .asyncHTTPClient, .logging,
             ]),
         tests(
             "IngestTests",
             [
-                "Ingest", "Persistence", "FleetModel", "Pacing", .hummingbird, .hummingbirdTesting, .nioCore,
+                "Ingest", "Persistence", "FleetModel", .hummingbird, .hummingbirdTesting, .nioCore,
                 .httpTypes,
                 .logging,
             ]),
@@ -372,8 +362,8 @@ let package = Package(
             "AgentTests",
             [
                 "Agent", "FakeKubernetes", "FakeProxySQL", "KubernetesClient", "ProxySQLAdmin", "MySQLWire",
-                "FleetModel", "HTTPServing", "JSONValues", "Pacing", "Observability", "Settings", .asyncHTTPClient,
-                .hummingbird, .hummingbirdCore, .hummingbirdTesting, .httpTypes, .logging, .nioCore,
+                "FleetModel", "HTTPServing", "JSONValues", "Pacing", .asyncHTTPClient,
+                .hummingbird, .hummingbirdCore, .logging, .nioCore,
                 .nioHTTP1, .nioPosix, .serviceLifecycle,
             ]),
         // A whole installation in one process and virtual time.
@@ -386,9 +376,8 @@ let package = Package(
         tests(
             "SandboxTests",
             [
-                "Sandbox", "FakeGoogle", "FakeProxySQL", "FleetModel", "JSONValues", "MySQLWire", "ProxySQLAdmin",
-                "Pacing",
-                .asyncHTTPClient, .nioCore, .logging, .subprocess, .systemPackage,
+                "Sandbox", "JSONValues", "Pacing",
+                .logging,
             ]),
     ]
 )
