@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MANUAL = os.path.join(ROOT, "ARCHITECTURE.md")
@@ -97,7 +98,10 @@ def table(rows, targets):
 
 
 def main():
-    package = json.loads(subprocess.check_output(["swift", "package", "dump-package"], cwd=ROOT))
+    # In a folder of its own, so that it waits for no build that is under way.
+    with tempfile.TemporaryDirectory() as scratch:
+        command = ["swift", "package", "--scratch-path", scratch, "dump-package"]
+        package = json.loads(subprocess.check_output(command, cwd=ROOT))
     everything = package["targets"]
     # Benchmarks and what only tests use stand beside the layers.
     inside = [target for target in everything if folder(target).startswith(os.path.join(ROOT, "Sources") + os.sep)]
