@@ -6,13 +6,16 @@ package enum ReplicationHealth: Hashable, Sendable {
     case stopped(String)
     /// It could not be asked; the text says why.
     case unreachable(String)
+    /// Nothing is known of it, because what was to ask it could not: its account was refused, or the metrics could not
+    /// be read. That is no evidence against the replica.
+    case unknown(String)
 
     /// One sentence for people.
     package var sentence: String {
         switch self {
         case .replicating(let lag): "it is \(lag.wholeMilliseconds / 1_000) s behind its primary"
         case .stopped(let reason): "it does not replicate: \(reason)"
-        case .unreachable(let reason): "it cannot be asked: \(reason)"
+        case .unreachable(let reason), .unknown(let reason): "it cannot be asked: \(reason)"
         }
     }
 }
@@ -100,4 +103,11 @@ package struct AdmissionSamples: Hashable, Sendable {
 package protocol ReplicationProbe: Sendable {
     /// Looks once, within a deadline of its own; what goes wrong is part of the answer.
     func look(at replica: InstanceName, address: String, port: Int) async -> ReplicationHealth
+    /// Between two looks that can show something new.
+    var pace: Duration { get }
+}
+
+extension ReplicationProbe {
+    /// For whatever answers for the moment.
+    package var pace: Duration { .seconds(10) }
 }

@@ -14,6 +14,8 @@ package struct FleetConcern: Hashable, Sendable {
         case foreignRows = "foreign-rows"
         /// An alert fires and nothing is decided: the scaler does not run, or cannot see what it must see first.
         case decisionMissing = "decision-missing"
+        /// A reader is not fit to serve.
+        case readerUnfit = "reader-unfit"
         /// An alert has fired for so long that its closing may be lost.
         case incidentOld = "incident-old"
     }
@@ -42,6 +44,8 @@ package struct FleetConcern: Hashable, Sendable {
         package var publicationFailing = Duration.seconds(600)
         /// For `decisionMissing`.
         package var decisionMissing = Duration.seconds(600)
+        /// For `readerUnfit`.
+        package var readerUnfit = Duration.seconds(600)
         /// For `incidentOld`.
         package var incidentOld = Duration.seconds(86_400)
 
@@ -54,6 +58,7 @@ package struct FleetConcern: Hashable, Sendable {
             case .operationStuck: operationStuck
             case .publicationFailing, .foreignRows: publicationFailing
             case .decisionMissing: decisionMissing
+            case .readerUnfit: readerUnfit
             case .incidentOld: incidentOld
             }
         }
@@ -81,7 +86,7 @@ package struct FleetConcern: Hashable, Sendable {
         [
             unmet(record, decision), failing(publication, now), foreign(publication, record.name, now),
             undecided(record, incidents, decision),
-        ].compactMap(\.self) + stuck(record) + old(incidents)
+        ].compactMap(\.self) + stuck(record) + unfit(record) + old(incidents)
     }
 
     // MARK: Parts
@@ -91,7 +96,7 @@ package struct FleetConcern: Hashable, Sendable {
 
     private static func unmet(_ record: GroupRecord, _ decision: DecisionEntry?) -> FleetConcern? {
         guard let decision, !chosen.contains(decision.reason) else { return nil }
-        let serving = record.replicas.count { $0.state == .serving || $0.state == .ramping }
+        let serving = record.servingCount + record.replicas.count { $0.state == .ramping }
         guard decision.desired > serving, decision.direction != .in else { return nil }
         let detail = decision.detail.map { " (\($0))" } ?? ""
         return FleetConcern(
@@ -180,6 +185,24 @@ package struct FleetConcern: Hashable, Sendable {
         }
     }
 
+    /// Readers that are not fit to serve, whether they still take reads or not.
+    private static func unfit(_ record: GroupRecord) -> [FleetConcern] {
+        (record.unfitReaders ?? []).filter { $0.phase != .returning }.map { unfit in
+            let isOut = record.isSidelined(unfit.name)
+            let next =
+                isOut
+                ? "it takes no new connections"
+                : record.policy.fitness?.isActing == true
+                    ? "it still takes reads"
+                    : "it still takes reads, because the group's policy does not let Drover sideline readers"
+            let held = unfit.waitsFor.map { " (\($0))" } ?? ""
+            return FleetConcern(
+                key: Key(code: .readerUnfit, subject: unfit.name), since: unfit.since,
+                sentence: "has reader \(unfit.name), which is not fit to serve (\(unfit.sentence)); \(next)\(held)",
+                fields: [.replica: unfit.name, .reason: unfit.sentence, .since: unfit.since.rfc3339])
+        }
+    }
+
     private static func counted(_ count: Int, _ noun: String) -> String {
         "\(count) \(noun)\(count == 1 ? "" : "s")"
     }
@@ -249,10 +272,11 @@ package struct ConcernBook: Hashable, Sendable {
             case .publicationFailing: .publicationFailing
             case .foreignRows: .foreignRows
             case .decisionMissing: .decisionMissing
+            case .readerUnfit: .readerUnfit
             case .incidentOld: .incidentOld
             }
         return FleetEvent(
-            kind, concern.key.code == .incidentOld ? .warning : .error, group: group, at: now,
+            kind, [.incidentOld, .readerUnfit].contains(concern.key.code) ? .warning : .error, group: group, at: now,
             "For \(lasted.inWords) now, group \(group) \(concern.sentence). Drover goes on trying; please look.",
             fields: fields)
     }
@@ -265,6 +289,7 @@ package struct ConcernBook: Hashable, Sendable {
             case .publicationFailing: "is on every live node again"
             case .foreignRows: "has its places in ProxySQL to itself"
             case .decisionMissing: "is decided about again, or its alert is over"
+            case .readerUnfit: "has reader \(key.subject) fit to serve again, or no more"
             case .incidentOld: "has incident \(key.subject) open no more"
             }
         return FleetEvent(

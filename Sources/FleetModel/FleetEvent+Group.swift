@@ -16,7 +16,8 @@ extension FleetEvent {
                     fields: [.primary: old.primaryInstance.text])
             ]
         case (let old?, let new?):
-            replicas(old, new, now) + configuration(old, new, now) + policy(old, new, now) + raise(old, new, now)
+            replicas(old, new, now) + readers(old, new, now) + configuration(old, new, now) + policy(old, new, now)
+                + raise(old, new, now)
         }
     }
 
@@ -116,6 +117,12 @@ extension FleetEvent {
         let size = "\(record.managedCount) of at most \(record.policy.maximumReplicas)"
         switch replica.state {
         case .planned:
+            if let old = replica.replaces {
+                return (
+                    .replicaPlanned, .info,
+                    "Group \(group) gets replica \(name) in the place of \(old), which goes once \(name) serves."
+                )
+            }
             return (.replicaPlanned, .info, "Group \(group) gets one more replica, \(name)\(why); that makes \(size).")
         case .creating:
             return (.replicaCreating, .info, "Replica \(name) of group \(group) is being created.")
@@ -175,7 +182,7 @@ extension FleetEvent {
     private static func configuration(_ old: GroupRecord, _ new: GroupRecord, _ now: Timestamp) -> [FleetEvent] {
         let (before, after) = (old.configuration, new.configuration)
         var parts: [String] = []
-        if before.servers.filter({ $0.origin != .managed }) != after.servers.filter({ $0.origin != .managed }) {
+        if Self.wantedByPeople(old) != Self.wantedByPeople(new) {
             parts.append("servers")
         }
         if before.users != after.users { parts.append("users") }
@@ -191,6 +198,15 @@ extension FleetEvent {
                 "The \(list) of group \(new.name) changed: generation \(after.generation) goes to every node.",
                 fields: [.changed: list, .generation: "\(after.generation)"])
         ]
+    }
+
+    /// The servers that are not Drover's own, as people want them: what the watch over readers does has its own events.
+    private static func wantedByPeople(_ record: GroupRecord) -> [BackendServer] {
+        record.configuration.servers.filter { $0.origin != .managed }.map { server in
+            var server = server
+            if record.isSidelined(server.name) { server.status = .online }
+            return server
+        }
     }
 
     private static func raise(_ old: GroupRecord, _ new: GroupRecord, _ now: Timestamp) -> [FleetEvent] {

@@ -6,7 +6,7 @@ extension FleetEvent {
         case maximum, minimum, missing, nodes, operation, policy
         case previousMaximum = "previous-maximum"
         case previousMinimum = "previous-minimum"
-        case primary, reason, replica, replicas, rows, seconds, serving, state, subject, victim
+        case primary, reason, replica, replicas, rows, seconds, serving, since, state, subject, victim
 
         /// What it holds, for the manual.
         package var meaning: String {
@@ -33,10 +33,12 @@ extension FleetEvent {
             case .primary: "The group's primary instance."
             case .reason: "Why: the rule that decided, or what failed."
             case .replica: "The replica's name."
-            case .replicas: "Managed replicas of the group now."
+            case .replicas:
+                "Managed replicas of the group now; in `readers-unfit-alike` the readers, separated by commas."
             case .rows: "The rows that are somebody else's: table and key of each."
             case .seconds: "How long it has lasted."
             case .serving: "Managed replicas that serve."
+            case .since: "Since when it has been so."
             case .state: "The replica's state."
             case .subject: "What it is about, such as a replica's name; may be empty."
             case .victim: "The replica that goes."
@@ -66,6 +68,13 @@ extension FleetEvent.Kind {
         case .replicaFailed: "The replica cannot serve and is cleaned up."
         case .replicaHeld: "Something that a person must change holds the replica in its state; `reason` says what."
         case .replicaMoved: "The instance has another address, and the rows of the nodes follow it."
+        case .readerUnfit:
+            "A reader is not fit to serve and still takes reads; `reason` says why, and what keeps it there."
+        case .readerSidelined: "A reader that is not fit to serve takes no new connections; `reason` says why."
+        case .readerReturning: "A sidelined reader is fit again and takes reads, more with time."
+        case .readerFit: "A reader that was not fit to serve is fit again and has its full share."
+        case .readersUnfitAlike:
+            "More readers than may be sidelined are unfit at the same time: the cause is likely the primary, and they stay."
         case .replicaLeft: "Drover lets go of the replica and leaves its instance, which goes on running, to its owner."
         case .incidentOpened: "An alert began to fire."
         case .groupUnknown:
@@ -102,6 +111,9 @@ extension FleetEvent.Kind {
             .replicaDraining, .replicaRemoved, .replicaDeleting, .replicaGone, .replicaFailed,
             .replicaHeld, .replicaMoved, .replicaLeft:
             [.replica, .state, .replicas, .maximum, .incident, .address, .operation, .reason]
+        case .readerUnfit: [.concern, .subject, .seconds, .replica, .address, .reason, .since]
+        case .readerSidelined, .readerReturning, .readerFit: [.replica, .address, .reason, .since]
+        case .readersUnfitAlike: [.replicas, .reason]
         case .incidentOpened, .groupUnknown, .incidentClosed, .incidentExpired, .incidentCleared, .incidentFailed:
             [.incident, .policy, .action, .primary, .lastProcess, .replica, .reason, .actor]
         case .publicationFinished, .publicationIncomplete: [.generation, .nodes, .missing]

@@ -39,6 +39,16 @@ package struct FleetEvent: Hashable, Codable, Sendable {
         case replicaHeld = "replica-held"
         /// The instance has another address, and the nodes' rows follow it.
         case replicaMoved = "replica-moved"
+        /// A reader was found unfit to serve, and still takes reads.
+        case readerUnfit = "reader-unfit"
+        /// A reader that is not fit to serve takes no new connections.
+        case readerSidelined = "reader-sidelined"
+        /// A sidelined reader is fit again, and its share grows.
+        case readerReturning = "reader-returning"
+        /// A reader that was unfit is fit to serve again.
+        case readerFit = "reader-fit"
+        /// Most readers of a group are unfit at the same time.
+        case readersUnfitAlike = "readers-unfit-alike"
         /// Drover lets go of the replica and leaves its instance to its owner.
         case replicaLeft = "replica-left"
         /// An alert began to fire.

@@ -150,6 +150,7 @@ extension GroupRecord {
             configuration.servers.removeAll { $0.name == name.text }
             configuration.generation += 1
         }
+        note(nil, of: name.text)
     }
 
     /// No node knows the replica any more: it may be deleted at the provider.

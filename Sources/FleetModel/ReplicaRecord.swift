@@ -61,6 +61,8 @@ package struct ReplicaRecord: Hashable, Codable, Sendable {
     /// Whether its instance was made, or seen, with the labels of this group: one that has lost them since is somebody
     /// else's. Nil for one that Chester's daemon made, which labels no group.
     package var bearsLabels: Bool?
+    /// The replica that goes once this one serves; nil for one that comes for another reason.
+    package var replaces: InstanceName?
 
     /// Makes the record of a replica that is about to be created.
     package init(name: InstanceName, incidentID: String, at now: Timestamp) {
@@ -126,6 +128,10 @@ package struct GroupRecord: Hashable, Codable, Sendable {
     package var leftReplicas: [LeftReplica]?
     /// The last time that the generation was raised above what nodes held; nil when it never was.
     package var generationRaise: GenerationRaise?
+    /// The readers that were found unfit to serve; nil while there is none.
+    package var unfitReaders: [UnfitReader]?
+    /// Trouble that most readers have at the same time; nil while there is none.
+    package var commonTrouble: CommonTrouble?
 
     /// Makes the record of a group without managed replicas.
     package init(configuration: FleetConfiguration, policy: ScalingPolicy, primaryInstance: InstanceName) {

@@ -40,6 +40,14 @@ package struct ScalingDecision: Hashable, Sendable {
         case stabilizing = "STABILIZING"
         /// Every replica that could go is too young.
         case minimumLifetime = "MIN_LIFETIME"
+        /// A reader was found unfit to serve; nothing is done but to tell it.
+        case readerUnfit = "READER_UNFIT"
+        /// A reader that is not fit to serve takes no new connections.
+        case sidelined = "SIDELINED"
+        /// A sidelined reader is fit again and takes reads.
+        case returning = "RETURNING"
+        /// A replica whose replication does not run is replaced.
+        case replacement = "REPLACEMENT"
         /// The others could not bear the load.
         case projectedLoad = "PROJECTED_LOAD"
     }
@@ -124,6 +132,7 @@ extension Wish {
         case .pinned: "the pin"
         case .belowMinimum: "the minimum"
         case .aboveMaximum: "the maximum"
+        case .replacement: "the replacement of \(name)"
         default: rule.rawValue
         }
     }

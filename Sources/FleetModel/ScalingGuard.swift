@@ -74,6 +74,36 @@ struct ScalingGuard: Sendable {
             detail: "\(tenths / 10).\(tenths % 10) of \(limit) replica-hours per day")
     }
 
+    /// What holds one half of a replacement: the coming of the new replica, or the going of the old one.
+    static func ofReplacement(_ situation: Situation, _ decision: ScalingDecision) -> Hold? {
+        guard decision.direction == .out else {
+            return [pause, freeze, dryRun].lazy.compactMap { $0.hold(situation, decision) }.first
+        }
+        var second = decision
+        second.direction = .in
+        // One that could not go afterwards would stay on top of the others.
+        if let hold = pause.hold(situation, second) { return hold }
+        return [pause, freeze, patience, replacements, budgets, dryRun].lazy
+            .compactMap { $0.hold(situation, decision) }.first
+    }
+
+    /// After creations that failed.
+    private static let patience = ScalingGuard { situation, decision in
+        guard situation.record.consecutiveFailures > 0, let earliest = situation.record.earliest(.out),
+            situation.now < earliest
+        else { return nil }
+        return Hold(reason: .withinCooldown, until: earliest, detail: "the last creation failed")
+    }
+
+    private static let replacements = ScalingGuard { situation, decision in
+        guard let limit = situation.policy.fitness?.replacementsPerDay else { return nil }
+        let made = situation.record.ledger?.replacements(inTheDayBefore: situation.now) ?? []
+        guard made.count >= limit, let freeing = made.dropFirst(made.count - max(limit, 1)).first else { return nil }
+        return Hold(
+            reason: .budget, until: freeing.advanced(by: .seconds(86_400)),
+            detail: "\(made.count) of \(limit) replacements per day")
+    }
+
     private static let lag = ScalingGuard { situation, decision in
         guard situation.policy.lagBrake != nil, !decision.isOrdered else { return nil }
         if situation.hasStaleLag, decision.direction == .in {
@@ -107,7 +137,8 @@ struct ScalingGuard: Sendable {
 
     private static let projection = ScalingGuard { situation, decision in
         guard decision.direction == .in, !decision.isOrdered else { return nil }
-        let fewer = decision.current - decision.desired
+        let fewer = situation.readersLost(by: decision)
+        guard fewer > 0 else { return nil }
         let unable = situation.evidence.filter { !situation.bears($0, losing: fewer) }.map(\.metric.name).sorted()
         guard !unable.isEmpty else { return nil }
         guard situation.readers > fewer else {
@@ -137,7 +168,14 @@ extension Situation {
 
     /// The replica to remove; nil when each is too young.
     var victim: ReplicaRecord? {
-        victims.all.first { now.since($0.stateSince) >= policy.minimumLifetime }
+        victims.all.first {
+            now.since($0.stateSince) >= policy.minimumLifetime || record.isSidelined($0.name.text)
+        }
+    }
+
+    /// How many readers fewer there would be: the sidelined ones go first, and are none.
+    func readersLost(by decision: ScalingDecision) -> Int {
+        max(0, decision.current - decision.desired - record.sidelinedCount)
     }
 
     /// Whether the readers that stay would bear what `evidence` shows.
@@ -166,7 +204,8 @@ extension Situation {
     private func shrinkToBearable(_ decision: inout ScalingDecision) {
         guard decision.direction == .in, !decision.isOrdered else { return }
         while decision.desired < decision.current - 1,
-            !evidence.allSatisfy({ bears($0, losing: decision.current - decision.desired) })
+            readersLost(by: decision) > 0,
+            !evidence.allSatisfy({ bears($0, losing: readersLost(by: decision)) })
         {
             decision.desired += 1
         }

@@ -23,6 +23,8 @@ package struct ScalingLedger: Hashable, Codable, Sendable {
     /// Milliseconds of replicas that are gone, on `day`.
     private var spent: Int64 = 0
     private var members: [Member] = []
+    /// When replicas were replaced within the last day, oldest first; nil for never.
+    package private(set) var replacements: [Timestamp]?
 
     /// Makes the ledger of a group that has done nothing.
     package init() {}
@@ -46,6 +48,16 @@ package struct ScalingLedger: Hashable, Codable, Sendable {
     package mutating func act(at now: Timestamp, goal: Goal?) {
         actions = Array((actions(inTheHourBefore: now) + [now]).suffix(Self.maximumActions))
         self.goal = goal
+    }
+
+    /// Replacements in the twenty-four hours before `now`.
+    package func replacements(inTheDayBefore now: Timestamp) -> [Timestamp] {
+        (replacements ?? []).filter { now.since($0) < .seconds(86_400) }
+    }
+
+    /// Notes that a replica is replaced at `now`.
+    package mutating func replace(at now: Timestamp) {
+        replacements = Array((replacements(inTheDayBefore: now) + [now]).suffix(Self.maximumActions))
     }
 
     /// Takes up which replicas there are: those that went are paid for up to the group's last change.

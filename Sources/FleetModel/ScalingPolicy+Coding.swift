@@ -22,6 +22,7 @@ extension ScalingPolicy: Codable {
         scaleOutPause = reader.optional("scaleOutPause", "an object")
         scaleInPause = reader.optional("scaleInPause", "an object")
         pin = reader.optional("pin", "an object")
+        fitness = reader.optional("fitness", "an object")
         isDryRun = reader.flag("dryRun") ?? false
         guard Self.isStrict(decoder) else {
             try reader.finish()
@@ -58,6 +59,7 @@ extension ScalingPolicy: Codable {
         try writer.write("scaleOutPause", scaleOutPause)
         try writer.write("scaleInPause", scaleInPause)
         try writer.write("pin", pin)
+        try writer.write("fitness", fitness)
         if isDryRun { try writer.write("dryRun", true) }
     }
 }

@@ -18,6 +18,7 @@ extension ScalingPolicy {
         checkMetrics(&check)
         checkWindows(&check, offsets)
         checkHolds(&check)
+        checkFitness(&check)
         return check.problems
     }
 
@@ -102,6 +103,19 @@ extension ScalingPolicy {
                 check.that(from < until, "freezes[\(index)].until", "must be after from")
             }
         }
+    }
+
+    private func checkFitness(_ check: inout PolicyCheck) {
+        guard let fitness else { return }
+        if let lag = fitness.maximumLag { check.seconds(lag, "fitness.maximumLagSeconds", 1...86_400) }
+        check.that((1...100).contains(fitness.samplesOut), "fitness.samplesOut", "must be 1 to 100")
+        check.that((1...100).contains(fitness.samplesIn), "fitness.samplesIn", "must be 1 to 100")
+        check.seconds(fitness.replaceAfter, "fitness.replaceAfterSeconds", 60...604_800)
+        check.that(
+            fitness.maximumShare > 0 && fitness.maximumShare <= 1, "fitness.maximumShare",
+            "must be above 0 and at most 1")
+        check.that(
+            (0...100).contains(fitness.replacementsPerDay), "fitness.replacementsPerDay", "must be 0 to 100")
     }
 
     private func checkHolds(_ check: inout PolicyCheck) {

@@ -40,6 +40,8 @@ package struct ScalingPolicy: Hashable, Sendable {
     package var scaleInPause: OperatorHold?
     /// The size that a person chose.
     package var pin: SizePin?
+    /// What is done about readers that are not fit to serve; nil tells people and does nothing.
+    package var fitness: FitnessPolicy?
     /// Decides and records, but does nothing.
     package var isDryRun: Bool
 

@@ -20,7 +20,7 @@ struct Situation {
         self.inputs = inputs
         let policy = inputs.record.policy
         current = inputs.record.managedCount
-        let serving = inputs.record.replicas.count { $0.state == .serving }
+        let serving = inputs.record.servingCount
         readers = inputs.record.fixedReaders + serving
         let (count, names, now) = (readers, inputs.record.readerNames, inputs.now)
         let all = policy.metrics.map {

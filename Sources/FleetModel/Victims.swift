@@ -19,7 +19,14 @@ struct Victims {
             }
         }
         let isOldestFirst = record.policy.victimChoice == .oldest
+        /// What is out of the traffic costs nobody anything, and what is unfit is the worst to read from.
+        func fitness(_ replica: ReplicaRecord) -> Int {
+            if record.isSidelined(replica.name.text) { return 0 }
+            return record.unfit(replica.name.text)?.phase == .unfit ? 1 : 2
+        }
         all = record.replicas.filter { $0.state == .serving }.sorted { left, right in
+            let (leftFitness, rightFitness) = (fitness(left), fitness(right))
+            if leftFitness != rightFitness { return leftFitness < rightFitness }
             let (leftRank, rightRank) = (rank(left), rank(right))
             if leftRank != rightRank { return leftRank < rightRank }
             if left.plannedAt != right.plannedAt {

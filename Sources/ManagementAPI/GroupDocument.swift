@@ -19,7 +19,7 @@ enum GroupDocument {
             "writerHostgroup": .whole(configuration.writerHostgroup),
             "readerHostgroup": .whole(configuration.readerHostgroup),
             "ruleIDBase": .whole(configuration.ruleIDBase),
-            "servers": .array(configuration.servers.map(server)),
+            "servers": .array(configuration.servers.map { server(wanted($0, record)) }),
             "users": .array(configuration.users.map { user($0, withPassword: withPasswords) }),
             "queryRules": .array(configuration.queryRules.map(rule)),
             "policy": PolicyJSON.shown(record.policy),
@@ -29,6 +29,7 @@ enum GroupDocument {
                 }),
             "backendTLS": .string((record.trust?.mode ?? .off).rawValue),
             "replicas": .array(record.replicas.map(replica)),
+            "unfitReaders": .array((record.unfitReaders ?? []).map(unfitReader)),
             "lastScaling": record.lastScaling.map {
                 ["direction": .string($0.direction.rawValue), "completedAt": .string($0.completedAt.text)]
             } ?? .null,
@@ -48,11 +49,29 @@ enum GroupDocument {
         var members = shown(record).members
         for name in [
             "adopted", "generation", "ruleIDBase", "replicas", "lastScaling", "consecutiveFailures", "leftReplicas",
-            "removal",
+            "removal", "unfitReaders",
         ] {
             members[name] = nil
         }
         return .object(members)
+    }
+
+    /// The server as its owner wants it: the sidelining of a configured one is Drover's, and stands in `unfitReaders`, so
+    /// that a document that is written back does not make it the owner's wish.
+    private static func wanted(_ server: BackendServer, _ record: GroupRecord) -> BackendServer {
+        guard server.origin == .configured, record.isSidelined(server.name) else { return server }
+        var server = server
+        server.status = .online
+        return server
+    }
+
+    static func unfitReader(_ unfit: UnfitReader) -> JSONValue {
+        [
+            "name": .string(unfit.name), "state": .string(unfit.phase.rawValue), "code": .string(unfit.code),
+            "detail": .string(unfit.detail), "since": .string(unfit.since.text),
+            "stoppedSince": .optional(unfit.stoppedSince?.text), "sidelinedAt": .optional(unfit.sidelinedAt?.text),
+            "waitsFor": .optional(unfit.waitsFor),
+        ]
     }
 
     static func server(_ server: BackendServer) -> JSONValue {

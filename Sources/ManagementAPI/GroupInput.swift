@@ -26,7 +26,7 @@ struct GroupInput {
         _ = reader.flag("adopt")
         reader.ignore(
             "adopted", "warnings", "generation", "replicas", "lastScaling", "consecutiveFailures", "leftReplicas",
-            "removal")
+            "removal", "unfitReaders")
         if let given = reader.text("name"), given != name.text {
             reader.note("name", "it must be \"\(name)\", as in the path")
         }
@@ -46,6 +46,8 @@ struct GroupInput {
         standard.scaleOutPause = current?.policy.scaleOutPause
         standard.scaleInPause = current?.policy.scaleInPause
         standard.pin = current?.policy.pin
+        // A group that was there before readers were guarded keeps them unguarded until somebody says otherwise.
+        standard.fitness = current == nil ? standard.fitness ?? FitnessPolicy() : current?.policy.fitness
         let policyRead =
             reader.any("policy").map { PolicyJSON.read($0, at: "/policy", standard: standard) }
             ?? (policy: standard, problems: [])
@@ -130,6 +132,13 @@ struct GroupInput {
             server.useTLS = member.flag("useTLS") ?? false
             server.status = member.word("status", BackendServer.Status.self) ?? .online
             member.finish()
+            if current?.isSidelined(name) == true, server.status == .online,
+                current?.configuration.servers.contains(where: { $0.name == name && $0.address == server.address })
+                    == true
+            {
+                // What Drover took out of the traffic it brings back itself.
+                server.status = .offlineSoft
+            }
             if let ours = managed.first(where: { $0.name == name }) {
                 server = ours
             } else if origin == .managed {

@@ -32,7 +32,7 @@ enum OpenAPISchemas {
         "lastScaling": [
             "anyOf": [["type": "null"], object(["direction": ["enum": ["out", "in"]], "completedAt": time])]
         ],
-        "consecutiveFailures": integer,
+        "consecutiveFailures": integer, "unfitReaders": list(of: "UnfitReader"),
         "leftReplicas": ["type": "array", "items": object(["name": text, "at": time, "reason": text])],
         "removal": ["anyOf": [["type": "null"], object(["requestedAt": time, "deletesReplicas": flag])]],
     ]
@@ -46,6 +46,17 @@ enum OpenAPISchemas {
     }
 
     private static func items(of schema: String) -> JSONValue { object(["items": list(of: schema)]) }
+
+    private static let unfitReader: JSONValue = object([
+        "name": text, "state": ["enum": .array(UnfitReader.Phase.allCases.map { .string($0.rawValue) })],
+        "code": [
+            "type": "string",
+            "description": .string(
+                "One of " + UnfitCode.allCases.map(\.rawValue).joined(separator: ", ") + "; there may be more."),
+        ],
+        "detail": text, "since": time, "stoppedSince": optionalText, "sidelinedAt": optionalText,
+        "waitsFor": optionalText,
+    ])
 
     // MARK: What is shown
 
@@ -82,6 +93,7 @@ enum OpenAPISchemas {
             "stateSince": time, "plannedAt": time, "incidentId": optionalText, "operationId": optionalText,
             "address": optionalText, "failure": optionalText, "waitsFor": optionalText, "leaving": optionalText,
         ]),
+        "UnfitReader": unfitReader,
         "ReplicaState": object([
             "name": text,
             "state": ["enum": .array(ReplicaRecord.State.allCases.map { .string($0.rawValue) })],
@@ -89,6 +101,8 @@ enum OpenAPISchemas {
             "address": optionalText, "failure": optionalText, "waitsFor": optionalText, "leaving": optionalText,
             "weight": ["type": ["integer", "null"]],
             "lagSeconds": ["type": ["number", "null"]], "lagMeasuredAt": optionalText,
+            "fitness": ["enum": ["fit", "unfit", "sidelined", "returning", .null]],
+            "unfit": ["anyOf": [["type": "null"], OpenAPI.reference("UnfitReader")]], "replaces": optionalText,
         ]),
         "ReplicaList": items(of: "ReplicaState"),
         "Publication": object([
@@ -205,6 +219,7 @@ enum OpenAPISchemas {
         "replicas": ["description": "Read only; ignored."], "lastScaling": ["description": "Read only; ignored."],
         "consecutiveFailures": ["description": "Read only; ignored."],
         "removal": ["description": "Read only; ignored."],
+        "unfitReaders": ["description": "Read only; ignored."],
         "leftReplicas": ["description": "Read only; ignored."],
     ]
 
@@ -267,7 +282,21 @@ enum OpenAPISchemas {
                 "freezes": ["type": "array", "items": ["type": "object"]], "budgets": ["type": "object"],
                 "lagBrake": ["type": "object"], "scaleOutPause": hold, "scaleInPause": hold,
                 "pin": object(["size": count, "until": time, "reason": text], required: ["size", "until"]),
-                "dryRun": flag,
+                "fitness": fitness, "dryRun": flag,
             ], required: required)
     }
+
+    private static let fitness: JSONValue = object(
+        [
+            "enabled": [
+                "type": "boolean",
+                "description": "Whether unfit readers are sidelined and replaced; otherwise people are only told.",
+            ],
+            "maximumLagSeconds": ["type": "number", "minimum": 1, "maximum": 86_400],
+            "samplesOut": ["type": "integer", "minimum": 1, "maximum": 100],
+            "samplesIn": ["type": "integer", "minimum": 1, "maximum": 100],
+            "replaceAfterSeconds": ["type": "number", "minimum": 60, "maximum": 604_800],
+            "maximumShare": ["type": "number", "exclusiveMinimum": 0, "maximum": 1],
+            "replacementsPerDay": ["type": "integer", "minimum": 0, "maximum": 100], "guardConfigured": flag,
+        ], required: [])
 }

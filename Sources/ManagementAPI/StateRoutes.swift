@@ -1,6 +1,7 @@
 import FleetModel
 import Hummingbird
 import JSONValues
+import Pacing
 import ProxySQLAdmin
 
 /// What is going on: replicas, publications, incidents.
@@ -47,9 +48,20 @@ struct StateRoutes: Sendable {
             members["weight"] = server.map { .whole($0.weight) } ?? .null
             members["lagSeconds"] = lag.map { .number($0.seconds) } ?? .null
             members["lagMeasuredAt"] = .optional(lag?.measuredAt.text)
+            let unfit = record.unfit(replica.name.text)
+            members["unfit"] = unfit.map(GroupDocument.unfitReader) ?? .null
+            members["fitness"] = .optional(
+                unfit?.phase.rawValue ?? (replica.state == .serving && isFresh(lag) ? "fit" : nil))
+            members["waitsFor"] = .optional(replica.waitsFor ?? unfit?.waitsFor)
+            members["replaces"] = .optional(replica.replaces?.text)
             return JSONValue.object(members)
         }
         return APIAnswer.json(["items": .array(items)] as JSONValue)
+    }
+
+    /// Whether the lag was measured lately enough to say that the reader is watched at all.
+    private func isFresh(_ lag: LagReading?) -> Bool {
+        lag.map { parts.wallClock.now().since($0.measuredAt) < .seconds(300) } ?? false
     }
 
     @Sendable private func publication(

@@ -61,6 +61,11 @@ package actor Decider {
         return decision
     }
 
+    /// Keeps what was decided elsewhere than in `decide`, for people.
+    func note(_ decision: ScalingDecision, of inputs: DecisionInputs) async {
+        await keep(DecisionEntry(decision, of: inputs))
+    }
+
     /// Whether a replica that is about to go is wanted after all, by what was read for the last decision; nothing of
     /// the answer is remembered.
     func wantsBack(

@@ -12,6 +12,9 @@ extension GroupWorker {
         /// Serving replicas that were missing, or another primary's, by the list in which that was seen first.
         var missing: [InstanceName: Timestamp] = [:]
 
+        /// Serving replicas that another primary has by the newest look, with its name.
+        var reparented: [InstanceName: String] = [:]
+
         /// Whether a list was ever seen.
         var hasListed: Bool { listedAt != nil }
     }
@@ -86,6 +89,7 @@ extension GroupWorker {
             guard listed[replica.name] != nil || listing.isComplete else { continue }
             if sight(listed[replica.name], replica, record) == .fine {
                 sighting.missing[replica.name] = nil
+                sighting.reparented[replica.name] = nil
                 _ = record.hold(replica.name, because: nil)
                 continue
             }
@@ -106,6 +110,7 @@ extension GroupWorker {
         _ seen: ServingSight, _ replica: ReplicaRecord, _ at: Timestamp, _ record: inout GroupRecord, _ now: Timestamp
     ) -> String? {
         let name = replica.name
+        sighting.reparented[name] = nil
         switch seen {
         case .fine:
             sighting.missing[name] = nil
@@ -120,6 +125,7 @@ extension GroupWorker {
         case .promoted:
             return leave(replica, because: "it was promoted and replicates from nothing", &record, now)
         case .reparented(let source):
+            sighting.reparented[name] = source
             guard isSecondList(name, at) else { return nil }
             return leave(replica, because: "it replicates from \(source)", &record, now)
         case .moved(let address):

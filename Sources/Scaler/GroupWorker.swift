@@ -26,6 +26,8 @@ package actor GroupWorker {
         package var nameSuffix: @Sendable () -> String
         /// What asks a new replica how it replicates; without it, a replica serves once the provider says that it runs.
         package var probe: (any ReplicationProbe)?
+        /// Where the looks at readers that serve are put.
+        package var looks = ReaderLooks()
         /// Hears how far the replica at an address and port was behind.
         package var noteLag: (@Sendable (LagReading, String, Int) -> Void)?
         /// The provider's list of our replicas, shared by all groups.
@@ -63,7 +65,7 @@ package actor GroupWorker {
     let logger: Logger
     /// The last complete publication, and when it was.
     private var verified: (generation: Int64, at: Timestamp)?
-    private let decider: Decider
+    let decider: Decider
     /// Good looks at the replica that is about to serve.
     var samples = AdmissionSamples()
     /// How long states have lasted.
@@ -76,6 +78,12 @@ package actor GroupWorker {
     var trustWatch = TrustWatch()
     /// What this worker has made of the provider's list.
     var sighting = Sighting()
+    /// What the looks at its readers have come to.
+    var fitness = FitnessWatch()
+    /// The round of looks that was taken up last.
+    var looked = 0
+    /// The readers whose metrics were set last.
+    var measured: Set<String> = []
 
     /// Makes the worker of the group `name`, which has decided what `memory` says.
     package init(
@@ -109,7 +117,9 @@ package actor GroupWorker {
         var incidents = try await incidents(of: stored.document)
         if try await expire(incidents) { incidents = try await self.incidents(of: stored.document) }
         let report: StepReport
-        if let replica = stored.document.replicaUnderWay {
+        if let watched = try await watchReaders(stored) {
+            report = watched
+        } else if let replica = stored.document.replicaUnderWay {
             try await follow(incidents, in: stored.document)
             // Decided all the same: metrics go on being watched, and people see why nothing else happens.
             let decision = await decision(about: stored, incidents)
@@ -161,6 +171,7 @@ package actor GroupWorker {
         let now = around.wallClock.now()
         if let report = try await takeInventory(stored) { return report }
         if let report = try await keepTrust(stored) { return report }
+        if let report = try await replaceUnfit(stored, incidents) { return report }
         let decision = await decision(about: stored, incidents)
         switch decision.direction {
         case .out:
@@ -199,7 +210,7 @@ package actor GroupWorker {
         _ replica: ReplicaRecord, _ record: GroupRecord, _ incidents: [Incident]
     ) async -> Bool {
         guard replica.state == .draining || replica.state == .removed, replica.failure == nil,
-            replica.leaving == nil, record.removal == nil
+            replica.leaving == nil, record.removal == nil, record.unfit(replica.name.text) == nil
         else { return false }
         let now = around.wallClock.now()
         return await decider.wantsBack(replica, in: steadied(record, now), incidents: incidents, at: now)

@@ -31,7 +31,7 @@ package struct MySQLReplicationProbe: ReplicationProbe {
         do {
             connection = try await MySQLConnection.connect(configuration, logger: logger)
         } catch {
-            return .unreachable("\(error)")
+            return Self.unasked(error)
         }
         do {
             let row = try await status(connection).rows.first
@@ -40,7 +40,18 @@ package struct MySQLReplicationProbe: ReplicationProbe {
             return health
         } catch {
             await connection.close()
-            return .unreachable("\(error)")
+            return Self.unasked(error)
+        }
+    }
+
+    /// What an error says of the replica: one that answers and refuses, or that we cannot verify or log in to, may serve
+    /// others well, and so may one that is full.
+    package static func unasked(_ error: any Error) -> ReplicationHealth {
+        guard let error = error as? MySQLWireError else { return .unknown("\(error)") }
+        switch error.code {
+        case .connectionFailed, .connectionClosed, .deadlineExceeded: return .unreachable("\(error)")
+        case .cancelled, .malformed, .tooLarge, .authenticationUnsupported, .tlsUnavailable:
+            return .unknown("\(error)")
         }
     }
 

@@ -2,6 +2,17 @@ package import FleetModel
 package import Logging
 import Pacing
 import ServiceLifecycle
+import Synchronization
+
+/// The signals of the groups' workers, for whoever has news for one.
+private final class Wakeups: Sendable {
+    private let all = Mutex<[InstanceName: Wakeup]>([:])
+
+    subscript(group: InstanceName) -> Wakeup? {
+        get { all.withLock { $0[group] } }
+        set { all.withLock { $0[group] = newValue } }
+    }
+}
 
 /// The role `drover scaler`: a publisher for all groups and a worker for each, woken by messages, by their own timetables
 /// and at each start.
@@ -57,15 +68,17 @@ package struct Scaler: Service {
         // Another process may lead next: what this one fetched and did not take up is not kept from it.
         defer { queue.stopReceiving() }
         await withDiscardingTaskGroup { tasks in
-            if let probe = around.probe, around.noteLag != nil {
-                tasks.addTask { await LagWatch(around: around, probe: probe, clock: clock).run() }
+            let wakeups = Wakeups()
+            if let probe = around.probe {
+                tasks.addTask {
+                    await LagWatch(around: around, probe: probe, clock: clock) { wakeups[$0]?.wake() }.run()
+                }
             }
             let publisher = FleetPublisher(
                 groups: around.groups, fleet: around.fleet, rounds: around.rounds, interval: settings.resync,
                 mayAct: { [fence = around.fence] in fence.map { $0.current != nil } ?? true }, clock: clock,
                 logger: logger)
             tasks.addTask { await publisher.run() }
-            var wakeups: [InstanceName: Wakeup] = [:]
             while !Task.isCancelled {
                 let messages = await look()
                 for group in messages.groups where wakeups[group] == nil {

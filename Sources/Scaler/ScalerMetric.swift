@@ -16,6 +16,14 @@ package enum ScalerMetric: String, MetricName {
     case publicationsIncomplete = "drover_publications_incomplete_total"
     /// Times that a record's generation was raised above what nodes knew.
     case generationsRaised = "drover_generations_raised_total"
+    /// How each reader of a group was found.
+    case readerFitness = "drover_reader_fitness"
+    /// How far each reader is behind.
+    case readerLag = "drover_reader_lag_seconds"
+    /// Readers that were sidelined.
+    case sidelined = "drover_readers_sidelined_total"
+    /// Replicas that were replaced.
+    case replaced = "drover_replicas_replaced_total"
     /// Whether certificates of a group's backends cannot be looked up or replaced.
     case trustFailing = "drover_backend_tls_failing"
     /// Tries of that which failed.
@@ -54,6 +62,23 @@ package enum ScalerMetric: String, MetricName {
             MetricDefinition(
                 .counter, "raises", labels: ["group"],
                 "Times that nodes knew a newer generation than the group's record, which went on above it.")
+        case .readerFitness:
+            MetricDefinition(
+                .gauge, "state", labels: ["group", "server"],
+                "How a reader was found by the looks at its replication: 1 fit, 2 suspect, 3 unfit and in use, 4 sidelined, "
+                    + "5 returning, 0 no reader any more.")
+        case .readerLag:
+            MetricDefinition(
+                .gauge, "seconds", labels: ["group", "server"],
+                "How far a reader was behind its primary at the last look that could tell; -1 for none any more.")
+        case .sidelined:
+            MetricDefinition(
+                .counter, "sidelinings", labels: ["group", "server"],
+                "Readers that were taken out of the traffic because they were not fit to serve.")
+        case .replaced:
+            MetricDefinition(
+                .counter, "replacements", labels: ["group"],
+                "Replicas that got a successor because their replication did not run.")
         case .trustFailing:
             MetricDefinition(
                 .gauge, "1 or 0", labels: ["group"],

@@ -48,9 +48,12 @@ extension SettingKey {
                 "watch.decision-seconds", .seconds(1...2_592_000), "600",
                 "How long nothing may be decided about a group whose alert fires."),
             SettingKey(
+                "watch.unfit-seconds", .seconds(1...2_592_000), "600",
+                "How long a reader may be unfit to serve before that is told as a lasting trouble."),
+            SettingKey(
                 "watch.incident-seconds", .seconds(1...31_536_000), "86400",
                 "How long an incident may be open before its closing may be lost."),
-            SettingKey("watch.interval-seconds", .seconds(0.1...3_600), "15", "Between two looks for these five."),
+            SettingKey("watch.interval-seconds", .seconds(0.1...3_600), "15", "Between two looks for these six."),
         ]
 
     private static func filter(_ channel: String) -> [SettingKey] {

@@ -3,7 +3,7 @@ package import Observability
 /// What the watch over long waits measures.
 package enum WatchMetric: String, MetricName {
     /// Things of a group that have taken too long: size-unmet, operation-stuck, publication-failing, decision-missing,
-    /// incident-old.
+    /// reader-unfit, incident-old.
     case concerns = "drover_concerns"
 
     /// What it is.
@@ -13,7 +13,7 @@ package enum WatchMetric: String, MetricName {
             MetricDefinition(
                 .gauge, "concerns", labels: ["group", "code"],
                 "Things of a group that have taken too long: size-unmet, operation-stuck, publication-failing, "
-                    + "decision-missing, incident-old."
+                    + "decision-missing, reader-unfit, incident-old."
             )
         }
     }

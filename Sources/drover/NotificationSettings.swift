@@ -45,6 +45,7 @@ struct NotificationServices: Sendable {
         limits.operationStuck = settings.seconds("watch.stuck-seconds")
         limits.publicationFailing = settings.seconds("watch.publication-seconds")
         limits.decisionMissing = settings.seconds("watch.decision-seconds")
+        limits.readerUnfit = settings.seconds("watch.unfit-seconds")
         limits.incidentOld = settings.seconds("watch.incident-seconds")
         return ConcernWatch(
             .init(

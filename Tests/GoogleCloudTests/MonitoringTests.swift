@@ -76,7 +76,7 @@ struct MonitoringTests {
         arguments: [
             ("2027-01-15T07:58:00Z", "3", ReplicationHealth.replicating(lag: .seconds(3))),
             ("2027-01-15T07:58:00Z", "-1", .stopped("Cloud Monitoring shows a negative lag")),
-            ("2027-01-15T07:50:00Z", "3", .unreachable("Cloud Monitoring has no sample of the last 240 s yet")),
+            ("2027-01-15T07:50:00Z", "3", .unknown("Cloud Monitoring has no sample of the last 240 s yet")),
         ])
     func replication(end: String, value: String, expected: ReplicationHealth) async throws {
         let router = Router()

@@ -127,6 +127,7 @@ final class Installation: Sendable {
             nameSuffix: { [self] in "r\(nextName())" })
         around.rounds = fleet
         around.fence = fence
+        around.probe = SimulatedProbe(cloud: cloud, life: life)
         around.chance = chance
         let lease = try LeaseTiming(
             duration: .seconds(480), renewDeadline: .seconds(360), interval: .seconds(120), timeout: .seconds(20))

@@ -10,6 +10,7 @@ enum Event: String, CaseIterable, Sendable {
     case rowsAreAdded, rowsAreDeleted, rowsAreEdited
     case cloudMisbehaves, instanceIsProtected, instanceIsPromoted, instanceIsStopped, instanceIsDeleted
     case instanceIsRelabelled
+    case replicationStops, replicasLag, replicationGoesOn
     case storeIsCopied, storeIsPutBack, scalerDies, scalerEnds, clockJumps
 }
 
@@ -103,6 +104,7 @@ struct Play: Sendable {
         case .instanceIsProtected, .instanceIsPromoted, .instanceIsStopped, .instanceIsDeleted,
             .instanceIsRelabelled:
             befall(event)
+        case .replicationStops, .replicasLag, .replicationGoesOn: replicate(event)
         case .storeIsCopied, .storeIsPutBack: await keep(event)
         case .scalerDies: installation.end(scaler: chance.pick(0...1), gracefully: false)
         case .scalerEnds: installation.end(scaler: chance.pick(0...1), gracefully: true)
@@ -260,6 +262,28 @@ struct Play: Sendable {
             case .instanceIsRelabelled: instance?.labels = ["owner": "somebody"]
             default: instance = nil
             }
+        }
+    }
+
+    /// One reader stops, all of a group lag alike, or all that was is over.
+    private func replicate(_ event: Event) {
+        guard let group = chance.pick(world.groups) else { return }
+        let readers = group.watchedReaders
+        switch event {
+        case .replicationStops:
+            guard let reader = chance.pick(readers) else { return }
+            let isSilent = chance.isOnce(in: 3)
+            world.note("\(reader.name) \(isSilent ? "does not answer" : "does not replicate")")
+            installation.cloud.setReplication(
+                isSilent ? .unreachable("connection refused") : .stopped("applier: No"), at: reader.address)
+        case .replicasLag:
+            let lag = Duration.seconds(chance.pick(1...300))
+            world.note("the readers of \(group.name) are \(lag) behind")
+            for reader in readers where !chance.isOnce(in: 4) {
+                installation.cloud.setReplication(.replicating(lag: lag), at: reader.address)
+            }
+        default:
+            for reader in readers { installation.cloud.setReplication(.replicating(lag: .zero), at: reader.address) }
         }
     }
 

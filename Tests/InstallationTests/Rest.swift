@@ -52,6 +52,9 @@ struct Rest: Sendable {
             } else {
                 nil
             }
+        if let unfit = record.unfitReaders {
+            return ["\(record.name) has readers that are unfit: \(unfit.map(\.name))"]
+        }
         guard let wanted, wanted != count else { return [] }
         return ["\(record.name) has \(count) replicas, and \(wanted) are wanted"]
     }

@@ -35,6 +35,8 @@ final class SimulatedCloud: Sendable {
         var createsFail = false
         /// Whether operations that begin now never end.
         var neverEnds = false
+        /// How readers replicate, by address; those that are not named keep up.
+        var replication: [String: ReplicationHealth] = [:]
     }
 
     let world: World
@@ -47,6 +49,16 @@ final class SimulatedCloud: Sendable {
         set { state.withLock { $0.mood = newValue } }
     }
 
+    /// How the reader at `address` replicates from now on.
+    func setReplication(_ health: ReplicationHealth, at address: String) {
+        state.withLock { $0.replication[address] = health }
+    }
+
+    /// How the reader at `address` replicates.
+    func replication(at address: String) -> ReplicationHealth {
+        state.withLock { $0.replication[address] } ?? .replicating(lag: .zero)
+    }
+
     func setCreatesFail(_ fails: Bool) { state.withLock { $0.createsFail = fails } }
     func setNeverEnds(_ never: Bool) { state.withLock { $0.neverEnds = never } }
 
@@ -57,6 +69,7 @@ final class SimulatedCloud: Sendable {
             state.mood = .well
             state.createsFail = false
             state.neverEnds = false
+            state.replication = [:]
             for index in state.operations.indices where !state.operations[index].isSettled {
                 state.operations[index].endsAt = min(state.operations[index].endsAt, now.advanced(by: .seconds(300)))
             }
@@ -146,6 +159,22 @@ final class SimulatedCloud: Sendable {
                     failure: operation.isSettled && operation.fails ? "UNKNOWN: it failed" : nil)
             }
         }
+    }
+}
+
+/// What asks readers how they replicate, in one process.
+struct SimulatedProbe: ReplicationProbe {
+    let cloud: SimulatedCloud
+    let life: Life
+
+    /// Weeks of looks are many.
+    var pace: Duration { .seconds(60) }
+
+    func look(at replica: InstanceName, address: String, port: Int) async -> ReplicationHealth {
+        guard life.goesOn() else { return .unknown("the process is dead") }
+        let health = cloud.replication(at: address)
+        if case .unreachable = health { await cloud.world.sleep(.seconds(5)) }
+        return health
     }
 }
 

@@ -78,17 +78,39 @@ final class World: Sendable {
     var groups: [GroupRecord] { records.values.sorted { $0.name < $1.name } }
 
     func saved(_ record: GroupRecord) {
-        let changes = state.withLock { state in
+        let (before, changes) = state.withLock { state in
+            let known = state.records[record.name]
             var changes: [String] = []
+            for reader in record.configuration.servers {
+                let (old, new) = (known?.unfit(reader.name), record.unfit(reader.name))
+                guard old?.phase != new?.phase else { continue }
+                changes.append("\(reader.name) is \(new.map { "\($0.phase.rawValue), \($0.sentence)" } ?? "fit again")")
+            }
             for replica in record.replicas {
-                let before = state.records[record.name]?.replicas.first { $0.name == replica.name }
+                let before = known?.replicas.first { $0.name == replica.name }
                 guard before?.state != replica.state else { continue }
                 changes.append("\(replica.name) is \(replica.state.rawValue)")
             }
             state.records[record.name] = record
-            return changes
+            return (known, changes)
         }
         for change in changes { note(change) }
+        expectReaders(before, record)
+    }
+
+    /// Whoever sidelines a reader leaves one against which nothing is known, and no more than the share are out.
+    private func expectReaders(_ before: GroupRecord?, _ record: GroupRecord) {
+        let readers = record.watchedReaders
+        let out = readers.filter { record.isSidelined($0.name) }
+        let went = out.map(\.name).filter { before?.isSidelined($0) == false }
+        guard !went.isEmpty else { return }
+        count(.checks)
+        if !readers.contains(where: { $0.status == .online && record.unfit($0.name) == nil }) {
+            violate("\(went) of \(record.name) went, and no reader is left that is fit")
+        }
+        if out.count > (record.policy.fitness ?? FitnessPolicy()).mostSidelined(of: readers.count) {
+            violate("\(out.map(\.name)) of \(record.name) are out at once, of \(readers.count) readers")
+        }
     }
 
     func removed(_ name: InstanceName) { state.withLock { $0.records[name] = nil } }

@@ -54,6 +54,32 @@ private func look(
 
 @Suite("What lasts too long is told once, and when it is over")
 struct ConcernTests {
+    @Test(
+        "a reader that is not fit to serve is told after ten minutes, whether it is out or in use, and when it is over")
+    func unfitReader() throws {
+        var record = try record([try replica("r1", .serving)])
+        record.configuration.servers = [
+            BackendServer(name: "r1", address: "10.0.0.1", hostgroup: 10, origin: .managed),
+            BackendServer(name: "c1", address: "10.0.0.2", hostgroup: 10, origin: .configured),
+        ]
+        record.configuration.servers[0].status = .offlineSoft
+        var out = UnfitReader(name: "r1", code: .stopped, detail: "applier: No", since: start)
+        out.sidelinedAt = start
+        record.unfitReaders = [out, UnfitReader(name: "c1", code: .lagging, detail: "60 s", since: after(5))]
+        var book = ConcernBook()
+        #expect(look(&book, 0...9, record).isEmpty)
+        let events = look(&book, 10...20, record)
+        #expect(events.map(\.kind) == [.readerUnfit, .readerUnfit])
+        #expect(events.map { $0.fields["subject"] } == ["r1", "c1"])
+        #expect(events[0].sentence.contains("takes no new connections"))
+        #expect(events[1].sentence.contains("does not let Drover sideline"))
+        record.unfitReaders?.removeAll { $0.name == "r1" }
+        record.unfitReaders?[0].returningSince = after(21)
+        let over = look(&book, 21...30, record)
+        #expect(over.map(\.kind) == [.concernOver, .concernOver])
+        #expect(Set(FleetEvent.Kind.readerUnfit.fields.map(\.rawValue)).isSuperset(of: events[0].fields.keys))
+    }
+
     @Test("an alert for a group that is not registered is told as a decision that is missing, until the alert is over")
     func unregistered() async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "drover-watch-\(UUID().uuidString)").path()

@@ -20,6 +20,9 @@ package struct MonitoringReplicationProbe: ReplicationProbe {
         self.wallClock = wallClock
     }
 
+    /// One sample a minute.
+    package var pace: Duration { .seconds(60) }
+
     package func look(at replica: InstanceName, address: String, port: Int) async -> ReplicationHealth {
         var series = CloudMonitoringSeries(metricType: Self.metricType)
         series.aligner = "ALIGN_MAX"
@@ -29,10 +32,11 @@ package struct MonitoringReplicationProbe: ReplicationProbe {
             readings = try await load.newest(
                 series, of: [replica.text], for: "replication", within: Self.staleAfter, at: now)
         } catch {
-            return .unreachable("Cloud Monitoring: \(error)")
+            return .unknown("Cloud Monitoring: \(error)")
         }
         guard let reading = readings.first, now.since(reading.measuredAt) <= Self.staleAfter else {
-            return .unreachable(
+            // Nor has it one of a reader whose name here is not its instance's.
+            return .unknown(
                 "Cloud Monitoring has no sample of the last \(Self.staleAfter.components.seconds) s yet")
         }
         guard reading.value >= 0 else { return .stopped("Cloud Monitoring shows a negative lag") }

@@ -168,7 +168,7 @@ struct StatusPage: Sendable {
             let inUse = group.publication?.publication.connectionsInUse(address: server.address, port: server.port)
             let state = replicas[server.name]?.state.rawValue ?? ServerOrigin(server.origin).rawValue
             return row(
-                server.name, state, mark: server.status == .online ? nil : server.status.rawValue,
+                server.name, state, mark: mark(of: server, group.record),
                 [
                     "\(server.weight)", lag(of: server, group), inUse.map { "\($0)" } ?? "–",
                     "\(server.address):\(server.port)",
@@ -180,6 +180,14 @@ struct StatusPage: Sendable {
                     replica.name.text, replica.state.rawValue, mark: replica.failure,
                     ["–", "–", "–", "\(replica.address ?? "–")"])
             }
+    }
+
+    /// What people should know of a server beside its state.
+    private func mark(of server: BackendServer, _ record: GroupRecord) -> String? {
+        let status = server.status == .online ? nil : server.status.rawValue
+        guard let unfit = record.unfit(server.name) else { return status }
+        let held = unfit.waitsFor.map { " (\($0))" } ?? ""
+        return "\(unfit.phase.rawValue) since \((unfit.sidelinedAt ?? unfit.since).rfc3339): \(unfit.sentence)\(held)"
     }
 
     private func row(_ name: String, _ state: String, mark: String?, _ cells: [HTML]) -> HTML {

@@ -75,7 +75,8 @@ struct CtlReplicas: AsyncParsableCommand {
                     groupPath(database, "/replicas"),
                     columns: [
                         .init("NAME", "name"), .init("STATE", "state"), .init("SINCE", "stateSince"),
-                        .init("WEIGHT", "weight"), .init("LAG", "lagSeconds"), .init("MEASURED", "lagMeasuredAt"),
+                        .init("FITNESS", "fitness"), .init("UNFIT", "unfit.code"), .init("WEIGHT", "weight"),
+                        .init("LAG", "lagSeconds"), .init("MEASURED", "lagMeasuredAt"),
                         .init("ADDRESS", "address"), .init("INCIDENT", "incidentId"), .init("FAILURE", "failure"),
                         .init("WAITS FOR", "waitsFor"),
                     ])
