@@ -338,7 +338,7 @@ let package = Package(
         tests(
             "ScalerTests",
             [
-                "Scaler", "Persistence", "FleetModel", "JSONValues", "Pacing", "ProxySQLAdmin",
+                "Scaler", "Persistence", "FleetModel", "JSONValues", "MySQLWire", "Pacing", "ProxySQLAdmin",
                 "FakeKubernetes", "KubernetesClient", .asyncHTTPClient, .logging,
             ]),
         tests(

@@ -96,7 +96,8 @@ package struct FleetConcern: Hashable, Sendable {
 
     private static func unmet(_ record: GroupRecord, _ decision: DecisionEntry?) -> FleetConcern? {
         guard let decision, !chosen.contains(decision.reason) else { return nil }
-        let serving = record.servingCount + record.replicas.count { $0.state == .ramping }
+        // One that is sidelined has a concern of its own.
+        let serving = record.replicas.count { $0.state == .serving || $0.state == .ramping }
         guard decision.desired > serving, decision.direction != .in else { return nil }
         let detail = decision.detail.map { " (\($0))" } ?? ""
         return FleetConcern(

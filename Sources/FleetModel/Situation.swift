@@ -36,7 +36,8 @@ struct Situation {
         hasStaleLag = Self.brake(
             policy, lags, all.first { $0.metric.role == .primaryWrites }?.perReader, serving: serving, &memory)
         let sizes = GroupSizes(
-            current: current, readers: readers, fixed: readers - serving,
+            // A metric wishes for readers, and what is sidelined is none.
+            current: current, readers: readers, fixed: readers - serving - inputs.record.sidelinedCount,
             isGrowing: inputs.record.continuesGoal(.out, from: current, at: now))
         metricWish = Self.settle(evidence, sizes, policy, &memory, now)
         self.memory = memory

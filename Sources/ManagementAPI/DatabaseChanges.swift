@@ -58,7 +58,12 @@ extension AddDatabase {
         record.policy = wanted.policy
         record.primaryInstance = wanted.primaryInstance
         record.configuration.servers =
-            wanted.configuration.servers + current.configuration.servers.filter { $0.origin == .managed }
+            wanted.configuration.servers.map { server in
+                // What Drover keeps out of the traffic is what is wanted all the same.
+                guard current.isSidelined(server.name) else { return server }
+                return current.configuration.servers.first { $0.name == server.name && $0.address == server.address }
+                    ?? server
+            } + current.configuration.servers.filter { $0.origin == .managed }
         record.configuration.users = wanted.configuration.users
         record.configuration.queryRules = wanted.configuration.queryRules
         guard current.removal != nil || record == current else {

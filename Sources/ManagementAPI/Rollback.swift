@@ -26,6 +26,9 @@ enum Rollback {
             earlier.configuration.servers.filter { $0.origin != .managed && !taken.contains($0.name) }.map {
                 var server = $0
                 server.hostgroup = moved($0.hostgroup)
+                // That Drover kept a reader out is no part of a content; that it does now stays.
+                if earlier.isSidelined($0.name) { server.status = .online }
+                if server.status == .online, current.isSidelined($0.name) { server.status = .offlineSoft }
                 return server
             } + managed
         record.configuration.users = earlier.configuration.users.map {

@@ -30,6 +30,9 @@ struct MariaDBServers: Sendable {
     /// The account with which replication is watched, by the scaler and by ProxySQL's Monitor.
     static let monitorUser = "monitor"
     static let monitorPassword = "monitor"
+    /// The account with which the story stops and starts replication.
+    static let operatorUser = "operator"
+    static let operatorPassword = "operator"
 
     let primary: String
     let folder: String
@@ -133,6 +136,8 @@ struct MariaDBServers: Sendable {
             GRANT REPLICATION SLAVE ON *.* TO replication@'%';
             CREATE USER \(Self.monitorUser)@'%' IDENTIFIED BY '\(Self.monitorPassword)';
             GRANT REPLICA MONITOR, READ_ONLY ADMIN ON *.* TO \(Self.monitorUser)@'%';
+            CREATE USER \(Self.operatorUser)@'%' IDENTIFIED BY '\(Self.operatorPassword)';
+            GRANT REPLICATION SLAVE ADMIN ON *.* TO \(Self.operatorUser)@'%';
             CREATE DATABASE shop;
             CREATE USER \(user)@'%' IDENTIFIED BY \(password);
             GRANT ALL ON shop.* TO \(user)@'%';

@@ -14,7 +14,8 @@ extension GroupWorker {
         let now = around.wallClock.now()
         if let round = around.looks.round(of: name, after: looked) {
             looked = round.number
-            take(round.looks, of: stored.document, at: now)
+            let healths = take(round.looks, of: stored.document, at: now)
+            if let report = try await followAddress(healths, stored, now) { return report }
         } else if stored.document.unfitReaders == nil, stored.document.commonTrouble == nil {
             return nil
         }
@@ -40,7 +41,10 @@ extension GroupWorker {
         return .did(what.isEmpty ? "the readers' fitness changed" : what)
     }
 
-    private func take(_ looks: [String: ReaderLooks.Look], of record: GroupRecord, at now: Timestamp) {
+    /// - Returns: the looks that were at the readers' present addresses.
+    private func take(
+        _ looks: [String: ReaderLooks.Look], of record: GroupRecord, at now: Timestamp
+    ) -> [String: ReplicationHealth] {
         var healths: [String: ReplicationHealth] = [:]
         for server in record.watchedReaders {
             // What was seen at a former address says nothing of it.
@@ -53,6 +57,43 @@ extension GroupWorker {
         let reparented = Dictionary(
             sighting.reparented.map { ($0.key.text, $0.value) }, uniquingKeysWith: { first, _ in first })
         fitness.take(healths, reparented: reparented, of: record, at: now)
+        return healths
+    }
+
+    /// A replica of ours that does not answer may have another address: it is asked for by name, at most once a minute,
+    /// and not only when the next list of all instances is due.
+    private func followAddress(
+        _ healths: [String: ReplicationHealth], _ stored: Versioned<GroupRecord>, _ now: Timestamp
+    ) async throws(StoreError) -> StepReport? {
+        var record = stored.document
+        for replica in record.replicas where replica.state == .serving {
+            guard case .unreachable? = healths[replica.name.text] else {
+                followed[replica.name] = nil
+                continue
+            }
+            if let asked = followed[replica.name], now.since(asked) >= .zero, now.since(asked) < .seconds(60) {
+                continue
+            }
+            followed[replica.name] = now
+            let instance: ProviderInstance?
+            do throws(ProviderError) {
+                instance = try await around.provider.instance(named: replica.name)
+            } catch {
+                logger.debug(
+                    "looking for the address failed",
+                    metadata: ["replica.name": "\(replica.name)", "error": "\(error)"])
+                continue
+            }
+            let address = record.configuration.servers.first { $0.name == replica.name.text }?.address
+            guard
+                case .moved(let new) = ServingSight(instance, primary: record.primaryInstance, address: address)
+            else { continue }
+            record.move(replica.name, to: new)
+            try await save(record, stored.version)
+            _ = await publish(record.configuration)
+            return .did("\(replica.name) has the address \(new) now")
+        }
+        return nil
     }
 
     private func measure(_ record: GroupRecord) {

@@ -82,6 +82,8 @@ package actor GroupWorker {
     var fitness = FitnessWatch()
     /// The round of looks that was taken up last.
     var looked = 0
+    /// Replicas that did not answer, and when the provider was asked for their addresses.
+    var followed: [InstanceName: Timestamp] = [:]
     /// The readers whose metrics were set last.
     var measured: Set<String> = []
 

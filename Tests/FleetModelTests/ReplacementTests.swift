@@ -1,4 +1,5 @@
 import FleetModel
+import Foundation
 import TestSupport
 import Testing
 
@@ -152,6 +153,24 @@ struct ReplacementTests {
         group.record.finishReplacement(by: new, at: group.now)
         #expect(group.record.replicas.map(\.state) == [.serving])
         #expect(group.record.replicas.first?.replaces == nil)
+    }
+
+    @Test("what is sidelined is no reader for a metric, which asks for what the others lack")
+    func metrics() throws {
+        var group = try stopped(["r1", "r2", "r3"], ["r1"])
+        group.record.policy.maximumReplicas = 9
+        group.record.policy.step = .targetTracking(maximumOut: 9, maximumIn: 1)
+        let json = #"""
+            {"name": "cpu", "source": {"kind": "external"}, "basis": "total", "target": 50,
+             "scaleOut": {"threshold": 60}, "scaleIn": {"threshold": 10}}
+            """#
+        group.record.policy.metrics = [try JSONDecoder().decode(MetricPolicy.self, from: Data(json.utf8))]
+        var inputs = inputs(group)
+        inputs.readings = [LoadReading(metric: "cpu", value: 150, measuredAt: group.now)]
+        let decision = ScalingDecision.decide(inputs)
+        // 75 on each of the two that serve; at 50 each three must serve, and one of those that exist does not.
+        #expect(decision.desired == 4, "\(decision.sentence)")
+        #expect(decision.direction == .out)
     }
 
     @Test("a scale-in takes what is sidelined first, however young it is, and loses no reader by it")

@@ -11,6 +11,7 @@ private func troubled(_ record: GroupRecord) throws -> GroupRecord {
     var record = record
     let now = Timestamp(secondsSinceEpoch: 1_800_000_000)
     let name = try InstanceName("shop-m1")
+    record.replicas = []
     record.plan(name, for: "", at: now)
     record.admit(name, address: "127.0.9.7", by: AdmissionRule(rampDuration: .zero), at: now)
     record.serve(name, at: now)
@@ -80,8 +81,23 @@ struct FitnessRoutesTests {
             let declared = try await client.call(.put, "/v1/groups/shop", shop)
             #expect(declared.status == 200)
             #expect(try await status() == .offlineSoft)
-            let moved = try await client.call(.put, "/v1/groups/shop/servers/shop-r", #"{"address":"127.0.9.99"}"#)
-            #expect(moved.status == 200)
+            let changed = try await client.call(.patch, "/v1/groups/shop/policy", #"{"maximumReplicas":4}"#)
+            let generation = try #require(changed.at("generation"))
+            let now = try #require(try await store.groups().first)
+            var mended = now.document
+            mended.unfitReaders = nil
+            for index in mended.configuration.servers.indices { mended.configuration.servers[index].status = .online }
+            try await store.save(mended, ifVersion: now.version)
+            _ = try await client.call(.patch, "/v1/groups/shop/policy", #"{"maximumReplicas":3}"#)
+            let back = try await client.call(
+                .post, "/v1/groups/shop/rollback", #"{"generation":\#(generation)}"#)
+            #expect(back.status == 200 && back.at("policy", "maximumReplicas") == "4", "\(back.text)")
+            #expect(try await status() == .online, "an earlier content does not keep a reader out")
+            let again = try #require(try await store.groups().first)
+            try await store.save(try troubled(again.document), ifVersion: again.version)
+            #expect(try await status() == .offlineSoft)
+            let elsewhere = try await client.call(.put, "/v1/groups/shop/servers/shop-r", #"{"address":"127.0.9.98"}"#)
+            #expect(elsewhere.status == 200)
             #expect(try await status() == .online, "another server under the name is judged anew")
         }
     }

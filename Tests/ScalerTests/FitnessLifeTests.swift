@@ -261,6 +261,26 @@ struct FitnessLifeTests {
         #expect(try group.record.managedCount == 2)
     }
 
+    @Test("a replica that stopped answering because its address changed is followed at once, and with few calls")
+    func moved() async throws {
+        let group = try await Group()
+        let names = try await group.begin()
+        let name = try InstanceName(names[0])
+        group.set(.unreachable("connection refused"), of: names[0])
+        for _ in 0..<2 { try await group.round() }
+        #expect(try group.record.configuration.servers.contains { $0.name == names[0] && $0.status == .online })
+        group.world.state.withLock { $0.instances[name]?.address = "10.77.0.1" }
+        let follows = try await group.rounds(7) { record in
+            record.configuration.servers.contains { $0.name == names[0] && $0.address == "10.77.0.1" }
+        }
+        #expect(follows)
+        #expect(group.held?.servers.contains { $0.address == "10.77.0.1" } == true)
+        group.set(nil, of: names[0])
+        let fit = try await group.rounds(40) { $0.unfitReaders == nil }
+        #expect(fit)
+        #expect(try group.record.replicas.map(\.state) == [.serving, .serving])
+    }
+
     @Test("a look at a former address is none")
     func formerAddress() async throws {
         let group = try await Group()
