@@ -18,6 +18,8 @@ package struct FleetConcern: Hashable, Sendable {
         case readerUnfit = "reader-unfit"
         /// An alert has fired for so long that its closing may be lost.
         case incidentOld = "incident-old"
+        /// Nodes hold rows of a group that is not registered.
+        case orphanedRows = "orphaned-rows"
     }
 
     /// One concern among those of a group.
@@ -56,7 +58,7 @@ package struct FleetConcern: Hashable, Sendable {
             switch code {
             case .sizeUnmet: sizeUnmet
             case .operationStuck: operationStuck
-            case .publicationFailing, .foreignRows: publicationFailing
+            case .publicationFailing, .foreignRows, .orphanedRows: publicationFailing
             case .decisionMissing: decisionMissing
             case .readerUnfit: readerUnfit
             case .incidentOld: incidentOld
@@ -68,6 +70,8 @@ package struct FleetConcern: Hashable, Sendable {
     package var key: Key
     /// Since when, as far as the documents tell.
     package var since: Timestamp
+    /// Whether no document tells, so that it counts from when it was first seen.
+    package var isUndated = false
     /// What a person should know, without group and duration.
     package var sentence: String
     /// The same for tools.
@@ -85,7 +89,7 @@ package struct FleetConcern: Hashable, Sendable {
     ) -> [FleetConcern] {
         [
             unmet(record, decision), failing(publication, now), foreign(publication, record.name, now),
-            undecided(record, incidents, decision),
+            undecided(record, incidents, decision, now),
         ].compactMap(\.self) + stuck(record) + unfit(record) + old(incidents)
     }
 
@@ -139,27 +143,48 @@ package struct FleetConcern: Hashable, Sendable {
     }
 
     private static func undecided(
-        _ record: GroupRecord, _ incidents: [Incident], _ decision: DecisionEntry?
+        _ record: GroupRecord, _ incidents: [Incident], _ decision: DecisionEntry?, _ now: Timestamp
     ) -> FleetConcern? {
         // While a replica is under way there is nothing to decide.
         guard record.replicaUnderWay == nil, let incident = incidents.first(where: { $0.state == .open }) else {
             return nil
         }
+        // What Chester wrote last may be years old: Drover has had since its start to decide.
+        let isTakenOver = decision == nil && !incident.isWrittenHere
         return FleetConcern(
             key: Key(code: .decisionMissing, subject: ""),
-            since: max(incident.updatedAt, decision?.lastAt ?? incident.updatedAt),
+            since: isTakenOver ? now : max(incident.updatedAt, decision?.lastAt ?? incident.updatedAt),
+            isUndated: isTakenOver,
             sentence: "has alert \"\(incident.policyName)\" firing and nothing was decided about it; the log of the "
                 + "scaler says what it waits for",
             fields: [.incident: incident.id])
     }
 
     /// The concern of an alert that fires for a group which is none of those `registered`.
-    package static func unregistered(_ incident: Incident, registered: [InstanceName]) -> FleetConcern {
+    package static func unregistered(
+        _ incident: Incident, registered: [InstanceName], at now: Timestamp
+    ) -> FleetConcern {
         FleetConcern(
-            key: Key(code: .decisionMissing, subject: ""), since: incident.heardLast ?? incident.updatedAt,
+            key: Key(code: .decisionMissing, subject: ""),
+            since: incident.isWrittenHere ? incident.heardLast ?? incident.updatedAt : now,
+            isUndated: !incident.isWrittenHere,
             sentence: "is not registered, and alert \"\(incident.policyName)\" fires for it, so nothing is decided. "
                 + FleetEvent.advice(registered).dropLast(),
             fields: [.incident: incident.id])
+    }
+
+    /// The concern of a group that is not registered and of which nodes hold rows; nil for any other publication.
+    package static func orphaned(_ publication: Publication, of group: InstanceName, at now: Timestamp) -> FleetConcern?
+    {
+        guard publication.isOfNoGroup == true, !publication.nodes.isEmpty else { return nil }
+        let names = publication.nodes.map(\.node).joined(separator: ",")
+        let reason = publication.nodes.compactMap(\.detail).first ?? ""
+        return FleetConcern(
+            key: Key(code: .orphanedRows, subject: ""), since: now,
+            sentence: "is not registered, and \(names) hold rows with its mark, users and their passwords among them "
+                + "(\(reason)); if it was removed, run drover ctl databases purge \(group), and if it should be "
+                + "there, register it again",
+            fields: [.nodes: names, .reason: reason])
     }
 
     private static func old(_ incidents: [Incident]) -> [FleetConcern] {
@@ -241,12 +266,12 @@ package struct ConcernBook: Hashable, Sendable {
         for concern in concerns {
             // A decision that was made in between begins a new wait; what the documents cannot tell is remembered.
             let began =
-                concern.key.code == .decisionMissing
+                concern.key.code == .decisionMissing && !concern.isUndated
                 ? concern.since : min(since[concern.key] ?? concern.since, concern.since)
             let lasted = now.since(began)
             let isLong = lasted >= limits.limit(for: concern.key.code)
             // What was decided meanwhile ends one that was told, though its alert fires on.
-            if concern.key.code == .decisionMissing, !isLong { continue }
+            if concern.key.code == .decisionMissing, !concern.isUndated, !isLong { continue }
             present[concern.key] = began
             guard isLong, told.insert(concern.key).inserted else { continue }
             events.append(Self.raised(concern, lasted, group, now))
@@ -275,6 +300,7 @@ package struct ConcernBook: Hashable, Sendable {
             case .decisionMissing: .decisionMissing
             case .readerUnfit: .readerUnfit
             case .incidentOld: .incidentOld
+            case .orphanedRows: .rowsOrphaned
             }
         return FleetEvent(
             kind, [.incidentOld, .readerUnfit].contains(concern.key.code) ? .warning : .error, group: group, at: now,
@@ -292,6 +318,7 @@ package struct ConcernBook: Hashable, Sendable {
             case .decisionMissing: "is decided about again, or its alert is over"
             case .readerUnfit: "has reader \(key.subject) fit to serve again, or no more"
             case .incidentOld: "has incident \(key.subject) open no more"
+            case .orphanedRows: "is registered again, or no node holds rows of it any more"
             }
         return FleetEvent(
             .concernOver, .info, group: group, at: now, "Over: group \(group) \(what).",

@@ -25,7 +25,8 @@ extension FleetEvent {
             case .maximum: "The most managed replicas that the policy allows."
             case .minimum: "The fewest managed replicas that the policy keeps."
             case .missing: "The nodes that do not hold the generation, separated by commas."
-            case .nodes: "How many nodes there are; in `publication-failing` the nodes that lack the generation."
+            case .nodes:
+                "How many nodes there are; in `publication-failing` the nodes that lack the generation, in `orphaned-rows` those that hold the rows."
             case .operation: "The id of the provider's operation."
             case .policy: "The name of the alerting policy."
             case .previousMaximum: "`maximum` before the change."
@@ -95,6 +96,8 @@ extension FleetEvent.Kind {
         case .publicationFailing: "The nodes have not all held what they must for long."
         case .decisionMissing: "An alert fires, and nothing has been decided about its group for long."
         case .incidentOld: "An alert has fired for so long that its closing may be lost."
+        case .rowsOrphaned:
+            "Nodes hold rows of a group that is not registered, and what becomes of them is for a person."
         case .concernOver: "What `concern` names, and was told before, is over."
         case .test: "Somebody tries whether notifications arrive; it is in no log."
         }
@@ -124,6 +127,7 @@ extension FleetEvent.Kind {
         case .operationStuck: [.concern, .subject, .seconds, .replica, .state, .operation, .reason]
         case .publicationFailing: [.concern, .subject, .seconds, .generation, .nodes]
         case .decisionMissing, .incidentOld: [.concern, .subject, .seconds, .incident]
+        case .rowsOrphaned: [.concern, .subject, .seconds, .nodes, .reason]
         case .concernOver: [.concern, .subject]
         case .test: []
         }

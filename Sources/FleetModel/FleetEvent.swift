@@ -83,6 +83,8 @@ package struct FleetEvent: Hashable, Codable, Sendable {
         case decisionMissing = "decision-missing"
         /// An alert has fired for so long that its closing may be lost.
         case incidentOld = "incident-old"
+        /// Nodes have held rows of a group that is not registered for long.
+        case rowsOrphaned = "orphaned-rows"
         /// One of the lasting troubles is over.
         case concernOver = "concern-over"
         /// Nothing: somebody tries whether notifications arrive. It is in no log.

@@ -55,6 +55,10 @@ package protocol ChangeStore: Sendable {
     func save(_ record: GroupRecord, ifVersion version: Int64, note: ChangeNote) async throws(StoreError)
     /// Keeps a note of what changed nothing and must be traceable all the same, for example a reading of passwords.
     func keep(_ note: ChangeNote, of record: GroupRecord) async throws(StoreError)
+    /// What is kept of the group of that name, when it was removed and none is stored.
+    func tombstone(of group: InstanceName) async throws(StoreError) -> GroupTombstone?
+    /// Keeps a tombstone, in the place of the group's former one, with the message that wakes the scaler.
+    func keep(_ tombstone: GroupTombstone, note: ChangeNote) async throws(StoreError)
     /// The generations of a group, newest first, those below `before` only.
     func history(
         of group: InstanceName, before generation: Int64?, limit: Int

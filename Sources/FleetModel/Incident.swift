@@ -135,13 +135,17 @@ package struct Incident: Hashable, Codable, Sendable {
         return .closed
     }
 
-    private static let hearingInterval = Duration.seconds(300)
+    /// An opening that is repeated within this after one that was heard is a duplicate, and is not written.
+    package static let hearingInterval = Duration.seconds(30)
 
     /// When a notification of it came last, by our own clock; nil where the record does not tell. `startedAt` is what
     /// somebody else said: Chester's data and people's tests have it years ago.
     package var heardLast: Timestamp? {
         heardAt ?? (updatedBy == "ingest" ? updatedAt : nil)
     }
+
+    /// Whether our own roles wrote it last, so that `updatedAt` is of our time and not of Chester's.
+    var isWrittenHere: Bool { updatedBy == "ingest" || updatedBy == "scaler" }
 
     /// Closes it for its alert, whose closing never came.
     /// - Returns: false when it was closed already, and nothing changed.

@@ -70,14 +70,24 @@ package protocol GroupStore: Sendable {
     func insert(_ record: GroupRecord) async throws(StoreError)
     /// Saves a change; throws `.conflict` when `version` is not the stored one.
     func save(_ record: GroupRecord, ifVersion version: Int64) async throws(StoreError)
-    /// Removes a group; throws `.conflict` when `version` is not the stored one.
-    func remove(_ name: InstanceName, ifVersion version: Int64) async throws(StoreError)
+    /// Removes a group and keeps `tombstone` of it, in one durable transaction; throws `.conflict` when `version` is not
+    /// the stored one. A group of the name that is stored later ends the tombstone.
+    func remove(
+        _ name: InstanceName, ifVersion version: Int64, leaving tombstone: GroupTombstone?
+    ) async throws(StoreError)
+    /// What is kept of groups that were removed.
+    func tombstones() async throws(StoreError) -> [GroupTombstone]
 }
 
 extension GroupStore {
     /// For stores that cannot read names alone.
     package func names() async throws(StoreError) -> [InstanceName] {
         try await groups().map(\.document.name)
+    }
+
+    /// Removes a group of which nothing has to be remembered.
+    package func remove(_ name: InstanceName, ifVersion version: Int64) async throws(StoreError) {
+        try await remove(name, ifVersion: version, leaving: nil)
     }
 }
 
@@ -173,6 +183,15 @@ package protocol FleetRounds: Sendable {
     /// verified before it began does not count. `mayAct` is asked right before each LOAD: a round that was under way when
     /// the lease ended loads nothing any more.
     func run(mayAct: @escaping @Sendable () -> Bool, onChange: @escaping @Sendable () -> Void) async
+    /// Forgets what was wanted before: another process may have led since.
+    func begin() async
+    /// Takes up which groups there are and were: rows of others are orphaned.
+    func take(_ register: GroupRegister) async
+    /// Whether rows of groups that are not registered turned up since that was taken: nothing is done about them before
+    /// the store was read once more.
+    func needsRegister() async -> Bool
+    /// The rows of groups that are not registered, as the nodes that answer held them last.
+    func orphans() async -> [OrphanedGroup]
 }
 
 /// What the nodes hold of one generation.
@@ -186,6 +205,8 @@ package struct Publication: Hashable, Codable, Sendable {
     /// What nodes know that is not older than `generation` and differs. Then nothing was published: the record's
     /// generation must be raised above it first.
     package var newer: NewerGeneration?
+    /// Whether this is what nodes hold of a group that is not registered; nil for no.
+    package var isOfNoGroup: Bool?
 
     /// Makes a publication.
     package init(generation: Int64, nodes: [NodePublication]) {

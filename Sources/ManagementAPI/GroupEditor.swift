@@ -124,8 +124,9 @@ struct GroupEditor: Sendable {
             all = try await store.groups()
             if !all.contains(where: { $0.document.name == name }) {
                 let last = try await store.history(of: name, before: nil, limit: 1).first
-                firstGeneration = (last?.generation ?? 0) + 1
-                left = last?.record?.leftReplicas
+                let tombstone = try await store.tombstone(of: name)
+                firstGeneration = max(last?.generation ?? 0, tombstone?.generation ?? 0).clampedSum(1)
+                left = tombstone?.leftReplicas ?? last?.record?.leftReplicas
             }
         } catch {
             throw APIError(error)

@@ -163,6 +163,7 @@ enum OpenAPISchemas {
             "fields": ["type": "object", "additionalProperties": text],
         ]),
         "EventList": items(of: "Event"),
+        "Purge": object(["group": text, "until": time]),
         "Preview": object([
             "deletes": [
                 "type": "array",

@@ -4,8 +4,8 @@ import JSONValues
 import Logging
 import Pacing
 
-/// What a person can force where the scaler waits for somebody: to let go of a replica, to try a step again, and to
-/// close an incident whose closing never came.
+/// What a person can force where the scaler waits for somebody: to let go of a replica, to try a step again, to close an
+/// incident whose closing never came, and to take away rows of a group that there is no more.
 struct OrderRoutes: Sendable {
     let parts: APIParts
 
@@ -25,6 +25,11 @@ struct OrderRoutes: Sendable {
                 .post, "/v1/incidents/{incident}/close", "closeIncident",
                 "Closes an incident whose closing never came; a later notification of it changes nothing.",
                 role: .operate, answers: [.init(200, "Incident")], handler: close
+            ).withBody("Order"),
+            Operation(
+                .post, "/v1/groups/{group}/purge", "purgeGroup",
+                "Takes the rows of a group that is not registered from every node, for an hour, whoever uses them.",
+                role: .admin, answers: [.init(202, "Purge")], handler: purge
             ).withBody("Order"),
         ]
     }
@@ -142,6 +147,41 @@ struct OrderRoutes: Sendable {
             at: now, actor: context.caller.name, source: context.sourceAddress,
             action: "\(request.method.rawValue) \(request.uri.path): \(why)")
         try await parts.store.keep(note, of: group.document)
+    }
+
+    // MARK: Rows of no group
+
+    @Sendable private func purge(
+        _ request: Request, _ context: ManagementContext
+    ) async throws(APIError) -> Response {
+        let why = try await reason(request)
+        let group = try parts.groupName(context)
+        let now = parts.wallClock.now()
+        var tombstone: GroupTombstone
+        let isRegistered: Bool
+        do throws(StoreError) {
+            isRegistered = try await parts.store.group(group) != nil
+            tombstone = try await parts.store.tombstone(of: group) ?? GroupTombstone(group: group, at: now)
+            // What is too old is believed no more.
+            if !tombstone.isBelieved(at: now) { tombstone.at = now }
+            tombstone.purgeUntil = now.advanced(by: GroupTombstone.purgeLifetime)
+            if !isRegistered {
+                let note = ChangeNote(
+                    at: now, actor: context.caller.name, source: context.sourceAddress,
+                    action: "\(request.method.rawValue) \(request.uri.path)\(why.isEmpty ? "" : ": \(why)")")
+                try await parts.store.keep(tombstone, note: note)
+            }
+        } catch {
+            throw APIError(error)
+        }
+        guard !isRegistered else {
+            throw .conflict("group \(group) is registered; remove it, which takes its rows away")
+        }
+        parts.logger.notice(
+            "rows of a group that is not registered are to go",
+            metadata: ["group.name": "\(group)", "caller.name": "\(context.caller.name)", "purge.reason": "\(why)"])
+        return APIAnswer.json(
+            ["group": .string(group.text), "until": .optional(tombstone.purgeUntil?.text)] as JSONValue, .accepted)
     }
 
     // MARK: The body

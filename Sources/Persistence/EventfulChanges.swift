@@ -37,6 +37,14 @@ package struct EventfulChanges: ChangeStore {
         try await changes.keep(note, of: record)
     }
 
+    package func tombstone(of group: InstanceName) async throws(StoreError) -> GroupTombstone? {
+        try await changes.tombstone(of: group)
+    }
+
+    package func keep(_ tombstone: GroupTombstone, note: ChangeNote) async throws(StoreError) {
+        try await changes.keep(tombstone, note: note)
+    }
+
     package func history(
         of group: InstanceName, before generation: Int64?, limit: Int
     ) async throws(StoreError) -> [GroupChange] {

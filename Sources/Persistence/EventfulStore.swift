@@ -67,9 +67,15 @@ package struct EventfulStore: GroupStore, IncidentStore {
         await tell(FleetEvent.between(old: old.document, new: record, at: wallClock.now()))
     }
 
-    package func remove(_ name: InstanceName, ifVersion version: Int64) async throws(StoreError) {
+    package func tombstones() async throws(StoreError) -> [GroupTombstone] {
+        try await groupStore.tombstones()
+    }
+
+    package func remove(
+        _ name: InstanceName, ifVersion version: Int64, leaving tombstone: GroupTombstone?
+    ) async throws(StoreError) {
         let old = try await groupStore.group(name)
-        try await groupStore.remove(name, ifVersion: version)
+        try await groupStore.remove(name, ifVersion: version, leaving: tombstone)
         await tell(FleetEvent.between(old: old?.document, new: nil, at: wallClock.now()))
     }
 

@@ -37,6 +37,7 @@ package final class SQLiteStore: Sendable {
             database = try DatabasePool(path: path, configuration: configuration)
             try StoreFormat.open(database, Self.migrations, "the database in \(directory.path)")
             try database.write(Self.indexIncidents)
+            try database.write(Self.addTombstones)
             if directory.isOwned { try database.write(Self.endLeadership) }
         } catch let error as StoreError {
             throw error
@@ -196,6 +197,7 @@ extension SQLiteStore: GroupStore {
                 sql: "INSERT OR IGNORE INTO fleet_group (name, version, document) VALUES (?, 1, ?)",
                 arguments: [record.name.text, document])
             guard database.changesCount == 1 else { throw StoreError.conflict(document: "group \(record.name)") }
+            try Self.forgetTombstone(of: record.name, database)
             try Self.keepChange(record, document, note, database)
         }
     }
@@ -219,11 +221,14 @@ extension SQLiteStore: GroupStore {
         }
     }
 
-    package func remove(_ name: InstanceName, ifVersion version: Int64) async throws(StoreError) {
+    package func remove(
+        _ name: InstanceName, ifVersion version: Int64, leaving tombstone: GroupTombstone?
+    ) async throws(StoreError) {
         try await write("removing group \(name)") { database in
             try database.execute(
                 sql: "DELETE FROM fleet_group WHERE name = ? AND version = ?", arguments: [name.text, version])
             guard database.changesCount == 1 else { throw StoreError.conflict(document: "group \(name)") }
+            if let tombstone { try Self.keep(tombstone, at: tombstone.at, database) }
         }
         decoded.forget(name)
     }

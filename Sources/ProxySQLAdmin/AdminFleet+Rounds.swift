@@ -23,6 +23,10 @@ struct NodeState: Sendable {
     var foreign: [InstanceName: [ForeignRow]] = [:]
     /// Servers of somebody else in hostgroups of groups.
     var foreignServers: [InstanceName: [ForeignRow]] = [:]
+    /// Where the fleet's stamp was when the groups that it holds rows of changed.
+    var heldSince = 0
+    /// The groups that clients used on this node, looked at while it holds rows of some that are not registered.
+    var usage: Usage?
     /// Why nothing is known of it; nil when it answered in the last round.
     var absence: Absence?
     /// Since when it has not answered.
@@ -41,6 +45,12 @@ struct NodeState: Sendable {
     var saveTries = 0
     /// Why something is not saved.
     var saveProblem: String?
+
+    /// Who uses a node, and where the fleet's stamp was when that was asked.
+    struct Usage: Sendable {
+        let groups: Set<String>
+        let seenAt: Int
+    }
 
     /// Something that is due when a time is over.
     struct Due: Sendable {
@@ -163,6 +173,10 @@ extension AdminFleet {
         var depth = RoundDepth.checksums
         if state.read?.isOver ?? true { depth = .tables }
         if state.disk?.isOver ?? true { depth = .disk }
+        let gone = try await gone(from: node, connection)
+        // What is to go has to leave the disk too.
+        if !gone.isEmpty { depth = .disk }
+        let surveys = register != nil
         let wanted = wanted
         var round = NodeRound(
             connection: connection, node: node.name, savesToDisk: settings.savesToDisk, depth: depth,
@@ -173,7 +187,7 @@ extension AdminFleet {
             return await self.wanted.revision(of: module) == revision
         }
         do throws(AdminError) {
-            try await round.run(wanted)
+            try await round.run(wanted, gone: gone, surveys: surveys)
         } catch {
             note(round, of: node)
             throw error
@@ -192,7 +206,7 @@ extension AdminFleet {
             state.foreign = foreign
             state.foreignServers = state.memory.foreignServers
             state.troubles = lacks.isEmpty ? 0 : min(state.troubles + 1, 16)
-            if wanted.groups.isEmpty { return }
+            if wanted.groups.isEmpty, !surveys { return }
             if depth >= .tables { state.read = due(settings.readEvery) }
             if depth >= .disk { state.disk = due(settings.diskEvery) }
         }
@@ -210,7 +224,7 @@ extension AdminFleet {
     }
 
     private func note(_ round: NodeRound, of node: FleetNode) {
-        states[node]?.memory = round.memory
+        noteHeld(round.memory, of: node)
         guard round.hasLoaded else { return }
         stamp += 1
         loadedAt[node] = stamp
@@ -268,7 +282,7 @@ extension AdminFleet {
         ) { _, _ in true }
         do throws(AdminError) {
             try await round.save()
-            states[node]?.memory = round.memory
+            noteHeld(round.memory, of: node)
             settleSave(of: node, nil)
         } catch {
             states[node]?.memory = round.memory

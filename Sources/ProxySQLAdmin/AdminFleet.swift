@@ -116,7 +116,9 @@ package actor AdminFleet: ProxyFleet, FleetRounds {
     /// Where `stamp` was when connections were last to be counted.
     var countsAskedAt = 0
     /// A generation that was seen once and not taken, by group.
-    private var older: [InstanceName: Int64] = [:]
+    var older: [InstanceName: Int64] = [:]
+    /// Which groups there are and were, as the store said last, and where `stamp` was then.
+    var register: (groups: GroupRegister, takenAt: Int)?
     /// Why it is not known which nodes there are.
     private var nodesProblem: String?
     /// Goes on whenever a node's round ended.

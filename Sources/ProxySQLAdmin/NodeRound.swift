@@ -18,6 +18,19 @@ struct NodeMemory: Sendable {
     var unsaved: Set<AdminModule> = []
     /// Servers of somebody else in hostgroups of groups, when they were read last.
     var foreignServers: [InstanceName: [ForeignRow]] = [:]
+    /// The groups whose marks the rows of a module bear in memory or at runtime, when they were read last.
+    var marks: [AdminModule: Set<String>] = [:]
+
+    /// The same on disk.
+    var diskMarks: [AdminModule: Set<String>] = [:]
+
+    /// The groups of which the node holds rows; nil until all of it was read.
+    var held: HeldMarks? {
+        guard marks.count == AdminModule.allCases.count else { return nil }
+        return HeldMarks(
+            live: marks.values.reduce(into: []) { $0.formUnion($1) },
+            disk: diskMarks.values.reduce(into: []) { $0.formUnion($1) })
+    }
 }
 
 /// How much of a node is read.
@@ -68,14 +81,21 @@ struct NodeRound: Sendable {
 
     /// One round. After an error `memory` still says what was done.
     /// - Throws: `AdminError` when the node does not answer, or answers what cannot be understood.
-    mutating func run(_ wanted: WantedFleet) async throws(AdminError) {
+    ///
+    /// Everything is read where nothing is `wanted`, as long as somebody asks for whose rows there are, and where
+    /// something of groups that are `gone` has to go.
+    mutating func run(
+        _ wanted: WantedFleet, gone: [WantedGroup] = [], surveys: Bool = false
+    ) async throws(AdminError) {
         let stamps = try await stamps()
+        let wanted = wanted.adding(gone)
         for module in AdminModule.allCases {
             let now = NodeMemory.Comparison(revision: wanted.revision(of: module), stamp: stamps[module] ?? [])
             // What was never loaded has no checksum to go by.
-            if depth == .checksums, !now.stamp.isEmpty, memory.compared[module] == now { continue }
+            if depth == .checksums, gone.isEmpty, !now.stamp.isEmpty, memory.compared[module] == now { continue }
             memory.compared[module] = nil
-            guard !wanted.groups.isEmpty else { continue }
+            guard !wanted.groups.isEmpty || surveys else { continue }
+            memory.marks[module] = nil
             let before = lacks.count + foreign.values.reduce(0) { $0 + $1.count }
             let loaded = try await bring(module, wanted, revision: now.revision)
             // A group that lacks something is looked at again in every round, and everybody's module with it.
@@ -101,7 +121,7 @@ struct NodeRound: Sendable {
         case .users: tables.append(try await write(wanted.ordered) { $0.users })
         case .queryRules: tables.append(try await write(wanted.ordered) { $0.rules })
         }
-        let due = try await differing(tables)
+        var (due, marks) = try await differing(tables)
         var stamp: [String]?
         if !due.isEmpty {
             // What is outdated must not be stamped anew: cluster sync would take it for the newest.
@@ -111,20 +131,35 @@ struct NodeRound: Sendable {
             }
             try await load(module, due, tables)
             stamp = try await stamps()[module]
-            for group in try await differing(tables) {
+            (due, marks) = try await differing(tables)
+            for group in due {
                 lacks[group] = "\(node) does not run what \(module.table) holds after its LOAD"
             }
         }
+        for table in tables { marks.formUnion(table.marks) }
+        memory.marks[module] = marks
         guard depth == .disk, savesToDisk else { return stamp }
-        for table in tables where !(try await table.isSaved(self)) { memory.unsaved.insert(module) }
+        memory.diskMarks[module] = []
+        for table in tables {
+            let (isSaved, marks) = try await table.isSaved(self)
+            memory.diskMarks[module, default: []].formUnion(marks)
+            if !isSaved { memory.unsaved.insert(module) }
+        }
         return stamp
     }
 
-    /// The groups whose rows at runtime are not what memory holds of them.
-    private func differing(_ tables: [any BroughtTable]) async throws(AdminError) -> [InstanceName] {
+    /// The groups whose rows at runtime are not what memory holds of them, and all whose marks runtime shows.
+    private func differing(
+        _ tables: [any BroughtTable]
+    ) async throws(AdminError) -> (groups: [InstanceName], marks: Set<String>) {
         var groups: Set<InstanceName> = []
-        for table in tables { groups.formUnion(try await table.differing(self)) }
-        return groups.filter { lacks[$0] == nil }.sorted()
+        var marks: Set<String> = []
+        for table in tables {
+            let differing = try await table.differing(self)
+            groups.formUnion(differing.groups)
+            marks.formUnion(differing.marks)
+        }
+        return (groups.filter { lacks[$0] == nil }.sorted(), marks)
     }
 
     private mutating func load(
@@ -152,6 +187,7 @@ struct NodeRound: Sendable {
         for module in AdminModule.allCases where memory.unsaved.contains(module) {
             _ = try await connection.query("SAVE \(module.rawValue) TO DISK")
             memory.unsaved.remove(module)
+            memory.diskMarks[module] = memory.marks[module]
         }
     }
 
@@ -197,7 +233,7 @@ struct NodeRound: Sendable {
         }
         let shares = Shares(current ?? [], wanted)
         for (group, reason) in shares.collisions { lacks[group] = reason }
-        var brought = Brought<Row>(isThere: current != nil)
+        var brought = Brought<Row>(isThere: current != nil, marks: Set((current ?? []).compactMap(\.mark?.group)))
         for (group, rows) in wanted where lacks[group] == nil {
             do throws(AdminError) {
                 let difference = try Difference(
@@ -261,10 +297,14 @@ struct NodeRound: Sendable {
 private protocol BroughtTable: Sendable {
     /// What was written and removed.
     var change: String { get }
-    /// The groups whose rows runtime does not show as memory holds them.
-    func differing(_ round: NodeRound) async throws(AdminError) -> Set<InstanceName>
-    /// Whether the disk holds what memory does, of the groups.
-    func isSaved(_ round: NodeRound) async throws(AdminError) -> Bool
+    /// The groups whose marks the rows in memory bear.
+    var marks: Set<String> { get }
+    /// The groups whose rows runtime does not show as memory holds them, and those whose marks it shows.
+    func differing(
+        _ round: NodeRound
+    ) async throws(AdminError) -> (groups: Set<InstanceName>, marks: Set<String>)
+    /// Whether the disk holds what memory does, of the groups, and whose marks it shows.
+    func isSaved(_ round: NodeRound) async throws(AdminError) -> (isSaved: Bool, marks: Set<String>)
 }
 
 private struct Brought<Row: ManagedRow>: BroughtTable {
@@ -273,13 +313,24 @@ private struct Brought<Row: ManagedRow>: BroughtTable {
     /// What memory holds of each group now; a group that failed is missing.
     var results: [InstanceName: Set<Row>] = [:]
     var changes: [String] = []
+    /// The groups whose marks memory bore before anything was removed.
+    let marksBefore: Set<String>
 
-    init(isThere: Bool) { self.isThere = isThere }
+    init(isThere: Bool, marks: Set<String>) {
+        self.isThere = isThere
+        marksBefore = marks
+    }
+
+    var marks: Set<String> {
+        marksBefore.subtracting(results.filter { $0.value.isEmpty }.map(\.key.text))
+    }
 
     var change: String { "\(Row.table): \(changes.isEmpty ? "nothing" : changes.joined(separator: "; "))" }
 
-    func differing(_ round: NodeRound) async throws(AdminError) -> Set<InstanceName> {
-        guard isThere else { return [] }
+    func differing(
+        _ round: NodeRound
+    ) async throws(AdminError) -> (groups: Set<InstanceName>, marks: Set<String>) {
+        guard isThere else { return ([], []) }
         // What is out of force is looked for on neither side.
         let shown = try await marked("runtime_\(Row.table)", round, where: Row.runtimeCondition) {
             $0.isShownAtRuntime
@@ -287,17 +338,19 @@ private struct Brought<Row: ManagedRow>: BroughtTable {
         var differing: Set<InstanceName> = []
         for (group, rows) in results
         where rows.filter(\.isShownAtRuntime) != shown[group.text] ?? [] { differing.insert(group) }
-        guard !differing.isEmpty, Row.self is ServerRow.Type else { return differing }
+        let marks = Set(shown.keys)
+        guard !differing.isEmpty, Row.self is ServerRow.Type else { return (differing, marks) }
         let pairs = try await ReplicationPairs(of: round.connection)
-        return differing.filter { group in
+        differing = differing.filter { group in
             !pairs.agree(shown[group.text] ?? [], with: (results[group] ?? []).filter(\.isShownAtRuntime))
         }
+        return (differing, marks)
     }
 
-    func isSaved(_ round: NodeRound) async throws(AdminError) -> Bool {
-        guard isThere else { return true }
+    func isSaved(_ round: NodeRound) async throws(AdminError) -> (isSaved: Bool, marks: Set<String>) {
+        guard isThere else { return (true, []) }
         let saved = try await marked("disk.\(Row.table)", round) { _ in true }
-        return results.allSatisfy { group, rows in saved[group.text] ?? [] == rows }
+        return (results.allSatisfy { group, rows in saved[group.text] ?? [] == rows }, Set(saved.keys))
     }
 
     private func marked(

@@ -80,6 +80,26 @@ package final class PublicationBoard: Sendable {
         return publication
     }
 
+    /// What nodes hold of groups that are not registered.
+    package var orphans: [InstanceName: Publication] {
+        entries.withLock { $0.mapValues(\.publication) }.filter { $0.value.isOfNoGroup == true }
+    }
+
+    /// Notes what nodes hold of groups that are not registered, all of it.
+    /// - Returns: those that were not so before, and the groups of which nothing is held any more.
+    package func note(
+        _ orphans: [OrphanedGroup], at now: Timestamp
+    ) -> (changed: [OrphanedGroup], gone: [InstanceName]) {
+        entries.withLock { entries in
+            let held = Set(orphans.map(\.group))
+            let gone = entries.filter { $0.value.publication.isOfNoGroup == true && !held.contains($0.key) }.keys
+            for group in gone { entries[group] = nil }
+            let changed = orphans.filter { entries[$0.group]?.publication != $0.publication }
+            for orphan in orphans { entries[orphan.group] = Entry(publication: orphan.publication, at: now) }
+            return (changed, gone.sorted())
+        }
+    }
+
     /// Takes a group that is gone from the board.
     package func forget(_ group: InstanceName) {
         entries.withLock { $0[group] = nil }

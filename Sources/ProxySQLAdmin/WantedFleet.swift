@@ -50,6 +50,15 @@ struct WantedFleet: Sendable {
 
     func revision(of module: AdminModule) -> Int { revisions[module] ?? 0 }
 
+    /// The same, with groups of which nothing is wanted on one node beside those that there are.
+    func adding(_ gone: [WantedGroup]) -> WantedFleet {
+        var all = self
+        for group in gone where all.groups[group.configuration.group] == nil {
+            all.groups[group.configuration.group] = group
+        }
+        return all
+    }
+
     /// - Returns: whether anything is wanted otherwise than before.
     mutating func take(_ group: WantedGroup) -> Bool {
         let before = groups.updateValue(group, forKey: group.configuration.group)

@@ -8,6 +8,7 @@ package actor FleetPublisher {
     private let groups: any GroupStore
     private let fleet: any ProxyFleet
     private let rounds: (any FleetRounds)?
+    private let noteOrphans: @Sendable ([OrphanedGroup]) async -> Void
     private let mayAct: @Sendable () -> Bool
     private let interval: Duration
     private let clock: any Clock<Duration>
@@ -22,12 +23,16 @@ package actor FleetPublisher {
     /// Groups that are being looked at, and whether they are to be looked at once more.
     private var looking: [InstanceName: Bool] = [:]
 
-    /// Publishes through `fleet`; all groups are read again after `interval`. Nodes are loaded while `mayAct` says so.
+    /// Publishes through `fleet`; all groups are read again after `interval`. Nodes are loaded while `mayAct` says so, and
+    /// `noteOrphans` hears which rows of groups that there are not they hold.
     package init(
         groups: any GroupStore, fleet: any ProxyFleet, rounds: (any FleetRounds)?, interval: Duration,
-        mayAct: @escaping @Sendable () -> Bool = { true }, clock: any Clock<Duration>, logger: Logger
+        mayAct: @escaping @Sendable () -> Bool = { true },
+        noteOrphans: @escaping @Sendable ([OrphanedGroup]) async -> Void = { _ in }, clock: any Clock<Duration>,
+        logger: Logger
     ) {
         self.mayAct = mayAct
+        self.noteOrphans = noteOrphans
         self.groups = groups
         self.fleet = fleet
         self.rounds = rounds
@@ -51,9 +56,11 @@ package actor FleetPublisher {
             }
             var all: Stopwatch?
             while !Task.isCancelled {
-                let isDue = all.map { $0.elapsed >= interval } ?? true
+                var isDue = all.map { $0.elapsed >= interval } ?? true
+                if !isDue, let rounds { isDue = await rounds.needsRegister() }
                 if await read(all: isDue) {
                     if isDue { all = Stopwatch(clock) }
+                    if let rounds { await noteOrphans(await rounds.orphans()) }
                     for group in due() { tasks.addTask { await self.look(at: group) } }
                 } else {
                     all = nil
@@ -97,14 +104,16 @@ package actor FleetPublisher {
         let names = changed
         do throws(StoreError) {
             if all {
-                let records = try await groups.groups().map(\.document)
-                wanted = [:]
-                for record in records { take(record) }
-                changed = Set(wanted.keys)
+                try await readAll()
             } else {
                 for name in names {
                     wanted[name] = nil
-                    if let record = try await groups.group(name)?.document { take(record) }
+                    guard let record = try await groups.group(name)?.document else {
+                        // It was removed, or somebody said what becomes of its rows.
+                        try await readAll()
+                        break
+                    }
+                    take(record)
                 }
             }
             return true
@@ -112,6 +121,23 @@ package actor FleetPublisher {
             changed.formUnion(names)
             logger.error("what the nodes must hold could not be read", metadata: ["error": "\(error)"])
             return false
+        }
+    }
+
+    private func readAll() async throws(StoreError) {
+        let records = try await groups.groups().map(\.document)
+        wanted = [:]
+        for record in records { take(record) }
+        changed = Set(wanted.keys)
+        guard let rounds else { return }
+        // A record that cannot be read has a name all the same. Read after the groups: one that was registered since has
+        // no tombstone any more.
+        let names = Set(records.map(\.name)).union(try await groups.names())
+        do throws(StoreError) {
+            await rounds.take(GroupRegister(names: names, tombstones: try await groups.tombstones()))
+        } catch {
+            logger.warning("which groups were removed could not be read", metadata: ["error": "\(error)"])
+            await rounds.take(GroupRegister(names: names, tombstones: []))
         }
     }
 

@@ -25,7 +25,11 @@ extension GroupWorker {
                 next: settings.publicationRetry)
         }
         if let report = try await endTrust(stored) { return report }
-        try await around.groups.remove(record.name, ifVersion: stored.version)
+        // One that was away for longer may still come back with its disk: what is kept says whose those rows are.
+        let tombstone = GroupTombstone(
+            record, withdrawnFrom: publication.nodes.filter { $0.condition == .current }.map(\.node).sorted(),
+            at: around.wallClock.now())
+        try await around.groups.remove(record.name, ifVersion: stored.version, leaving: tombstone)
         return .did("no node knows \(record.name) any more: it is removed")
     }
 }

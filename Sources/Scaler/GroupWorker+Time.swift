@@ -60,7 +60,8 @@ extension GroupWorker {
         return record
     }
 
-    /// Closes the incidents of which nothing was heard for too long.
+    /// Closes the incidents of which nothing was heard for too long. A record may be behind what was heard by
+    /// `Incident.hearingInterval`, because duplicates are not written.
     /// - Returns: whether any was closed.
     func expire(_ incidents: [Versioned<Incident>]) async throws(StoreError) -> Bool {
         let limit = settings.incidentMaximumAge
@@ -74,7 +75,9 @@ extension GroupWorker {
         for stored in incidents where stored.document.state == .open {
             var incident = stored.document
             let since = heard[incident.id] ?? now
-            guard age(of: "incident \(incident.id)", since: since) >= limit else { continue }
+            guard age(of: "incident \(incident.id)", since: since) >= limit + Incident.hearingInterval else {
+                continue
+            }
             let reason = "nothing was heard of it for \(Self.hours(limit))"
             guard incident.close(by: "scaler", because: reason, at: now) else { continue }
             do throws(StoreError) {

@@ -20,6 +20,8 @@ package actor GroupWorker {
         package var fleet: any ProxyFleet
         /// What it does between publications.
         package var rounds: (any FleetRounds)?
+        /// Hears which rows of groups that there are not the nodes hold.
+        package var noteOrphans: @Sendable ([OrphanedGroup]) async -> Void = { _ in }
         /// The time.
         package var wallClock: any WallClock
         /// The unique end of a replica's name: lower-case letters and digits.
@@ -117,8 +119,9 @@ package actor GroupWorker {
             return .did("took the group over")
         }
         var incidents = try await incidents(of: stored.document)
-        if try await expire(incidents) { incidents = try await self.incidents(of: stored.document) }
-        let report: StepReport
+        let hasExpired = try await expire(incidents)
+        if hasExpired { incidents = try await self.incidents(of: stored.document) }
+        var report: StepReport
         if let watched = try await watchReaders(stored) {
             report = watched
         } else if let replica = stored.document.replicaUnderWay {
@@ -146,6 +149,8 @@ package actor GroupWorker {
         if report.changed {
             logger.info("step", metadata: ["step.report": "\(report.sentence)"])
         }
+        // There may be more of them than one pass reads.
+        if hasExpired { report.next = .zero }
         return report
     }
 

@@ -67,6 +67,7 @@ package struct Scaler: Service {
     private func scale() async {
         // Another process may lead next: what this one fetched and did not take up is not kept from it.
         defer { queue.stopReceiving() }
+        await around.rounds?.begin()
         await withDiscardingTaskGroup { tasks in
             let wakeups = Wakeups()
             if let probe = around.probe {
@@ -76,8 +77,8 @@ package struct Scaler: Service {
             }
             let publisher = FleetPublisher(
                 groups: around.groups, fleet: around.fleet, rounds: around.rounds, interval: settings.resync,
-                mayAct: { [fence = around.fence] in fence.map { $0.current != nil } ?? true }, clock: clock,
-                logger: logger)
+                mayAct: { [fence = around.fence] in fence.map { $0.current != nil } ?? true },
+                noteOrphans: around.noteOrphans, clock: clock, logger: logger)
             tasks.addTask { await publisher.run() }
             while !Task.isCancelled {
                 let messages = await look()

@@ -24,7 +24,8 @@ extension SettingKey {
                 + "gives the replica up, or leaves the instance to its owner."),
         SettingKey(
             "scaler.incident-max-age-seconds", .seconds(0...31_536_000), "604800",
-            "After this without a notification the scaler closes an open incident; 0 for never."),
+            "After this without a notification, and half a minute more, the scaler closes an open incident; 0 for never."
+        ),
         SettingKey(
             "scaler.inventory-seconds", .seconds(1...86_400), "300",
             "Between two lists of the Cloud SQL instances, which find replicas that are lost or unknown."),

@@ -85,24 +85,30 @@ package actor ConcernWatch: Service {
         }
     }
 
-    /// Alerts for groups that there are not: whoever set one up believes that a replica comes.
+    /// Alerts for groups that there are not: whoever set one up believes that a replica comes. And rows of such groups on
+    /// nodes: whoever removed one believes that its users can log in no more.
     /// - Returns: the names of these groups.
     private func lookAtUnregistered(_ registered: [InstanceName]) async throws(StoreError) -> Set<InstanceName> {
         let known = Set(registered)
-        var concerns: [InstanceName: FleetConcern] = [:]
+        let now = time.wallClock.now()
+        var undecided: [InstanceName: FleetConcern] = [:]
         // Counting costs little; the incidents themselves are read when there is something to tell.
         if try await sources.incidents.openIncidents().keys.contains(where: { !known.contains($0) }) {
             // Newest first: what is kept in the end is the oldest of each.
             for incident in try await sources.incidents.recent(limit: 200)
             where incident.state == .open && !known.contains(incident.group) {
-                concerns[incident.group] = .unregistered(incident, registered: registered)
+                undecided[incident.group] = .unregistered(incident, registered: registered, at: now)
             }
         }
+        var concerns = undecided.mapValues { [$0] }
+        for (group, publication) in sources.publications.orphans where !known.contains(group) {
+            guard let concern = FleetConcern.orphaned(publication, of: group, at: now) else { continue }
+            concerns[group, default: []].append(concern)
+        }
         let names = Set(concerns.keys).union(books.keys.filter { !known.contains($0) })
-        let now = time.wallClock.now()
         for name in names.sorted() {
             var book = try await book(of: name)
-            let events = book.look(concerns[name].map { [$0] } ?? [], of: name, limits: limits, at: now)
+            let events = book.look(concerns[name] ?? [], of: name, limits: limits, at: now)
             books[name] = book
             measure(name, book.open)
             await tell(events)

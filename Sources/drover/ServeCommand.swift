@@ -126,6 +126,7 @@ struct ServeCommand: AsyncParsableCommand {
             wallClock: SystemWallClock(), inventoryLifetime: settings.seconds("scaler.inventory-seconds"),
             nameSuffix: Self.nameSuffix)
         around.rounds = rounds
+        around.noteOrphans = { [events = backend.events] in await noteOrphans($0, board, events, logger) }
         around.fence = fence
         let load = try settings.loadSources(logger)
         around.probe = try settings.replicationProbe(load.monitoring, logger)
@@ -149,6 +150,20 @@ struct ServeCommand: AsyncParsableCommand {
         }
         let kept = KeptFleet(fleet, in: backend.events, wallClock: SystemWallClock(), logger: logger)
         return ObservedFleet(shared ?? kept, board: board, wallClock: SystemWallClock(), tell: eventful.tell)
+    }
+
+    /// Notes which rows of groups that are not registered the nodes hold, here and for other processes.
+    private static func noteOrphans(
+        _ orphans: [OrphanedGroup], _ board: PublicationBoard, _ events: SQLiteEventLog, _ logger: Logger
+    ) async {
+        let now = SystemWallClock().now()
+        let (changed, gone) = board.note(orphans, at: now)
+        do throws(StoreError) {
+            for orphan in changed { try await events.keep(orphan.publication, of: orphan.group, at: now) }
+            for group in gone { try await events.forgetPublication(of: group) }
+        } catch {
+            logger.warning("other processes do not see what the nodes hold", metadata: ["error": "\(error)"])
+        }
     }
 
     /// Ten characters that make a replica's name one that was never used before.

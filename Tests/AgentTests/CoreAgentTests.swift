@@ -158,6 +158,61 @@ struct CoreAgentTests {
         return rows.compactMap { $0[0] }
     }
 
+    @Test("A late core of an old ReplicaSet reverts nothing, where agents may read pods and nothing else")
+    func late() async throws {
+        let names = ["new-0", "late-0"]
+        let configurations = names.enumerated().map { index, name in
+            var configuration = node(name)
+            configuration.adminPort = 6_032
+            configuration.mysqlPort = 6_033
+            configuration.fileStatements = file(2 - index)
+            return configuration
+        }
+        let port = try await freePorts(1)[0]
+        func more(_ index: Int) -> [String: String] {
+            [
+                "agent.name": names[index], "agent.kubernetes": "auto", "agent.api.port": "\(port)",
+                "agent.core.interval-seconds": "0.2", "agent.api.host": configurations[index].host,
+            ]
+        }
+        func isSettled(_ agent: RunningAgent, knowing template: String) async throws -> Bool {
+            func isThere(_ status: [String: Any]) -> Bool {
+                status["boot"] as? String == "settled" && (status["seen"] as? [String: Any])?[template] != nil
+            }
+            return isThere(try await agent.status(until: isThere))
+        }
+        try await Cluster.run(isPodReader: true) { cluster in
+            try await cluster.pod("old-0", ip: "127.0.4.1", template: "t1", ready: false)
+            // The API server's times have whole seconds.
+            try await Task.sleep(for: .milliseconds(1_100))
+            try await withNode(configurations[0]) { new in
+                try await cluster.pod("new-0", ip: new.adminEndpoint.host, template: "t2")
+                try await withAgent(new, mode: "core", more(0), environment: cluster.environment) { first in
+                    #expect(try await isSettled(first, knowing: "t1"))
+                    #expect(await servers(new) == ["127.1.0.2"])
+                    try await cluster.delete("old-0")
+                    try await Task.sleep(for: .milliseconds(1_100))
+                    try await withNode(configurations[1]) { late in
+                        // By the age of the pods alone the old template is the newer one now.
+                        try await cluster.pod("late-0", ip: late.adminEndpoint.host, template: "t1")
+                        try await withAgent(late, mode: "core", more(1), environment: cluster.environment) { second in
+                            var reverted = 0
+                            for _ in 0..<60 {
+                                if await servers(new) != ["127.1.0.2"] { reverted += 1 }
+                                try await Task.sleep(for: .milliseconds(50))
+                            }
+                            #expect(reverted == 0)
+                            #expect(try await isSettled(second, knowing: "t2"))
+                            #expect(await servers(late) == ["127.1.0.2"])
+                            let status = try await second.status { _ in true }
+                            #expect((status["order"] as? [String: Any])?["source"] as? String == "age", "\(status)")
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     @Test(
         "Over the wire too: a new core's file replaces the old one everywhere, and an old core that restarts pulls it")
     func generations() async throws {

@@ -48,6 +48,30 @@ struct CoreNameTests {
         }
     }
 
+    private static let long = "proxysql-core-with-the-names-of-a-region-a-team-and-a-service-6d5f9c7b8d-abcde"
+
+    @Test(
+        "A core finds its pod by a host name that was cut, qualified, or is the machine's",
+        arguments: [
+            (long, String(long.prefix(63)), false), ("core-0", "core-0.core.proxysql.svc.cluster.local", false),
+            ("core-0", "node-7", true),
+        ])
+    func shapes(pod: String, hostName: String, isAddressTold: Bool) async throws {
+        try await Cluster.run(isPodReader: true) { cluster in
+            try await withNode(node("core-0")) { fake in
+                try await cluster.pod(pod, ip: isAddressTold ? fake.adminEndpoint.host : "127.0.4.1")
+                try await cluster.pod("core-1", ip: "127.0.4.2", ready: false)
+                try await withAgent(
+                    fake, mode: "core", ["agent.name": "", "agent.kubernetes": "auto"],
+                    environment: cluster.environment.merging(["HOSTNAME": hostName]) { $1 }
+                ) { agent in
+                    let status = try await agent.status { $0["node"] as? String == pod }
+                    #expect(status["node"] as? String == pod && status["reason"] == nil, "\(status)")
+                }
+            }
+        }
+    }
+
     @Test("When a template was first seen outlives the agent that saw it")
     func seen() async throws {
         let folder = NSTemporaryDirectory() + "drover-core-\(UUID().uuidString)"

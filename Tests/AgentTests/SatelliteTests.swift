@@ -88,6 +88,40 @@ struct SatelliteTests {
         _ = await core.query("LOAD PROXYSQL SERVERS TO RUNTIME")
     }
 
+    @Test("what arrived while a look hung does not count as missing, and the node's age goes on meanwhile")
+    func hangs() async throws {
+        try await withPair(checkInterval: .milliseconds(20)) { core, satellite, _ in
+            await fill(core)
+            let wall = TestWallClock()
+            let port = AdminPort(
+                .init(
+                    address: AgentAddress(host: satellite.adminEndpoint.host, port: satellite.adminEndpoint.port),
+                    username: "radmin", password: Secret("radmin")),
+                clock: ContinuousClock(), wallClock: wall, logger: quiet)
+            func look(hangingAt statement: String, _ meanwhile: () async throws -> Void) async throws -> NodeObservation
+            {
+                satellite.hang(statement)
+                async let seen = NodeObservation.look(port, timeout: .seconds(60), asksPeers: true, now: wall.now)
+                for _ in 0..<500 where !satellite.isHanging { try await Task.sleep(for: .milliseconds(10)) }
+                #expect(satellite.isHanging)
+                try await meanwhile()
+                wall.advance(by: .seconds(40))
+                satellite.letGo()
+                return try await seen
+            }
+            let arrived = try await look(hangingAt: "SELECT name, version, epoch, checksum FROM stats_proxysql") {
+                _ = await core.query("INSERT INTO mysql_servers (hostgroup_id, hostname) VALUES (1, '127.0.0.9')")
+                _ = await core.query("LOAD MYSQL SERVERS TO RUNTIME")
+                // The satellite's own pull does not wait for its admin interface.
+                try await Task.sleep(for: .milliseconds(1_000))
+            }
+            #expect(arrived.cores == .filled && arrived.awaited.isEmpty, "\(arrived)")
+            let later = try await look(hangingAt: "SELECT name, version, epoch, checksum FROM runtime_checksums") {}
+            #expect(later.uptimeSeconds >= 40, "\(later)")
+            await port.close()
+        }
+    }
+
     @Test("a resync takes over the table that runs at the bootstrap Service, byte for byte, and once is enough")
     func resync() async throws {
         // What ProxySQL's own sync brings must not be what is seen here.

@@ -109,6 +109,44 @@ enum StoreConformance {
         try await store.insert(first)
     }
 
+    /// What is kept of a removed group, in the transaction that removes it.
+    static func tombstones(_ store: any GroupStore & ChangeStore) async throws {
+        let shop = try InstanceName("shop")
+        var first = try record("shop")
+        first.leftReplicas = [LeftReplica(name: try InstanceName("shop-m1"), at: now, reason: "promoted")]
+        try await store.insert(first)
+        #expect(try await store.tombstones().isEmpty)
+        let tombstone = GroupTombstone(first, withdrawnFrom: ["node-0", "node-1"], at: now)
+        await expectConflict { try await store.remove(shop, ifVersion: 7, leaving: tombstone) }
+        #expect(try await store.tombstone(of: shop) == nil)
+        try await store.remove(shop, ifVersion: 1, leaving: tombstone)
+        #expect(try await store.tombstones() == [tombstone])
+        #expect(try await store.tombstone(of: shop) == tombstone)
+        // A person's order takes its place.
+        var order = tombstone
+        order.purgeUntil = now.advanced(by: .seconds(3_600))
+        let note = ChangeNote(at: now, actor: "ann", source: "127.0.0.1", action: "POST /v1/groups/shop/purge")
+        try await store.keep(order, note: note)
+        #expect(try await store.tombstones() == [order])
+        // A group of the name ends it.
+        try await store.insert(first)
+        #expect(try await store.tombstones().isEmpty)
+        try await store.remove(shop, ifVersion: 1, leaving: tombstone)
+        // Of many, the newest stay; none for ever.
+        for number in 0..<3 {
+            let name = "old-\(number)"
+            let record = try record(name)
+            try await store.insert(record)
+            let at = now.advanced(by: .seconds(-86_400 * (number == 0 ? 200 : 1)))
+            try await store.remove(
+                record.name, ifVersion: 1, leaving: GroupTombstone(record, withdrawnFrom: [], at: at))
+        }
+        try await store.insert(try record("last"))
+        try await store.remove(
+            InstanceName("last"), ifVersion: 1, leaving: GroupTombstone(try record("last"), withdrawnFrom: [], at: now))
+        #expect(Set(try await store.tombstones().map(\.group.text)) == ["shop", "old-1", "old-2", "last"])
+    }
+
     /// Of several that change one document at a time, each wins once.
     static func contention(_ groups: any GroupStore, _ incidents: any IncidentStore) async throws {
         try await groups.insert(try record("shop"))
@@ -156,6 +194,13 @@ struct StoreConformanceTests {
     @Test("groups", arguments: StoreUnderTest.allCases)
     func groups(store: StoreUnderTest) async throws {
         try await store.run { _, groups in try await StoreConformance.groups(groups) }
+    }
+
+    @Test("what is kept of removed groups", arguments: StoreUnderTest.allCases)
+    func tombstones(store: StoreUnderTest) async throws {
+        try await store.run { _, groups in
+            try await StoreConformance.tombstones(try #require(groups as? any GroupStore & ChangeStore))
+        }
     }
 
     @Test("many that change one document", arguments: StoreUnderTest.allCases)

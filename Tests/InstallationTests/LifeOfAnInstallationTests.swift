@@ -76,6 +76,7 @@ struct LifeOfAnInstallationTests {
         }
         if Self.soak != nil || Self.seed != nil {
             for count in World.Count.allCases { print("soak: \(counts[count] ?? 0) \(count.rawValue)") }
+            print("soak: \(kinds["purged"] ?? 0) × purged by a person")
             for event in Event.allCases { print("soak: \(kinds[event.rawValue] ?? 0) × \(event.rawValue)") }
         }
         #expect(counts[.events] ?? 0 > 10 && counts[.rests] ?? 0 >= Self.seeds.count, "too little happened: \(counts)")

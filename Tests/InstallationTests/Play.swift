@@ -63,10 +63,11 @@ struct Play: Sendable {
         let rest = Rest(installation)
         var wrong: [String] = []
         // A creation that failed is tried again with growing patience.
-        for _ in 0..<160 {
+        for round in 0..<160 {
             await world.sleep(.seconds(300))
             wrong = await rest.problems()
             if wrong.isEmpty || !world.violations.isEmpty { break }
+            if round % 24 == 23 { await purge(await rest.orphans()) }
         }
         for sentence in wrong { world.violate("at rest: \(sentence)") }
         guard world.violations.isEmpty else { return }
@@ -77,6 +78,15 @@ struct Play: Sendable {
         await world.sleep(.seconds(hours * 3_600))
         for (node, loads) in zip(installation.nodes, before) where node.loads - loads > hours {
             world.violate("\(node.name) was loaded \(node.loads - loads) times in \(hours) hours of rest")
+        }
+    }
+
+    /// Where most nodes came back with rows of a group that was removed, a person has to say so.
+    private func purge(_ orphans: [(group: String, places: [String])]) async {
+        for (group, places) in orphans {
+            world.count(kind: "purged")
+            world.note("a person purges \(group), of which rows are in \(places.joined(separator: ", "))")
+            await installation.ask(.post, "/v1/groups/\(group)/purge", "{}")
         }
     }
 

@@ -33,7 +33,27 @@ struct Rest: Sendable {
         for node in installation.nodes where node.mood == .well || node.mood == .refusesSaves {
             wrong += await differences(node, records)
         }
+        for (group, places) in await orphans() {
+            wrong.append("there is no group \(group), and rows of it are in \(places.joined(separator: ", "))")
+        }
         return wrong
+    }
+
+    /// The groups that nobody uses and of which nodes hold rows, with where they are.
+    func orphans() async -> [(group: String, places: [String])] {
+        var found: [String: [String]] = [:]
+        for node in installation.nodes where node.mood == .well || node.mood == .refusesSaves {
+            for table in SimulatedNode.tables {
+                for prefix in ["", "runtime_", "disk."] where prefix != "disk." || node.mood == .well {
+                    let rows = await node.type("SELECT DISTINCT comment FROM \(prefix)\(table)")
+                    let marks = Set(rows.compactMap { RowMark(comment: $0.first.flatMap { $0 } ?? "")?.group })
+                    for group in marks.subtracting(world.used) {
+                        found[group, default: []].append("\(prefix)\(table) of \(node.name)")
+                    }
+                }
+            }
+        }
+        return found.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
     /// A group takes each step that it may take.
@@ -103,7 +123,6 @@ struct Rest: Sendable {
     private func differences(_ node: SimulatedNode, _ records: [GroupRecord]) async -> [String] {
         var wrong: [String] = []
         let configurations = records.map(\.configuration)
-        // Rows of a group that is gone stay on a node that was away when it went, or came back with an old disk.
         let ours = records.map { record in
             "comment LIKE '%[drover \(record.name)]' OR comment LIKE '%[drover \(record.name) draining]'"
         }.joined(separator: " OR ")

@@ -215,12 +215,15 @@ final class SimulatedNode: Sendable {
     private func watched(_ sql: String) async -> AdminReply {
         if sql.hasPrefix("LOAD") {
             let before = await online()
+            let lostBefore = await lostGroups()
             let reply = await engine.execute(sql, user: "radmin").reply
             state.withLock { $0.loads += 1 }
             world.count(.loads)
             world.note("\(name): \(sql)")
             stir()
             expectBackends(before, await online(), after: sql)
+            let lost = lostBefore.subtracting(await lostGroups())
+            if !lost.isEmpty { world.violate("\(name) loses rows of \(lost.sorted()), which clients use, by \(sql)") }
             return reply
         }
         let verbs = ["INSERT", "UPDATE", "DELETE", "REPLACE"]
@@ -251,6 +254,21 @@ final class SimulatedNode: Sendable {
         return found
     }
 
+    /// The groups that the store has lost and that clients of this node use all the same.
+    private func lostGroups() async -> Set<String> {
+        let lost = Set(world.lost.map(\.text))
+        guard !lost.isEmpty else { return [] }
+        var found: Set<String> = []
+        for table in Self.tables {
+            for row in await type("SELECT DISTINCT comment FROM runtime_\(table)") {
+                if let mark = RowMark(comment: row.first.flatMap { $0 } ?? ""), lost.contains(mark.group) {
+                    found.insert("\(mark.group) in \(table)")
+                }
+            }
+        }
+        return found
+    }
+
     /// No LOAD of ours takes the last reader or writer that the record still has.
     private func expectBackends(_ before: [Int: Int], _ after: [Int: Int], after sql: String) {
         world.count(.checks)
@@ -268,11 +286,20 @@ final class SimulatedNode: Sendable {
     /// Clients use what is ONLINE, and for a while what was until a moment ago.
     private func setTraffic() async {
         let now = world.clock.now.offset
+        // Nobody uses what was removed.
+        var unused: Set<[String]> = []
+        for row in await type("SELECT hostgroup_id, hostname, comment FROM runtime_mysql_servers") {
+            guard let mark = RowMark(comment: row.last.flatMap { $0 } ?? ""), !world.used.contains(mark.group) else {
+                continue
+            }
+            unused.insert(row.prefix(2).map { $0 ?? "" })
+        }
         for row in await type("SELECT DISTINCT hostgroup, srv_host, status FROM stats_mysql_connection_pool") {
             guard row.count == 3, let address = row[1], let status = row[2],
                 let hostgroup = row[0].flatMap({ Int($0) })
             else { continue }
             let isUsed = state.withLock { state in
+                if unused.contains(["\(hostgroup)", address]) { return false }
                 guard status != "ONLINE" else {
                     state.softSince[address] = nil
                     return true

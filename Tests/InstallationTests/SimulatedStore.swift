@@ -47,9 +47,23 @@ extension SimulatedStore: GroupStore, ChangeStore {
         }
     }
 
-    func remove(_ name: InstanceName, ifVersion version: Int64) async throws(StoreError) {
+    func tombstones() async throws(StoreError) -> [GroupTombstone] {
+        try await call { store throws(StoreError) in try await store.tombstones() }
+    }
+
+    func tombstone(of group: InstanceName) async throws(StoreError) -> GroupTombstone? {
+        try await call { store throws(StoreError) in try await store.tombstone(of: group) }
+    }
+
+    func keep(_ tombstone: GroupTombstone, note: ChangeNote) async throws(StoreError) {
+        try await call { store throws(StoreError) in try await store.keep(tombstone, note: note) }
+    }
+
+    func remove(
+        _ name: InstanceName, ifVersion version: Int64, leaving tombstone: GroupTombstone?
+    ) async throws(StoreError) {
         try await call { store throws(StoreError) in
-            try await store.remove(name, ifVersion: version)
+            try await store.remove(name, ifVersion: version, leaving: tombstone)
         } _: { _ in
             world.note("\(name) is removed")
             world.removed(name)

@@ -22,6 +22,8 @@ final class World: Sendable {
         var kinds: [String: Int] = [:]
         /// The groups as they were saved last, by whomever.
         var records: [InstanceName: GroupRecord] = [:]
+        /// Groups that clients use and that the store has lost.
+        var lost: Set<InstanceName> = []
     }
 
     /// Whether everything is printed at once, for a life that does not end.
@@ -92,6 +94,7 @@ final class World: Sendable {
                 changes.append("\(replica.name) is \(replica.state.rawValue)")
             }
             state.records[record.name] = record
+            state.lost.remove(record.name)
             return (known, changes)
         }
         for change in changes { note(change) }
@@ -115,8 +118,17 @@ final class World: Sendable {
 
     func removed(_ name: InstanceName) { state.withLock { $0.records[name] = nil } }
 
+    /// Groups that a store which was put back does not know, and whose clients go on.
+    var lost: Set<InstanceName> { state.withLock { $0.lost } }
+
+    /// The groups that somebody uses.
+    var used: Set<String> { state.withLock { Set($0.records.keys.map(\.text)).union($0.lost.map(\.text)) } }
+
     func reread(_ records: [GroupRecord]) {
         state.withLock { state in
+            let known = Set(records.map(\.name))
+            for record in state.records.values where record.removal == nil { state.lost.insert(record.name) }
+            state.lost.subtract(known)
             state.records = Dictionary(records.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         }
     }

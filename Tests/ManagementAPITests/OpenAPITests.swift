@@ -99,6 +99,7 @@ struct OpenAPITests {
             try await call(.post, group + "/replicas/{replica}/retry", "/v1/groups/shop/replicas/shop-m1/retry")
             try await call(
                 .post, "/v1/incidents/{incident}/close", "/v1/incidents/0-a/close", #"{"reason":"lost"}"#)
+            try await call(.post, group + "/purge", "/v1/groups/gone/purge", #"{"reason":"removed"}"#)
             for path in [
                 "", "/servers", "/users", "/query-rules", "/policy", "/replicas", "/publication", "/incidents",
                 "/decisions", "/history",

@@ -100,4 +100,34 @@ struct RemovalTests {
             #expect(again.status == 201 && again.at("leftReplicas", "0", "name") == "shop-m1", "\(again.text)")
         }
     }
+
+    @Test("a purge takes the rows of what is not registered only, says until when, and keeps what was let go of")
+    func purge() async throws {
+        try await withAPI { client, store in
+            #expect(try await client.call(.put, "/v1/groups/shop", shop).status == 201)
+            #expect(try await client.call(.post, "/v1/groups/shop/purge", "{}").status == 409)
+            #expect(try await store.tombstones().isEmpty)
+            var stored = try #require(try await store.groups().first)
+            let left = LeftReplica(
+                name: try InstanceName("shop-m1"), at: Timestamp(secondsSinceEpoch: 1), reason: "somebody gave it up")
+            stored.document.leftReplicas = [left]
+            stored.document.configuration.generation = 41
+            // Not in the history: as on Datastore, where it ends with the group.
+            try await store.remove(
+                stored.document.name, ifVersion: stored.version,
+                leaving: GroupTombstone(stored.document, withdrawnFrom: ["a"], at: Timestamp(secondsSinceEpoch: 2)))
+            let answer = try await client.call(.post, "/v1/groups/shop/purge", #"{"reason":"a snapshot"}"#)
+            #expect(answer.status == 202 && answer.at("group") == "shop" && answer.at("until") != nil, "\(answer.text)")
+            let order = try #require(try await store.tombstones().first)
+            #expect(order.purgeUntil != nil && order.withdrawnFrom == ["a"] && order.generation == 41)
+            #expect(try await client.call(.post, "/v1/groups/never/purge").status == 202, "the store may have lost it")
+            #expect(try await client.call(.post, "/v1/groups/NO%20NAME/purge").status >= 400)
+            let audit = try await client.call(.get, "/v1/audit")
+            #expect(audit.text.contains("POST /v1/groups/shop/purge: a snapshot"), "\(audit.text)")
+            let again = try await client.call(.put, "/v1/groups/shop", shop)
+            #expect(again.status == 201 && again.at("leftReplicas", "0", "name") == "shop-m1", "\(again.text)")
+            #expect(again.at("generation") == "42", "\(again.text)")
+            #expect(try await store.tombstones().map(\.group.text) == ["never"])
+        }
+    }
 }

@@ -177,9 +177,13 @@ struct MortalStore: GroupStore, IncidentStore {
     func groups() async throws(StoreError) -> [Versioned<GroupRecord>] { try await store.groups() }
     func insert(_ record: GroupRecord) async throws(StoreError) { try await store.insert(record) }
 
-    func remove(_ name: InstanceName, ifVersion version: Int64) async throws(StoreError) {
-        try await store.remove(name, ifVersion: version)
+    func remove(
+        _ name: InstanceName, ifVersion version: Int64, leaving tombstone: GroupTombstone?
+    ) async throws(StoreError) {
+        try await store.remove(name, ifVersion: version, leaving: tombstone)
     }
+
+    func tombstones() async throws(StoreError) -> [GroupTombstone] { try await store.tombstones() }
 
     func record(_ alert: Alert, at now: Timestamp) async throws(StoreError) -> Incident.Change {
         try await store.record(alert, at: now)

@@ -319,7 +319,11 @@ final class FaultStore: GroupStore, IncidentStore {
         }
     }
 
-    func remove(_ name: InstanceName, ifVersion version: Int64) async throws(StoreError) {
+    func tombstones() async throws(StoreError) -> [GroupTombstone] { [] }
+
+    func remove(
+        _ name: InstanceName, ifVersion version: Int64, leaving tombstone: GroupTombstone?
+    ) async throws(StoreError) {
         let wasAsked = world.state.withLock { state in
             guard state.groups[name]?.document.removal != nil else { return false }
             state.groups[name] = nil

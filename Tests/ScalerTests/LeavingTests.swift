@@ -309,6 +309,39 @@ struct LeavingTests {
         #expect(heard?.document.state == .open)
     }
 
+    @Test("reminders keep an incident open, however short the maximum age", arguments: [20, 60, 200])
+    func reminders(seconds: Int) async throws {
+        let life = try await Life(maximum: 1, maximumAge: .seconds(seconds))
+        try await life.alert(.add, .open, id: "heard")
+        for _ in 0..<30 {
+            let until = life.world.wallClock.now().advanced(by: .seconds(seconds * 2 / 3))
+            while life.world.wallClock.now() < until {
+                life.world.wallClock.advance(by: .seconds(1))
+                _ = try await life.worker.step()
+            }
+            try await life.alert(.add, .open, id: "heard")
+        }
+        #expect(life.world.state.withLock { $0.incidents["heard"]?.document.state } == .open)
+        life.world.wallClock.advance(by: .seconds(seconds + 31))
+        _ = try await life.worker.step()
+        #expect(life.world.state.withLock { $0.incidents["heard"]?.document.state } == .closed)
+    }
+
+    @Test("as many incidents as there are expire at once")
+    func manyExpire() async throws {
+        let life = try await Life(maximum: 1, maximumAge: .seconds(7_200))
+        for number in 0..<350 { try await life.alert(.add, .open, id: "lost-\(number)") }
+        life.world.wallClock.advance(by: .seconds(8_000))
+        var passes = 0
+        var next = Duration.zero
+        while next <= .zero, passes < 20 {
+            next = try #require(try await life.worker.step()).next
+            passes += 1
+        }
+        let open = life.world.state.withLock { $0.incidents.values.count { $0.document.state == .open } }
+        #expect(open == 0, "\(open) are open after \(passes) passes")
+    }
+
     @Test("an incident whose record tells nothing of notifications ages from when it was first seen")
     func expiryOfChesters() async throws {
         let life = try await Life(maximum: 1, maximumAge: .seconds(7_200))

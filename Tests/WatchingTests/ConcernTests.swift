@@ -237,6 +237,64 @@ extension ConcernTests {
         #expect(look(30, decision) == [.decisionMissing], "and a new wait began with it")
     }
 
+    @Test("rows of a group that is not registered are told after ten minutes with what a person can do")
+    func orphaned() throws {
+        let board = PublicationBoard()
+        var orphan = OrphanedGroup(group: try name("cafe"), nodes: ["core-1", "core-2"], removedAt: nil)
+        orphan.doubt = "the store knows of no removal of it"
+        #expect(board.note([orphan], at: start).changed == [orphan])
+        #expect(board.note([orphan], at: start).changed.isEmpty)
+        var book = ConcernBook()
+        func look(_ minutes: ClosedRange<Int>) throws -> [FleetEvent] {
+            let found = board.orphans
+            return try minutes.flatMap { minute in
+                let concerns = found.compactMap { group, publication in
+                    FleetConcern.orphaned(publication, of: group, at: after(minute))
+                }
+                return book.look(concerns, of: try name("cafe"), limits: .init(), at: after(minute))
+            }
+        }
+        let early = try look(0...9)
+        #expect(early.isEmpty)
+        let events = try look(10...30)
+        #expect(events.map(\.kind) == [.rowsOrphaned] && events.first?.fields["nodes"] == "core-1,core-2")
+        #expect(events.first?.sentence.contains("drover ctl databases purge cafe") == true, "\(events)")
+        #expect(board.note([], at: start).gone.map(\.text) == ["cafe"])
+        let over = try look(31...31)
+        #expect(over.map(\.kind) == [.concernOver])
+        board.note(publication(.behind), of: try name("main"), at: start)
+        let main = try name("main")
+        #expect(board.orphans.isEmpty && board.newest(of: main) != nil)
+    }
+
+    @Test("what Chester wrote last years ago is undecided from when Drover first saw it")
+    func takenOver() throws {
+        let group = try record()
+        let alert = Alert(
+            incidentID: "0-a", policyName: "CPU", state: .open, startedAt: Timestamp(secondsSinceEpoch: 1),
+            closedAt: nil, primaryInstance: try name("main"), group: try name("main"), replicaBaseName: "main-",
+            action: .add, documentation: "")
+        var incident = Incident(alert: alert, at: Timestamp(secondsSinceEpoch: 1_600_000_000))
+        incident.updatedBy = "daemon"
+        incident.heardAt = nil
+        var (book, other) = (ConcernBook(), ConcernBook())
+        func look(_ minute: Int) -> [[FleetEvent.Kind]] {
+            let concerns = FleetConcern.all(
+                in: group, incidents: [incident], decision: nil, publication: nil, at: after(minute))
+            let unknown = FleetConcern.unregistered(incident, registered: [], at: after(minute))
+            return [
+                book.look(
+                    concerns.filter { $0.key.code == .decisionMissing }, of: group.name, limits: .init(),
+                    at: after(minute)
+                ).map(\.kind),
+                other.look([unknown], of: group.name, limits: .init(), at: after(minute)).map(\.kind),
+            ]
+        }
+        for minute in 0...9 { #expect(look(minute) == [[], []]) }
+        #expect(look(10) == [[.decisionMissing], [.decisionMissing]], "nobody decides about it all the same")
+        #expect(look(11) == [[], []])
+    }
+
     @Test("an incident is old by what was heard of it, not by the beginning that it names")
     func oldByHearing() throws {
         let alert = Alert(

@@ -110,40 +110,54 @@ package struct NodeObservation: Hashable, Sendable {
     /// Whether its peers run users and the node runs none.
     package var lacksUsers: Bool { lacking.contains(Self.users) }
 
-    /// Looks at the node: three statements, each within `timeout`, and one more for what its peers have, which is asked
-    /// of a node without servers or users that should have some too.
+    /// Looks at the node: three statements, each within `timeout`, and more for what its peers have, which is asked of a
+    /// node without servers or users that should have some too.
     package static func look(
         _ port: AdminPort, timeout: Duration, asksPeers: Bool = false, requiresContent: Bool = false,
         now: () -> Timestamp
     ) async throws(AdminError) -> NodeObservation {
+        // Each statement may hang for long, with all that happens meanwhile: what peers have is asked first, so that nothing
+        // counts as missing that arrived in between, and the uptime is that of the end.
+        var peers = asksPeers ? try await Self.peers(port, timeout) : []
         let servers = try await port.query(
             "SELECT hostgroup_id, status, COUNT(*) AS servers FROM runtime_mysql_servers "
                 + "GROUP BY hostgroup_id, status", within: timeout)
         let global = try await port.query(
             "SELECT Variable_Name, Variable_Value FROM stats_mysql_global WHERE Variable_Name IN "
                 + "('Client_Connections_connected','mysql_listener_paused','ProxySQL_Uptime')", within: timeout)
-        let stamps = try await port.query(
-            "SELECT name, version, epoch, checksum FROM runtime_checksums_values", within: timeout)
-        let own = stamps.rows.map { Self.stamp($0) }
+        let askedAt = now()
+        var own = try await Self.own(port, timeout)
         let isEmpty = servers.rows.isEmpty || !own.contains { $0.module == users && $0.hasRows }
-        let peers =
-            asksPeers || (requiresContent && isEmpty)
-            ? try await port.query(
-                "SELECT name, version, epoch, checksum FROM stats_proxysql_servers_checksums", within: timeout
-            ).rows : []
+        if !asksPeers, requiresContent, isEmpty {
+            peers = try await Self.peers(port, timeout)
+            own = try await Self.own(port, timeout)
+        }
         let values = Dictionary(
             global.rows.map { ($0[0] ?? "", $0[1] ?? "") }, uniquingKeysWith: { first, _ in first })
+        let at = now()
+        let passed = Int(max(0, at.since(askedAt).wholeMilliseconds / 1_000))
         var observation = NodeObservation(
-            at: now(),
+            at: at,
             backends: servers.rows.map {
                 Backends(hostgroup: $0.integer(0), status: ($0[1] ?? "").uppercased(), count: $0.integer(2))
             },
             clients: values["Client_Connections_connected"].flatMap { Int($0) } ?? 0,
             isPaused: values["mysql_listener_paused"].map { $0 == "true" || $0 == "1" },
-            uptimeSeconds: values["ProxySQL_Uptime"].flatMap { Int($0) } ?? 0,
+            uptimeSeconds: (values["ProxySQL_Uptime"].flatMap { Int($0) } ?? 0).clampedSum(passed),
             stamps: own)
-        observation.compare(with: peers.map { Self.stamp($0) })
+        observation.compare(with: peers)
         return observation
+    }
+
+    private static func own(_ port: AdminPort, _ timeout: Duration) async throws(AdminError) -> [Stamp] {
+        try await port.query("SELECT name, version, epoch, checksum FROM runtime_checksums_values", within: timeout)
+            .rows.map { stamp($0) }
+    }
+
+    private static func peers(_ port: AdminPort, _ timeout: Duration) async throws(AdminError) -> [Stamp] {
+        try await port.query(
+            "SELECT name, version, epoch, checksum FROM stats_proxysql_servers_checksums", within: timeout
+        ).rows.map { stamp($0) }
     }
 
     /// What the peers offer beside what the node has.

@@ -71,7 +71,7 @@ extension DatastoreGroupStore: ChangeStore {
 
     /// Datastore and Pub/Sub share no transaction: the change is durable first, and should its message be lost, the
     /// scaler's own timetable brings it to the nodes.
-    private func tell(_ group: InstanceName, _ note: ChangeNote) async {
+    func tell(_ group: InstanceName, _ note: ChangeNote) async {
         do throws(StoreError) {
             try await announce(WorkMessage(reason: .restart, group: group), note.at)
         } catch {

@@ -225,7 +225,7 @@ package struct DatastoreGroupStore: GroupStore {
             return (
                 (),
                 try writes(sealed, version: 1, over: GroupEntities(found, keys), key)
-                    + [change(sealed, key, note)]
+                    + [change(sealed, key, note), .delete(tombstoneKey(record.name))]
                     + [try Self.list(found[list], list) { $0[record.name.text] = record.name.text }]
             )
         }
@@ -254,7 +254,9 @@ package struct DatastoreGroupStore: GroupStore {
         }
     }
 
-    package func remove(_ name: InstanceName, ifVersion version: Int64) async throws(StoreError) {
+    package func remove(
+        _ name: InstanceName, ifVersion version: Int64, leaving tombstone: GroupTombstone?
+    ) async throws(StoreError) {
         let what = "group \(name)"
         let keys = GroupEntities.keys(of: name, client)
         let list = listKey
@@ -263,8 +265,13 @@ package struct DatastoreGroupStore: GroupStore {
                 [keys.configuration, keys.metadata, keys.own, list], for: what)
             _ = try Self.check(GroupEntities(found, keys), name, version)
             let deletions = [keys.configuration, keys.metadata, keys.own].map { DatastoreMutation.delete($0) }
-            return ((), deletions + [try Self.list(found[list], list) { $0[name.text] = nil }])
+            return (
+                (),
+                deletions + [try Self.list(found[list], list) { $0[name.text] = nil }]
+                    + (try tombstone.map { tombstone throws(StoreError) in [try entity(tombstone)] } ?? [])
+            )
         }
+        if let tombstone { await prune(at: tombstone.at) }
     }
 
     /// What was read must be what is stored, in Chester's entities too.

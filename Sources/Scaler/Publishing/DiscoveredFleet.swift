@@ -45,6 +45,14 @@ package struct DiscoveredFleet: ProxyFleet, FleetRounds {
         }
     }
 
+    package func begin() async { await fleet.begin() }
+
+    package func take(_ register: GroupRegister) async { await fleet.take(register) }
+
+    package func needsRegister() async -> Bool { await fleet.needsRegister() }
+
+    package func orphans() async -> [OrphanedGroup] { await fleet.orphans() }
+
     private func discover() async {
         do throws(NodeDirectoryError) {
             await fleet.setNodes(try await directory.nodes())

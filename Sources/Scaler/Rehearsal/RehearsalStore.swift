@@ -54,7 +54,11 @@ final class RehearsalStore: GroupStore, IncidentStore, DecisionStore {
         }
     }
 
-    func remove(_ name: InstanceName, ifVersion version: Int64) async throws(StoreError) {
+    func tombstones() async throws(StoreError) -> [GroupTombstone] { try await groupsBelow.tombstones() }
+
+    func remove(
+        _ name: InstanceName, ifVersion version: Int64, leaving tombstone: GroupTombstone?
+    ) async throws(StoreError) {
         state.withLock {
             $0.groups[name] = .some(nil)
             $0.writes.append("group \(name) is removed")

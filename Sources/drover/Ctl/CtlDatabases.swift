@@ -11,7 +11,7 @@ struct CtlDatabases: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "databases",
         abstract: "Lists, shows and changes databases.",
-        subcommands: [List.self, Get.self, Add.self, Modify.self, Adopt.self, Remove.self],
+        subcommands: [List.self, Get.self, Add.self, Modify.self, Adopt.self, Remove.self, Purge.self],
         defaultSubcommand: List.self)
 
     private static let columns = [
@@ -173,6 +173,41 @@ struct CtlDatabases: AsyncParsableCommand {
                     database, .DELETE, groupPath(database), body: nil,
                     query: [("deleteReplicas", deleteReplicas ? "true" : nil)], consent: consent.consent,
                     deletesReplicas: deleteReplicas)
+            }
+        }
+    }
+}
+
+extension CtlDatabases {
+    struct Purge: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Takes the rows of a database that is not registered from every node.",
+            discussion: """
+                For rows with Drover's mark that nobody keeps any more, which the event orphaned-rows tells of: a node \
+                came back from an old disk, or the store was lost. For one hour they go wherever they turn up, also when \
+                clients use them. Nothing is asked: look at the rows first.
+
+                EXAMPLE
+                  drover ctl databases purge cafe --yes --reason "removed in May, node-2 came back from a snapshot"
+                """)
+
+        @Argument(help: "Its name.") var database: String
+        @Flag(help: "That the rows may go, and with them the users that clients log in with.") var yes = false
+        @Option(help: "Why, for the audit log.") var reason: String?
+        @OptionGroup var options: CtlOptions
+
+        func validate() throws {
+            guard yes else {
+                throw ValidationError(
+                    "clients of \(database) can log in no more when its rows go; add --yes if that is what you want")
+            }
+        }
+
+        func run() async throws {
+            try await options.run { work in
+                try await work.order(
+                    .POST, groupPath(database, "/purge"), body: reason.map { ["reason": .string($0)] } ?? [:],
+                    done: "\(database): every node that answers within an hour loses its rows")
             }
         }
     }
