@@ -72,7 +72,8 @@ struct LifeOfAnInstallationTests {
             let spent = (ContinuousClock.now - began) / .seconds(1)
             print(
                 "soak: seed \(seed) of \(Self.seeds.count): \(outcome.violations.isEmpty ? "well" : "WRONG"), "
-                    + "\(Int(days)) days in \(Int(spent)) s, \(Int(days / max(spent, 0.001) * 10) / 10) days a second")
+                    + "\(Int(days)) days in \(Int(spent)) s, \((days / max(spent, 0.001) * 100).rounded() / 100) days a second"
+            )
         }
         if Self.soak != nil || Self.seed != nil {
             for count in World.Count.allCases { print("soak: \(counts[count] ?? 0) \(count.rawValue)") }

@@ -159,6 +159,10 @@ extension SimulatedStore: LeadershipLock {
     }
 
     func replace(_ seen: LeaderLease?, with next: LeaderLease) async throws(StoreError) -> Bool {
-        try await call { store throws(StoreError) in try await store.replace(seen, with: next) }
+        try await call { store throws(StoreError) in
+            try await store.replace(seen, with: next)
+        } _: { isTaken in
+            if isTaken, next.token != seen?.token { world.count(.leaders) }
+        }
     }
 }
