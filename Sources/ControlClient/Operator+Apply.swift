@@ -18,12 +18,12 @@ extension Operator {
             if plan.count > 1 { terminal.say("\(Self.summary(plan))\n") }
         }
         guard !due.isEmpty else {
-            if !isTable { for found in plan { tell(nothingOf: found) } }
+            if !isTable { say(plan.map(\.preview)) }
             return
         }
         let names = due.map(\.change.group).joined(separator: ", ")
         if case .withheld = consent {
-            if !isTable { for found in plan { terminal.say(presentation.text(found.preview, [])) } }
+            if !isTable { say(plan.map(\.preview)) }
             throw ControlError(
                 .differs, "\(names) \(due.count == 1 ? "differs" : "differ"), and nothing was changed")
         }
@@ -32,8 +32,7 @@ extension Operator {
         let verb = due.count == 1 ? due[0].verb : "change"
         let what = plan.count == 1 ? "\(verb) \(names)" : "\(Self.summary(plan)); \(verb) \(names)"
         try agree(to: shown + what, due, consent, deletesReplicas: deletesReplicas)
-        if !isTable { for found in plan where found.lines.isEmpty { tell(nothingOf: found) } }
-        try await write(due)
+        try await write(due, beside: plan.filter(\.lines.isEmpty).map(\.preview))
     }
 
     /// Looks at every group.
@@ -60,12 +59,17 @@ extension Operator {
         return plan
     }
 
-    /// What was agreed to, one after the other.
-    private func write(_ due: [Found]) async throws(ControlError) {
+    /// What was agreed to, one after the other; `unchanged` is said with it.
+    private func write(_ due: [Found], beside unchanged: [JSONValue]) async throws(ControlError) {
+        let isTable = presentation == .table
+        var documents = unchanged
         for (index, found) in due.enumerated() {
             do throws(ControlError) {
-                tell(answer: try await carryOut(found), of: found)
+                let answer = try await carryOut(found)
+                if isTable { tell(answer: answer, of: found) }
+                documents.append(answer.body)
             } catch {
+                if !isTable, !documents.isEmpty { say(documents) }
                 guard due.count > 1 else { throw error }
                 let written = due[..<index].map(\.change.group).joined(separator: ", ")
                 let left = due[(index + 1)...].map(\.change.group).joined(separator: ", ")
@@ -76,6 +80,7 @@ extension Operator {
                         + "not tried: \(left.isEmpty ? "none" : left)")
             }
         }
+        if !isTable { say(documents) }
     }
 
     /// For example `3 to change, 1 new, 2 unchanged`.

@@ -167,8 +167,8 @@ package struct Operator: Sendable {
     }
 
     /// Makes a change that was shown. A group that the scaler has meanwhile saved is looked at again: as long as the
-    /// same change would come of it, it is what was agreed to.
-    func carryOut(_ found: Found) async throws(ControlError) -> APIClient.Answer {
+    /// same change would come of it, it is what was agreed to; a `hold` counts from now, so its moment differs each time.
+    func carryOut(_ found: Found, isHold: Bool = false) async throws(ControlError) -> APIClient.Answer {
         let change = found.change
         var found = found
         for _ in 0..<Self.repeats {
@@ -182,12 +182,21 @@ package struct Operator: Sendable {
                 return answer
             }
             let again = try await look(at: change)
-            guard !again.isNew, !found.isNew, again.lines == found.lines, again.deleted == found.deleted else { break }
+            guard !again.isNew, !found.isNew, isHold || again.lines == found.lines, again.deleted == found.deleted
+            else {
+                break
+            }
             found = again
         }
         return try await client.call(
             change.method, change.path, query: change.query, body: change.body, ifMatch: found.tag,
             ifAbsent: found.isNew)
+    }
+
+    /// What programs read is one document, also of several groups.
+    func say(_ documents: [JSONValue]) {
+        let items: JSONValue = ["items": .array(documents)]
+        terminal.say(presentation.text(documents.count == 1 ? documents[0] : items, []))
     }
 
     func tell(nothingOf found: Found) {
@@ -250,6 +259,28 @@ package struct Operator: Sendable {
         package init(yes: Bool, dryRun: Bool) {
             self = dryRun ? .withheld : yes ? .given : .asked
         }
+    }
+
+    /// Pins the size of a group, at once where that deletes nothing; else what is deleted is shown and agreed to first.
+    /// - Throws: `ControlError`; `.differs` when the answer was no, or in a dry run.
+    package func pin(
+        _ group: String, _ body: JSONValue, done: String, consent: Consent, deletesReplicas: Bool = false
+    ) async throws(ControlError) {
+        let path = "/v1/groups/\(APIClient.escaped(group))/pin"
+        let change = Change(group: group, method: .POST, path: path, query: [], body: body)
+        let found = try await look(at: change)
+        let isTable = presentation == .table
+        if case .withheld = consent {
+            terminal.say(isTable ? found.differences : presentation.text(found.preview, []))
+            throw ControlError(.differs, "\(group) would be pinned, and nothing was changed")
+        }
+        if !found.deleted.isEmpty {
+            if isTable { terminal.say(found.differences) }
+            let question = (isTable ? "" : found.differences) + "pin \(group)"
+            try agree(to: question, [found], consent, deletesReplicas: deletesReplicas)
+        }
+        let answer = try await carryOut(found, isHold: true)
+        terminal.say(isTable ? "\(done)\n" : presentation.text(answer.body, []))
     }
 
     /// Sends a change that needs no look beforehand and says what became of it.

@@ -1,9 +1,19 @@
 /// The instances that a change of a group's record deletes, as people must hear of it before they agree.
 package struct Deletions: Hashable, Sendable {
-    /// The replicas, the first to go first; of a lowered maximum those that would go now.
+    /// Why they go.
+    package enum Cause: Hashable, Sendable {
+        /// The group goes with them.
+        case removal
+        /// The maximum was lowered: one after the other, at the pace of scale-in.
+        case loweredMaximum
+        /// A person pinned a smaller size: one after the other, without a cooldown between.
+        case pin
+    }
+
+    /// The replicas, the first to go first; of a smaller size those that would go now.
     package var replicas: [ReplicaRecord]
-    /// Whether they go at the pace of scale-in, because the maximum was lowered; else the group goes with them.
-    package var isPaced: Bool
+    /// Why they go.
+    package var cause: Cause
 
     /// What `after` deletes that `before` did not; nil for nothing.
     package init?(from before: GroupRecord?, to after: GroupRecord) {
@@ -12,19 +22,21 @@ package struct Deletions: Hashable, Sendable {
         let staying = before.replicas.filter { $0.leaving == nil && ![.deleting, .gone].contains($0.state) }
         if let removal = after.removal {
             guard removal.deletesReplicas, !staying.isEmpty else { return nil }
-            self.init(replicas: staying, isPaced: false)
+            self.init(replicas: staying, cause: .removal)
             return
         }
-        guard after.policy.maximumReplicas < before.policy.maximumReplicas else { return nil }
-        let excess = before.managedCount - max(0, after.policy.maximumReplicas)
+        let (old, new) = (before.policy, after.policy)
+        let pin = new.pin == old.pin ? nil : new.pin.map { max($0.size, new.minimumReplicas) }
+        guard new.maximumReplicas < old.maximumReplicas || pin != nil else { return nil }
+        let size = min(max(0, new.maximumReplicas), pin ?? .max)
         let serving = Victims(record: after, load: [:], lags: [:]).all.filter { staying.contains($0) }
-        let going = serving.prefix(max(0, excess))
+        let going = serving.prefix(max(0, before.managedCount - size))
         guard !going.isEmpty else { return nil }
-        self.init(replicas: Array(going), isPaced: true)
+        self.init(replicas: Array(going), cause: pin == nil ? .loweredMaximum : .pin)
     }
 
-    private init(replicas: [ReplicaRecord], isPaced: Bool) {
+    private init(replicas: [ReplicaRecord], cause: Cause) {
         self.replicas = replicas
-        self.isPaced = isPaced
+        self.cause = cause
     }
 }

@@ -224,10 +224,14 @@ extension FleetEvent {
     private static func policy(_ old: GroupRecord, _ new: GroupRecord, _ now: Timestamp) -> [FleetEvent] {
         guard old.policy != new.policy else { return [] }
         let (minimum, maximum) = (new.policy.minimumReplicas, new.policy.maximumReplicas)
-        let going = Deletions(from: old, to: new)?.replicas.count ?? 0
-        let pace =
-            going == 0
-            ? "" : " \(counted(going, "replica")) beyond that go one after the other, at the pace of scale-in."
+        var pace = ""
+        if let deletions = Deletions(from: old, to: new) {
+            let going = counted(deletions.replicas.count, "replica")
+            pace =
+                deletions.cause == .pin
+                ? " The pin sends \(going) away, one after the other."
+                : " \(going) beyond that go one after the other, at the pace of scale-in."
+        }
         return [
             FleetEvent(
                 .policyChanged, group: new.name, at: now,

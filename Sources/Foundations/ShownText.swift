@@ -55,7 +55,7 @@ package enum ShownText {
     }
 
     /// What is wrong with a command line, without those of its `words` that may be secrets: all that belong to nothing,
-    /// and values that are neither a number nor plain.
+    /// and values that are neither a number, a duration nor plain.
     package static func usage(_ message: String, words: [String]) -> String {
         var message = message.split(separator: "\n", omittingEmptySubsequences: false).map { line in
             // Its words belong to no option: `--set key password`.
@@ -66,10 +66,16 @@ package enum ShownText {
         }.joined(separator: "\n")
         for word in words.flatMap({ [$0] + [$0.drop { $0 != "=" }.dropFirst()].map(String.init) })
             .sorted(by: { $0.utf8.count > $1.utf8.count })
-        where word.utf8.count > 1 && flag(word) == redacted && Double(word) == nil {
+        where word.utf8.count > 1 && flag(word) == redacted && Double(word) == nil && !isDuration(word) {
             message = message.replacing(word, with: redacted)
         }
         return message
+    }
+
+    /// A short number with a letter for its unit, such as `90m`.
+    private static func isDuration(_ word: String) -> Bool {
+        word.utf8.count <= 5 && word.utf8.dropLast().allSatisfy(isDigit)
+            && word.utf8.last.map { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) } ?? false
     }
 
     private static func isLower(_ byte: UInt8) -> Bool {

@@ -12,11 +12,15 @@ enum ChangePreview {
     ) throws(APIError) -> JSONValue {
         let deletions = Deletions(from: outcome.before, to: outcome.after)
         var effects = effects
-        if let deletions, deletions.isPaced {
+        switch deletions?.cause {
+        case .loweredMaximum:
             let cooldown = outcome.after.policy.scaleInCooldown.components.seconds
             effects.append(
                 "the lowered maximum sends them away one after the other at the pace of scale-in: each is drained, and the "
                     + "next one begins \(cooldown) s after the last is gone")
+        case .pin:
+            effects.append("the pin sends them away one after the other, without a cooldown: each is drained first")
+        case .removal, nil: break
         }
         var after: FleetConfiguration? = outcome.after.configuration
         if isRemoval { after = nil }

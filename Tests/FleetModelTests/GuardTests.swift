@@ -291,9 +291,18 @@ struct GuardTests {
         var lowered = before
         lowered.policy.maximumReplicas = 2
         let going = Deletions(from: before, to: lowered)
-        #expect(going?.replicas.count == 2 && going?.isPaced == true)
+        #expect(going?.replicas.count == 2 && going?.cause == .loweredMaximum)
         lowered.policy.maximumReplicas = 4
         #expect(Deletions(from: before, to: lowered) == nil && Deletions(from: nil, to: before) == nil)
+        var pinned = before
+        pinned.policy.pin = SizePin(size: 1, until: later, reason: "")
+        let sent = Deletions(from: before, to: pinned)
+        #expect(sent?.replicas.count == 3 && sent?.cause == .pin)
+        #expect(Deletions(from: pinned, to: pinned) == nil, "it was said before")
+        pinned.policy.minimumReplicas = 2
+        #expect(Deletions(from: before, to: pinned)?.replicas.count == 2, "no pin goes below the minimum")
+        pinned.policy.pin?.size = 4
+        #expect(Deletions(from: before, to: pinned) == nil)
         var removed = before
         removed.removal = GroupRemoval(requestedAt: later, deletesReplicas: true)
         removed.replicas[0].leaving = "it was promoted"

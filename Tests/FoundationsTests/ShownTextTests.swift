@@ -54,6 +54,8 @@ struct ShownTextTests {
                 "Error: The value 'soon' is invalid for '--timeout <timeout>'"
             ),
             ("Error: The value '0' is invalid", ["0"], "Error: The value '0' is invalid"),
+            ("Error: not 9y", ["--for", "9y"], "Error: not 9y"),
+            ("Error: not 123456y", ["--for", "123456y"], "Error: not [redacted]"),
         ])
     func usage(message: String, words: [String], shown: String) {
         #expect(ShownText.usage(message, words: words) == shown)

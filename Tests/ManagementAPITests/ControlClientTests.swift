@@ -104,7 +104,29 @@ struct ControlClientTests {
         }
     }
 
-    @Test("as JSON, one document is said for each database: the group afterwards, or the preview")
+    @Test("as JSON, several databases are one document: what changed and what did not")
+    func severalForPrograms() async throws {
+        try await withAPI(isLive: true) { client, _ in
+            let two =
+                file + """
+
+                      - name: cart
+                        servers: [{name: cart, address: 127.0.9.7, origin: primary}]
+                        users: [{username: cart, passwordEnv: SHOP_PASSWORD}]
+                        policy: {maximumReplicas: 1}
+                    """
+            func said(_ text: String) async throws -> [JSONValue] {
+                let screen = Screen()
+                try await screen.work(client, .json).apply(read(text), consent: .given)
+                return try #require(try YAMLText.read(screen.shown)["items"]?.elements, "\(screen.shown)")
+            }
+            #expect(try await said(two).compactMap { $0["generation"]?.integer } == [1, 1])
+            let again = try await said(two.replacing("maximumReplicas: 1", with: "maximumReplicas: 2"))
+            #expect(again.count == 2 && again[0]["changed"] == false && again[1]["name"] == "cart")
+        }
+    }
+
+    @Test("as JSON, one document is said for a database: the group afterwards, or the preview")
     func applyForPrograms() async throws {
         try await withAPI(isLive: true) { client, _ in
             func said(_ consent: Operator.Consent) async throws(ControlError) -> JSONValue {

@@ -94,4 +94,36 @@ struct DeletionTests {
             #expect(try await store.groups().first?.document.removal?.deletesReplicas == true)
         }
     }
+
+    @Test("a pin to a smaller size is agreed to like everything that deletes, and any other is made at once")
+    func pin() async throws {
+        try await withReplicas { client, store in
+            func pin(
+                _ screen: Screen, _ size: Int64, _ consent: Operator.Consent, deletesReplicas: Bool = false
+            ) async throws(ControlError) {
+                try await screen.work(client).pin(
+                    "shop", ["size": .integer(size), "forSeconds": 600], done: "pinned", consent: consent,
+                    deletesReplicas: deletesReplicas)
+            }
+            let larger = Screen()
+            try await pin(larger, 4, .asked)
+            #expect(larger.shown == "pinned\n" && larger.asked.withLock { $0 }.isEmpty)
+            for consent in [Operator.Consent.given, .asked, .withheld] {
+                let screen = Screen(answers: true)
+                do throws(ControlError) {
+                    try await pin(screen, 1, consent)
+                    Issue.record("it was taken")
+                } catch {
+                    #expect(error.kind == .differs, "\(error)")
+                }
+                #expect(screen.shown.contains("! DELETES Cloud SQL instances: shop-m3 (now"), "\(screen.shown)")
+            }
+            #expect(try await store.groups().first?.document.policy.pin?.size == 4)
+            let typing = Screen(typed: "shop")
+            try await pin(typing, 1, .asked)
+            #expect(typing.asked.withLock { $0 }.contains("pin shop and DELETE 2 Cloud SQL instances?"))
+            try await pin(Screen(), 0, .given, deletesReplicas: true)
+            #expect(try await store.groups().first?.document.policy.pin?.size == 0)
+        }
+    }
 }

@@ -126,8 +126,8 @@ struct AdoptOption: ParsableArguments {
 struct DeletionOption: ParsableArguments {
     @Flag(
         help: ArgumentHelp(
-            "With --yes, lets the change delete Cloud SQL instances: replicas of Drover's that a lowered maximum sends "
-                + "away."))
+            "With --yes, lets the change delete Cloud SQL instances: replicas of Drover's that a lowered maximum or a "
+                + "smaller pin sends away."))
     var deleteReplicas = false
 }
 

@@ -132,6 +132,8 @@ struct CtlPin: AsyncParsableCommand {
     @Argument(help: "Its name.") var database: String
     @Argument(help: "Managed replicas.") var size: Int
     @OptionGroup var hold: HoldOptions
+    @OptionGroup var deletion: DeletionOption
+    @OptionGroup var consent: ConsentOptions
     @OptionGroup var options: CtlOptions
 
     func run() async throws {
@@ -139,9 +141,9 @@ struct CtlPin: AsyncParsableCommand {
         members["size"] = .integer(Int64(size))
         let body = JSONValue.object(members)
         try await options.run { work in
-            try await work.order(
-                .POST, groupPath(database, "/pin"), body: body,
-                done: "\(database): the size stays \(size) for \(hold.duration)")
+            try await work.pin(
+                database, body, done: "\(database): the size stays \(size) for \(hold.duration)",
+                consent: consent.consent, deletesReplicas: deletion.deleteReplicas)
         }
     }
 }
