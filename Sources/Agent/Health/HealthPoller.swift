@@ -57,6 +57,8 @@ package struct HealthPoller: Service {
                 port, timeout: max(Self.hangingLimit, board.policy.timeout),
                 asksPeers: board.policy.requiresConfiguration && !before.hasStarted,
                 requiresContent: board.policy.requiresConfiguration, now: wallClock.now)
+            // Asked first: a node that hangs right after it was called ready must be known by its port.
+            await findPort()
             board.looked(observation)
             if before.failures > 0 {
                 logger.info("the admin interface answers again")
@@ -66,7 +68,6 @@ package struct HealthPoller: Service {
             if !before.hasStarted, board.health.hasStarted { events.publish(.started) }
             if !observation.lacking.isEmpty { lost?.wake() }
             report(observation)
-            await findPort()
         } catch {
             guard !Task.isCancelled else { return }
             failed(error, before)
