@@ -51,6 +51,52 @@ struct OtherVersionsTests {
         }
     }
 
+    @Test("events and decisions of a kind that only a newer version knows are not shown, and stay")
+    func newerEntries() async throws {
+        try await withStores { _, stores in
+            let client = stores.client
+            func edit(_ key: DatastoreKey, _ member: String, _ change: (inout [JSONValue]) -> Void) async throws {
+                var entity = try #require(try await client.lookup([key], for: "reading")[key]?.entity)
+                var list = try JSONValue(Data(try #require(entity[member]?.string).utf8)).elements
+                change(&list)
+                entity.properties?[member] = .string(String(decoding: JSONValue.array(list).bytes(), as: UTF8.self))
+                let changed = entity
+                try await client.transaction("writing") { _ throws(StoreError) in ((), [.upsert(changed)]) }
+            }
+            func list(_ key: DatastoreKey, _ member: String) async throws -> [JSONValue] {
+                let entity = try #require(try await client.lookup([key], for: "reading")[key]?.entity)
+                return try JSONValue(Data(try #require(entity[member]?.string).utf8)).elements
+            }
+
+            let log = DatastoreEventLog(client: client, capacity: 150)
+            let head = client.key("drover_events", "head")
+            _ = try await log.append((1...3).map { try InstallationConformance.event($0) })
+            try await edit(head, "Events") { $0[1] = $0[1].merging(["kind": "of-tomorrow", "later": [1]]) }
+            let shown = try await log.newest(group: nil, limit: 10)
+            #expect(shown.map(\.id) == [3, 1])
+            let appended = try await log.append([InstallationConformance.event(4)])
+            #expect(appended.map(\.id) == [4])
+            let kept = try await list(head, "Events")
+            #expect(kept.count == 4 && kept[1]["kind"] == "of-tomorrow" && kept[1]["later"] == [1])
+            // A piece that moves to the ring takes it along, and ids go on.
+            let many = try await log.append((5...60).map { try InstallationConformance.event($0) })
+            #expect(many.map(\.id) == Array(5...60))
+            let all = try await log.events(after: 0, group: nil, limit: 100)
+            #expect(all.map(\.id) == [1] + Array(3...60))
+
+            let decisions = DatastoreDecisionStore(client: client)
+            let shop = try InstanceName("shop")
+            let key = client.key(ChesterGroup.kind, "shop").child("drover_decisions")
+            for second in 1...2 { try await decisions.save(InstallationConformance.decision(second, maximum: second)) }
+            try await edit(key, "Document") { $0[0] = $0[0].merging(["reason": "OF_TOMORROW"]) }
+            try await DatastoreDecisionStore(client: client).save(InstallationConformance.decision(3, maximum: 3))
+            let readable = try await decisions.decisions(of: shop, limit: 10, before: nil)
+            #expect(readable.map(\.firstAt) == [3, 1].map { InstallationConformance.now.advanced(by: .seconds($0)) })
+            let stored = try await list(key, "Document")
+            #expect(stored.map { $0["reason"] == "OF_TOMORROW" } == [false, true, false])
+        }
+    }
+
     @Test("a newer format is refused with what to do, before anything is read, and an older one is brought up to date")
     func formats() async throws {
         try await withServer(DatastoreStandIn().router()) { url in

@@ -48,29 +48,33 @@ package actor DatastoreDecisionStore: DecisionStore {
         let key = key(group)
         let what = "the decisions about \(group)"
         try await client.transaction(what) { transaction throws(StoreError) -> (Void, [DatastoreMutation]) in
-            // What cannot be read is for people only, and gives way.
+            // What is no list is for people only, and gives way.
             let stored = try await transaction.lookup([key], for: what)[key]
             var all = (try? stored.map(Self.entries)) ?? []
             for entry in entries {
-                all.removeAll { $0.firstAt == entry.firstAt }
-                all.append(entry)
+                all.removeAll { $0.number(Self.begin) == entry.firstAt.millisecondsSinceEpoch }
+                all.append(try Self.entry(entry, what))
             }
-            all.sort { $0.firstAt > $1.firstAt }
+            all.sort { $0.number(Self.begin) ?? 0 > $1.number(Self.begin) ?? 0 }
             all = Array(all.prefix(Self.kept))
-            return ((), [.upsert(try Self.entity(key, &all, what))])
+            return ((), [.upsert(Self.entity(key, &all))])
         }
     }
 
-    private static func entity(
-        _ key: DatastoreKey, _ entries: inout [DecisionEntry], _ what: String
-    ) throws(StoreError) -> DatastoreEntity {
+    /// The member by which entries are told apart.
+    private static let begin = "firstAt"
+
+    private static func entry(_ entry: DecisionEntry, _ what: String) throws(StoreError) -> SharedEntry<DecisionEntry> {
+        do {
+            return try SharedEntry(entry)
+        } catch {
+            throw .corrupt(document: what, reason: "they cannot be written: \(error)")
+        }
+    }
+
+    private static func entity(_ key: DatastoreKey, _ entries: inout [SharedEntry<DecisionEntry>]) -> DatastoreEntity {
         while true {
-            let data: Data
-            do {
-                data = try JSONEncoder().encode(entries)
-            } catch {
-                throw .corrupt(document: what, reason: "they cannot be written: \(error)")
-            }
+            let data = SharedEntry.data(entries)
             guard data.count > maximumBytes, entries.count > 1 else {
                 return DatastoreEntity(
                     key: key, properties: ["Document": .string(String(decoding: data, as: UTF8.self), isExcluded: true)]
@@ -80,9 +84,8 @@ package actor DatastoreDecisionStore: DecisionStore {
         }
     }
 
-    private static func entries(_ stored: StoredEntity) throws -> [DecisionEntry] {
-        try JSONDecoder().decode(
-            [DecisionEntry].self, from: Data((stored.entity["Document"]?.string ?? "[]").utf8))
+    private static func entries(_ stored: StoredEntity) throws -> [SharedEntry<DecisionEntry>] {
+        try SharedEntry.list(stored.entity["Document"]?.string)
     }
 
     package nonisolated func decisions(
@@ -92,7 +95,9 @@ package actor DatastoreDecisionStore: DecisionStore {
         let what = "the decisions about \(group)"
         guard let stored = try await client.lookup([key], for: what)[key] else { return [] }
         do {
-            let all = try Self.entries(stored).filter { entry in before.map { entry.firstAt < $0 } ?? true }
+            let all = try Self.entries(stored).compactMap(\.value).filter { entry in
+                before.map { entry.firstAt < $0 } ?? true
+            }
             return Array(all.prefix(max(0, limit)))
         } catch {
             throw .corrupt(document: what, reason: "\(error)")

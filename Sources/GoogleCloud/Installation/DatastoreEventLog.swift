@@ -16,11 +16,13 @@ package struct DatastoreEventLog: EventLog {
     private struct Head {
         var next: Int64 = 1
         /// The newest events; the oldest of them begins a piece.
-        var events: [FleetEvent] = []
+        var events: [Entry] = []
         /// By source, the last of its events that is here, and when it came; so that what a source sends again, because
         /// it did not hear the answer, is not here twice.
         var sources: [String: Source] = [:]
     }
+
+    private typealias Entry = SharedEntry<FleetEvent>
 
     private struct Source: Codable {
         var last: Int64
@@ -84,7 +86,7 @@ package struct DatastoreEventLog: EventLog {
                     head.sources[oldest] = nil
                 }
             }
-            head.events += appended
+            head.events += try appended.map(Self.entry)
             var mutations: [DatastoreMutation] = []
             while head.events.count >= Self.pieceSize {
                 let piece = Array(head.events.prefix(Self.pieceSize))
@@ -96,14 +98,14 @@ package struct DatastoreEventLog: EventLog {
         }
     }
 
-    private func write(_ piece: [FleetEvent]) throws(StoreError) -> DatastoreMutation {
-        let first = piece.first?.id ?? 1
+    private func write(_ piece: [Entry]) throws(StoreError) -> DatastoreMutation {
+        let first = (piece.first?.number("id") ?? 1).clamped(to: 1...1 << 53)
         return .upsert(
             DatastoreEntity(
                 key: pieceKey(Self.piece(of: first)),
                 properties: [
                     "First": DatastoreValue(content: .integer(first)),
-                    "Events": .string(try Self.text(piece), isExcluded: true),
+                    "Events": .string(Self.text(piece), isExcluded: true),
                 ]))
     }
 
@@ -118,8 +120,8 @@ package struct DatastoreEventLog: EventLog {
         let head = try await readHead()
         let first = head.next - Int64(head.events.count)
         var found: [FleetEvent] = []
-        func take(_ events: [FleetEvent]) {
-            found += events.filter { $0.id > id && (group == nil || $0.group == group) }
+        func take(_ events: [Entry]) {
+            found += events.compactMap(\.value).filter { $0.id > id && (group == nil || $0.group == group) }
         }
         if id < first - 1 {
             let end = Self.piece(of: first)
@@ -136,8 +138,8 @@ package struct DatastoreEventLog: EventLog {
 
     package func newest(group: InstanceName?, limit: Int) async throws(StoreError) -> [FleetEvent] {
         let head = try await readHead()
-        func wanted(_ events: [FleetEvent]) -> [FleetEvent] {
-            events.reversed().filter { group == nil || $0.group == group }
+        func wanted(_ events: [Entry]) -> [FleetEvent] {
+            events.reversed().compactMap(\.value).filter { group == nil || $0.group == group }
         }
         var found = wanted(head.events)
         let first = head.next - Int64(head.events.count)
@@ -157,9 +159,9 @@ package struct DatastoreEventLog: EventLog {
     }
 
     /// The pieces of these numbers that are still in the ring, oldest first.
-    private func read(_ numbers: Range<Int64>) async throws(StoreError) -> [[FleetEvent]] {
+    private func read(_ numbers: Range<Int64>) async throws(StoreError) -> [[Entry]] {
         let found = try await client.lookup(numbers.map(pieceKey), for: Self.what)
-        var pieces: [[FleetEvent]] = []
+        var pieces: [[Entry]] = []
         for number in numbers {
             // A newer piece may have taken its place meanwhile.
             guard let entity = found[pieceKey(number)]?.entity, let first = entity["First"]?.integer,
@@ -186,18 +188,28 @@ package struct DatastoreEventLog: EventLog {
     private static func properties(of head: Head) throws(StoreError) -> [String: DatastoreValue] {
         [
             "Next": DatastoreValue(content: .integer(head.next)),
-            "Events": .string(try text(head.events), isExcluded: true),
+            "Events": .string(text(head.events), isExcluded: true),
             "Sources": .string(try text(head.sources), isExcluded: true),
         ]
     }
 
-    private static func events(_ entity: DatastoreEntity) throws(StoreError) -> [FleetEvent] {
+    private static func events(_ entity: DatastoreEntity) throws(StoreError) -> [Entry] {
         do {
-            return try JSONDecoder().decode([FleetEvent].self, from: Data((entity["Events"]?.string ?? "[]").utf8))
+            return try Entry.list(entity["Events"]?.string)
         } catch {
             throw .corrupt(document: what, reason: "\(error); delete the entities of kind \(kind) to begin anew")
         }
     }
+
+    private static func entry(_ event: FleetEvent) throws(StoreError) -> Entry {
+        do {
+            return try Entry(event)
+        } catch {
+            throw .corrupt(document: what, reason: "they cannot be written: \(error)")
+        }
+    }
+
+    private static func text(_ entries: [Entry]) -> String { String(decoding: Entry.data(entries), as: UTF8.self) }
 
     private static func text(_ document: some Encodable) throws(StoreError) -> String {
         do {
