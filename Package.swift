@@ -273,7 +273,7 @@ let package = Package(
             "OutsideTextTests",
             [
                 "Agent", "ControlClient", "FleetModel", "Foundations", "KubernetesClient", "ManagementAPI", "Migration",
-                "Pacing", "ProxySQLAdmin", "Settings", "Simulation", .logging,
+                "Pacing", "Plugins", "ProxySQLAdmin", "Settings", "Simulation", .logging,
             ]),
         tests("FoundationsTests", ["Foundations"]),
         tests("FleetModelTests", ["FleetModel"]),

@@ -7,6 +7,7 @@ import KubernetesClient
 import Logging
 import Migration
 import Pacing
+import Plugins
 import ProxySQLAdmin
 import Settings
 import Simulation
@@ -53,6 +54,23 @@ private struct Reader: Sendable, CustomTestStringConvertible {
         Reader(name: "the order of a mounted cnf", text: "datadir=\"/x\"\n# drover-generation: 41\nthreads=2\n") {
             path in
             "\(String(describing: MountedConfiguration(path: path, stated: nil, usesAge: false).order))"
+        },
+        Reader(name: "whose the tables of a mounted cnf are", text: "datadir=\"/x\"\n# drover-generation: 41\n") {
+            path in
+            MountedConfiguration(path: path, stated: nil, usesAge: false).isRendered ? "Drover's" : "a person's"
+        },
+        Reader(
+            name: "plugins",
+            text: "plugins:\n- name: audit\n  command: [/usr/local/bin/audit, --all]\n  events: [drained]\n"
+        ) { path in
+            "\(try PluginFile.plugins(in: try InputFile.existingText(path)))"
+        },
+        Reader(name: "a scaling policy", text: "minimumReplicas: 1\nmaximumReplicas: 4\nstep: {out: 2, in: 1}\n") {
+            path in
+            "\(try PolicyFile.read(try InputFile.existingText(path), offsets: SystemTimeZones()))"
+        },
+        Reader(name: "a password", text: "hunter2\n") { path in
+            OutsideText.firstLine(try InputFile.existingText(path))
         },
         Reader(name: "a followed fleet.json", text: "[\n]\n") { path in
             "\(String(describing: FollowedFile(path: path).text()?.reveal().filter { !$0.isWhitespace }))"

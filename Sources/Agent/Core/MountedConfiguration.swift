@@ -33,8 +33,8 @@ package struct MountedConfiguration: Sendable {
     /// Whether the file says that Drover wrote its tables, as the strategy `rollout` does: then the rows of groups in it
     /// are its own.
     package var isRendered: Bool {
-        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return false }
-        return text.split(separator: "\n").contains { $0.hasPrefix("# drover-generation") }
+        guard let text = try? InputFile.text(path) else { return false }
+        return OutsideText.lines(text).contains { $0.hasPrefix("# drover-generation") }
     }
 
     /// The order; nil when neither file nor settings tell it. The file is read anew each time.
