@@ -305,6 +305,7 @@ NEEDED = {
     ("simulate", "trace"): ["--shape", "constant"],
     ("migrate", "check"): ["--from", "chester", "--config", "/dev/null"], ("reference",): ["--output", "reference"],
     ("ctl", "replicas", "forget"): ["shop-r1"], ("ctl", "replicas", "retry"): ["shop-r1"],
+    ("ctl", "databases", "purge"): ["shop", "--yes"],
     ("ctl", "incidents", "close"): ["0"], ("ctl", "rollback"): ["shop", "1"], ("ctl", "pin"): ["shop", "1"],
     ("ctl", "agent", "backend"): ["1", "10.0.0.5:3306", "online"], ("notify",): ["a test"],
     ("ctl", "watch"): ["--count", "1"], ("ctl", "agent", "watch"): ["--count", "1"],

@@ -212,6 +212,8 @@ def destroy(api):
     api.call("DELETE", "/v1/groups/{group}", status=202, query="deleteReplicas=true", group="shop")
     until("a removal drains and deletes the replicas and forgets the group",
           lambda: not api.call("GET", "/v1/groups")["items"])
+    purged = api.call("POST", "/v1/groups/{group}/purge", {"reason": "driven"}, status=202, group="shop")
+    check(purged["group"] == "shop" and purged["until"], "rows of a group that there is no more may be ordered away")
 
 
 def main():
