@@ -173,6 +173,9 @@ class Prometheus:
         try:
             text = call(f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(query)}")
         except urllib.error.HTTPError as error:
+            # It listens before it can answer.
+            if error.code == 503:
+                raise
             raise SystemExit(f"scrape: Prometheus refuses {query}: {error.read().decode()}")
         return json.loads(text)["data"]
 
