@@ -196,6 +196,8 @@ struct OrderRoutes: Sendable {
         var reader = ObjectReader(value, at: "")
         let reason = reader.text("reason") ?? ""
         if reason.utf8.count > 1_000 { reader.note("reason", "it may have 1000 bytes") }
+        // Who orders says why, or nothing: null is neither.
+        if value.object?["reason"] == .null { reader.note("reason", "it must be a text") }
         reader.finish()
         if let error = APIError(reader.problems) { throw error }
         return reason
